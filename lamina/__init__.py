@@ -1,0 +1,1 @@
+"""lamina: the Keras layer API, of every generation, as plain PyTorch modules."""
