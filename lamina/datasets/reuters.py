@@ -1,0 +1,26 @@
+"""Reuters-21578: newswires as lists of word numbers, and their topics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.datasets._files import read_word_index, refuse_pickles
+
+
+def load_data(*args: Any, **kwargs: Any) -> Any:
+    """Not offered: the newswires in Keras's file are pickled lists, and lamina opens no pickles.
+
+    Raises:
+        ValueError: always, with the way round.
+    """
+    raise refuse_pickles("Reuters", "reuters.npz")
+
+
+def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
+    """The number of each word, from ``path`` in ``$KERAS_HOME/datasets``.
+
+    Raises:
+        FileNotFoundError: when the file is not there.
+        ValueError: when it is not a JSON object of whole numbers.
+    """
+    return read_word_index("Reuters's word index", path)
