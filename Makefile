@@ -1,0 +1,58 @@
+# `make demo` and `make test` do their own set-up: .venv, from requirements/constraints.txt.
+# Each stamp below is a file that is newer than what was installed from, so a second run starts at once.
+
+PYTHON ?= python3
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+INPUTS := pyproject.toml requirements/constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format pytest bench clean
+
+help:
+	@echo 'make demo    train a small network on pictures of clothes, and see what it learned'
+	@echo 'make test    everything that CI checks: ruff, pyright, pytest'
+	@echo 'make lint    ruff and pyright only;   make pytest ARGS=tests/layers   some tests only'
+	@echo 'make format  ruff mends and formats'
+	@echo 'make bench   lamina beside hand-written torch (and Keras, where installed)'
+
+demo: $(VENV)/demo.stamp
+	$(BIN)/lamina demo
+
+test: lint pytest
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+# One thread for each worker: more would fight over the same cores.
+pytest: $(VENV)/test.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+format: $(VENV)/test.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache demo_output
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'lamina needs Python 3.11 or newer; name one with `make PYTHON=python3.12 ...`.'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The build backend is installed first, and pinned like everything else, instead of fetched anew into a build of its own.
+$(VENV)/demo.stamp: $(INPUTS) | $(VENV)/pyvenv.cfg
+	$(INSTALL) hatchling editables
+	$(INSTALL) --no-build-isolation --editable '.[plot]'
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/demo.stamp
+	$(INSTALL) --no-build-isolation --editable '.[test]'
+	touch $@
