@@ -1,0 +1,323 @@
+"""From a recorded graph to code: the order of calls is decided once, and the forward pass is flat, readable Python.
+
+``Plan(inputs, outputs)`` walks the nodes that lead to the outputs, numbers every value, and keeps a list of steps that
+hold no symbolic tensors, so that a model can be copied and pickled. ``emit`` writes the steps as a ``torch.fx.Graph``.
+"""
+
+from __future__ import annotations
+
+import keyword
+import operator
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from lamina.graph.symbolic import Node, SymbolicTensor, SymbolicValue, leaves, map_structure
+
+
+@dataclass(frozen=True)
+class Value:
+    """A place in the plan's list of values: what a step takes or gives."""
+
+    index: int
+
+
+@dataclass
+class Step:
+    """One call. ``kind`` is fx's word for it: ``call_module``, ``call_function`` or ``call_method``."""
+
+    kind: str
+    target: Any
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: Any
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A tensor that the description used as it was; the model owns it under this attribute."""
+
+    attribute: str
+
+
+class Plan:
+    """The steps from ``inputs`` to ``outputs``.
+
+    Arguments:
+        inputs: symbolic tensors, in the order that ``forward`` takes them.
+        outputs: a structure of symbolic tensors.
+
+    Attributes:
+        modules: attribute name -> module, in the order in which Keras lists a model's layers.
+        constants: attribute name -> tensor.
+        masks: for each leaf of ``outputs``, the value of its mask, or ``None``.
+    """
+
+    def __init__(self, inputs: list[SymbolicTensor], outputs: Any, reserved: Callable[[str], bool]) -> None:
+        self._numbers: dict[int, int] = {}
+        self.values: list[tuple[Any, Any]] = []  # (shape, dtype) of every value
+        self.modules: dict[str, torch.nn.Module] = {}
+        self.constants: dict[str, torch.Tensor] = {}
+        self.inputs = [self._number(tensor) for tensor in inputs]
+        output_leaves = leaves(outputs)
+        mask_tensors = [getattr(leaf, "mask", None) for leaf in output_leaves]
+        order = GraphOrder(inputs, output_leaves, [mask for mask in mask_tensors if mask is not None])
+        self._name_modules(order, reserved)
+        self.input_names = [_identifier(tensor.name or f"input_{i}") for i, tensor in enumerate(inputs)]
+        self.steps = [self._step(node) for node in order.nodes]
+        self.outputs = map_structure(self._reference, outputs)
+        self.masks = [None if mask is None else self._reference(mask) for mask in mask_tensors]
+        self._numbers = {}  # they name live tensors by id, so they end here
+
+    # -- numbering --
+
+    def _number(self, tensor: SymbolicValue) -> Value:
+        index = self._numbers.get(id(tensor))
+        if index is None:
+            index = self._numbers[id(tensor)] = len(self.values)
+            self.values.append((getattr(tensor, "shape", ()), getattr(tensor, "dtype", None)))
+        return Value(index)
+
+    def _reference(self, leaf: Any) -> Any:
+        if isinstance(leaf, SymbolicValue):
+            return self._number(leaf)
+        if isinstance(leaf, torch.Tensor):
+            for name, tensor in self.constants.items():
+                if tensor is leaf:
+                    return Constant(name)
+            name = f"constant_{len(self.constants)}"
+            self.constants[name] = leaf
+            return Constant(name)
+        return leaf
+
+    def _name_modules(self, order: GraphOrder, reserved: Callable[[str], bool]) -> None:
+        self._keys: dict[int, str] = {}
+        for module in order.modules:
+            key = module_key(module, reserved, self.modules)
+            self.modules[key] = module
+            self._keys[id(module)] = key
+
+    def _step(self, node: Node) -> Step:
+        args, kwargs = map_structure(self._reference, node.args), map_structure(self._reference, node.kwargs)
+        outputs = map_structure(self._reference, node.outputs)
+        if isinstance(node.target, torch.nn.Module):
+            key = self._keys[id(node.target)]
+            return Step("call_module", key, key, args, kwargs, outputs)
+        if isinstance(node.target, str):
+            return Step("call_method", node.target, node.target, args, kwargs, outputs)
+        return Step("call_function", node.target, _identifier(node.target.__name__), args, kwargs, outputs)
+
+    # -- emitting --
+
+    def emit(self, outputs: Any = None, without_activation: frozenset[int] = frozenset()) -> fx.Graph:
+        """The steps that ``outputs`` (values of this plan; by default its own) need, as an ``fx.Graph``.
+
+        ``without_activation`` names steps whose layer is to stop before its activation: the loss wants logits.
+        """
+        outputs = self.outputs if outputs is None else outputs
+        graph = fx.Graph()
+        made: dict[int, fx.Node] = {}
+        for value, name in zip(self.inputs, self.input_names, strict=True):
+            made[value.index] = graph.placeholder(name)
+
+        def node_of(leaf: Any) -> Any:
+            if isinstance(leaf, Value):
+                return made[leaf.index]
+            if isinstance(leaf, Constant):
+                return graph.get_attr(leaf.attribute)
+            return leaf
+
+        for number in self.needed(outputs):
+            step = self.steps[number]
+            args, kwargs = map_structure(node_of, step.args), map_structure(node_of, step.kwargs)
+            if number in without_activation:
+                layer = graph.get_attr(step.target)
+                node = graph.create_node("call_method", "pre_activation", (layer, *args), kwargs, f"{step.name}_logits")
+            else:
+                node = graph.create_node(step.kind, step.target, args, kwargs, step.name)
+            _bind(graph, step.outputs, node, made)
+        graph.output(map_structure(node_of, outputs))
+        return graph
+
+    def needed(self, outputs: Any) -> list[int]:
+        """The numbers of the steps that ``outputs`` depend on, in order."""
+        wanted = {leaf.index for leaf in leaves(outputs) if isinstance(leaf, Value)}
+        needed: list[int] = []
+        for number in reversed(range(len(self.steps))):
+            step = self.steps[number]
+            if any(leaf.index in wanted for leaf in leaves(step.outputs) if isinstance(leaf, Value)):
+                needed.append(number)
+                wanted.update(leaf.index for leaf in leaves((step.args, step.kwargs)) if isinstance(leaf, Value))
+        return needed[::-1]
+
+    def step_of(self, value: Any) -> int | None:
+        """The number of the step whose only output is ``value``."""
+        return next((number for number, step in enumerate(self.steps) if step.outputs == value), None)
+
+    def code(self) -> str:
+        """The generated forward, with the shape of each value at its line's end."""
+        graph = self.emit()
+        needed = self.needed(self.outputs)
+        source = graph.python_code("self").src
+        source = re.sub(r";  \w+ = None.*$|;  (?:\w+ = )+None.*$", "", source, flags=re.M).strip("\n")
+        source = re.sub(r"\[\((slice.*?\))\)\](?=\n|$)", r"[\1]", source)
+        source = re.sub(r"slice\((\w+), (\w+), (\w+)\)", _slice_text, source)
+        shapes = [self._shape_comment(self.steps[number].outputs) for number in needed]
+        lines = source.split("\n")
+        calls = [i for i, line in enumerate(lines) if " = " in line and "= self.constant_" not in line
+                 and not re.match(r"\s+getitem\w* = \w+\[\d+\]$", line)]  # fmt: skip
+        if len(calls) == len(shapes):
+            width = max((len(lines[i]) for i in calls), default=0)
+            for i, shape in zip(calls, shapes, strict=True):
+                lines[i] = f"{lines[i]:{width}}  # {shape}" if shape else lines[i]
+        return "\n".join(lines).strip() + "\n"
+
+    def _shape_comment(self, outputs: Any) -> str:
+        shapes = [str(tuple(self.values[leaf.index][0])) for leaf in leaves(outputs) if isinstance(leaf, Value)]
+        return ", ".join(shapes)
+
+    # -- back to symbols --
+
+    def replay(self, module: torch.nn.Module, inputs: list[SymbolicTensor]) -> Callable[[Any], Any]:
+        """Record the steps again on new symbolic inputs, with the modules and constants that ``module`` owns.
+
+        Returns a function from a structure of this plan's values to the same structure of symbolic tensors.
+        """
+        made: dict[int, Any] = {value.index: tensor for value, tensor in zip(self.inputs, inputs, strict=True)}
+
+        def tensor_of(leaf: Any) -> Any:
+            if isinstance(leaf, Constant):
+                return getattr(module, leaf.attribute)
+            return made[leaf.index] if isinstance(leaf, Value) else leaf
+
+        for step in self.steps:
+            args, kwargs = map_structure(tensor_of, step.args), map_structure(tensor_of, step.kwargs)
+            target = step.target
+            if step.kind == "call_module":
+                outputs = getattr(module, target)(*args, **kwargs)
+            elif step.kind == "call_method":
+                outputs = getattr(args[0], target)(*args[1:], **kwargs)
+            else:
+                outputs = target(*args, **kwargs)
+            for value, tensor in zip(leaves(step.outputs), leaves(outputs), strict=True):
+                if isinstance(value, Value):
+                    made[value.index] = tensor
+        return lambda structure: map_structure(tensor_of, structure)
+
+
+def compile_graph(graph: fx.Graph) -> Callable[..., Any]:
+    """The function ``forward(self, *inputs)`` that a graph's generated code defines."""
+    code = graph.python_code("self")
+    namespace = dict(code.globals)
+    exec(compile(code.src, "<lamina plan>", "exec"), namespace)  # noqa: S102 - our own generated source
+    return namespace["forward"]
+
+
+def _bind(graph: fx.Graph, outputs: Any, node: fx.Node, made: dict[int, fx.Node]) -> None:
+    """Enter the node of every value inside a call's outputs: ``node`` itself, or ``node[0]``, ``node["key"]``, ..."""
+    if isinstance(outputs, Value):
+        made[outputs.index] = node
+        return
+    items = outputs.items() if isinstance(outputs, dict) else enumerate(outputs if _is_list(outputs) else ())
+    for key, item in items:
+        if any(isinstance(leaf, Value) for leaf in leaves(item)):
+            _bind(graph, item, graph.call_function(operator.getitem, (node, key)), made)
+
+
+def _slice_text(match: re.Match[str]) -> str:
+    """``slice(None, 4, None)`` as it is written inside brackets: ``:4``."""
+    start, stop, step = ("" if part == "None" else part for part in match.groups())
+    return f"{start}:{stop}:{step}".removesuffix(":") if not step else f"{start}:{stop}:{step}"
+
+
+def _is_list(structure: Any) -> bool:
+    return isinstance(structure, (list, tuple))
+
+
+def _identifier(name: str) -> str:
+    name = re.sub(r"\W", "_", name)
+    return f"_{name}" if not name or name[0].isdigit() or keyword.iskeyword(name) else name
+
+
+def module_key(module: torch.nn.Module, reserved: Callable[[str], bool], taken: Collection[str]) -> str:
+    """The attribute under which a model owns a module: its name where Python and the model allow that name."""
+    wanted = _identifier(getattr(module, "name", None) or type(module).__name__.lower())
+    wanted += "_" if reserved(wanted) else ""
+    key, copies = wanted, 0
+    while key in taken:
+        copies += 1
+        key = f"{wanted}_{copies}"
+    return key
+
+
+class GraphOrder:
+    """The nodes between inputs and outputs in an order they can run in, and the modules in Keras's order.
+
+    Keras lists layers by depth (the longest way to an output), the deepest first, and within a depth by the order in
+    which a walk from the outputs meets them. Weight lists and files follow that order, so it is kept here.
+
+    Raises:
+        ValueError: when an output depends on an ``Input`` that is not among ``inputs``.
+    """
+
+    def __init__(self, inputs: list[SymbolicTensor], outputs: list[Any], masks: list[Any]) -> None:
+        self.inputs = {id(tensor) for tensor in inputs}
+        self.nodes: list[Node] = []
+        self._met: dict[int, int] = {}  # module -> when a walk from the outputs first met it
+        self._visited: set[int] = set()
+        for tensor in outputs + masks:
+            if isinstance(tensor, SymbolicValue):
+                self._walk(tensor)
+        self.modules = self._modules_by_depth(inputs)
+
+    def _walk(self, tensor: SymbolicValue) -> None:
+        stack: list[tuple[SymbolicValue, bool]] = [(tensor, False)]
+        while stack:
+            tensor, inputs_done = stack.pop()
+            node = tensor.node
+            if id(tensor) in self.inputs:
+                continue
+            if node is None or _is_input(node):
+                raise ValueError(f"The graph is disconnected: the outputs depend on {tensor!r}, which is not among the "
+                                 "model's inputs. Add it to `inputs`.")  # fmt: skip
+            if inputs_done:
+                self.nodes.append(node)
+                continue
+            if id(node) in self._visited:
+                continue
+            self._visited.add(id(node))
+            if isinstance(node.target, torch.nn.Module):
+                self._met.setdefault(id(node.target), len(self._met))
+            stack.append((tensor, True))
+            stack.extend((source, False) for source in reversed(node.inputs))
+
+    def _modules_by_depth(self, inputs: list[SymbolicTensor]) -> list[torch.nn.Module]:
+        depth_of_node: dict[int, int] = {}
+        depth_of_module: dict[int, int] = {}
+        modules: dict[int, torch.nn.Module] = {}
+        input_nodes = {id(tensor): tensor.node for tensor in inputs if tensor.node is not None}
+        for node in reversed(self.nodes):
+            depth = depth_of_node.get(id(node), 0)
+            if isinstance(node.target, torch.nn.Module):
+                depth = max(depth, depth_of_module.get(id(node.target), 0))
+                depth_of_module[id(node.target)] = depth
+                modules[id(node.target)] = node.target
+            for source in node.inputs:
+                source_node = input_nodes.get(id(source), source.node)
+                if source_node is not None:
+                    depth_of_node[id(source_node)] = max(depth + 1, depth_of_node.get(id(source_node), 0))
+        for node in input_nodes.values():
+            if _is_input(node):
+                modules[id(node.target)] = node.target
+                depth_of_module[id(node.target)] = depth_of_node.get(id(node), 0)
+                self._met.setdefault(id(node.target), len(self._met))
+        return sorted(modules.values(), key=lambda module: (-depth_of_module[id(module)], self._met[id(module)]))
+
+
+def _is_input(node: Node) -> bool:
+    return not node.inputs and isinstance(node.target, torch.nn.Module)

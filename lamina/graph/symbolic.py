@@ -1,0 +1,321 @@
+"""Symbolic tensors: what stands for data while a model is being described.
+
+``Input()`` gives a :class:`SymbolicTensor`: a shape, a dtype, and no data. Calling a layer, an operator, a tensor method
+or any torch function on it computes nothing; it records a :class:`Node`. A model is later planned from those nodes.
+"""
+
+from __future__ import annotations
+
+import operator
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+
+from lamina.dtypes import as_dtype
+from lamina.errors import describe
+from lamina.graph.foreign import enclosing_call
+
+Shape = tuple[int | None, ...]
+
+# Unknown dimensions are found by running twice with two sizes: a dimension that follows the size is unknown. Both are
+# rich in divisors, so that code which splits or folds an axis runs.
+PROBE_SIZES = (24, 48)
+
+
+class Node:
+    """One recorded call: what was called, with what, and the symbolic tensors that came out.
+
+    Arguments:
+        target: a module (layers are modules), a function, or the name of a tensor method.
+        args, kwargs: as in the call; symbolic tensors anywhere inside.
+        outputs: the symbolic tensor, or the structure of them, that the call returned.
+    """
+
+    def __init__(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+        self.target = target
+        self.args = args
+        self.kwargs = kwargs
+        self.outputs = outputs
+        self.inputs = [leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, SymbolicValue)]
+        for index, leaf in enumerate(leaves(outputs)):
+            if isinstance(leaf, SymbolicValue) and leaf.node is None:
+                leaf.node, leaf.index = self, index
+
+    def __repr__(self) -> str:
+        name = getattr(self.target, "name", None) or getattr(self.target, "__name__", self.target)
+        return f"<Node {name}>"
+
+
+class SymbolicValue:
+    """Something a recorded call returned: a tensor or, from ``x.size(0)``, one of its dimensions."""
+
+    node: Node | None = None
+    index: int = 0
+
+
+class SymbolicDim(SymbolicValue):
+    """A dimension that is known only when data comes, as ``x.size(0)`` gives it.
+
+    Arguments:
+        sizes: what it is when the unknown dimensions of the inputs are each of ``PROBE_SIZES``.
+    """
+
+    def __init__(self, sizes: tuple[int, int]) -> None:
+        self.sizes = sizes
+
+
+class SymbolicTensor(SymbolicValue):
+    """A tensor without data: ``shape`` (``None`` where unknown) and ``dtype``.
+
+    Operators, indexing, tensor methods and torch functions work on it and return symbolic tensors.
+
+    >>> x = SymbolicTensor((None, 4), "float32")
+    >>> (x * 2 + 1).shape, torch.relu(x).shape, x[:, 0].shape, x.mean(dim=1).shape
+    ((None, 4), (None, 4), (None,), (None,))
+    """
+
+    # NumPy arrays leave operators with a symbolic tensor to us.
+    __array_ufunc__ = None
+    ragged = False
+    sparse = False
+
+    def __init__(self, shape: Shape, dtype: Any = None, name: str | None = None, sizes: Any = None) -> None:
+        self.shape: Shape = tuple(shape)
+        self.dtype = as_dtype(dtype)
+        self.name = name
+        self.mask: SymbolicTensor | None = None
+        self.optional = False
+        self._sizes: tuple[tuple[int, ...], tuple[int, ...]] | None = sizes
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("meta")
+
+    @property
+    def sizes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The concrete shapes when every unknown dimension of the inputs is the first, or the second, probe size."""
+        if self._sizes is None:
+            self._sizes = _layer_sizes(self) or (substitute(self.shape, 0), substitute(self.shape, 1))
+        return self._sizes
+
+    def dim(self) -> int:
+        return len(self.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        if dim is None:
+            return tuple(self.size(axis) for axis in range(self.ndim))
+        known = self.shape[dim]
+        if known is not None:
+            return known
+        result = SymbolicDim((self.sizes[0][dim], self.sizes[1][dim]))
+        Node("size", (self, dim), {}, result)
+        return result
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return self.dtype.is_complex
+
+    def __len__(self) -> int:
+        if not self.shape or self.shape[0] is None:
+            raise TypeError(f"The length of {self!r} is not known before data comes.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[index] for index in range(len(self)))
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} has no data yet, so Python can't branch on it. Use torch.where, or write a layer "
+                        "whose call() branches on real data.")  # fmt: skip
+
+    def __float__(self) -> float:
+        raise TypeError(f"{self!r} has no data yet, so it has no value as a Python number.")
+
+    __int__ = __index__ = __float__  # pyright: ignore[reportAssignmentType]
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{self!r} has no data yet, so NumPy can't read it. Build a model and call it on data.")
+
+    def __repr__(self) -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        return f"<SymbolicTensor shape={self.shape}, dtype={str(self.dtype).removeprefix('torch.')}{name}>"
+
+    def __getitem__(self, index: Any) -> SymbolicTensor:
+        return record(operator.getitem, (self, index), {})
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(torch.Tensor, name, None) if not name.startswith("_") else None
+        if attribute is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if not callable(attribute):  # a property such as .T
+            return record(getattr, (self, name), {})
+        return lambda *args, **kwargs: record(name, (self, *args), kwargs)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types_: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if isinstance(func, (types.MethodDescriptorType, types.WrapperDescriptorType)):
+            func = func.__name__  # torch.Tensor.add -> "add"
+        elif func.__name__ == "__get__":  # a property such as torch.Tensor.T
+            return getattr(args[0], func.__self__.__name__)
+        return record(func, tuple(args), kwargs or {})
+
+
+class KerasTensor(SymbolicTensor):
+    """The name that Keras 3 gives symbolic tensors."""
+
+
+def _binary(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: Any, other: Any) -> Any:
+        return record(function, (self, other), {})
+
+    def reflected(self: Any, other: Any) -> Any:
+        return record(function, (other, self), {})
+
+    return forward, reflected
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
+    _forward, _reflected = _binary(getattr(operator, _name))
+    setattr(SymbolicTensor, f"__{_name.rstrip('_')}__", _forward)
+    setattr(SymbolicTensor, f"__r{_name.rstrip('_')}__", _reflected)
+for _name in ("lt", "le", "gt", "ge"):
+    setattr(SymbolicTensor, f"__{_name}__", _binary(getattr(operator, _name))[0])
+for _name in ("neg", "abs", "invert"):
+    setattr(SymbolicTensor, f"__{_name}__",
+            lambda self, _function=getattr(operator, _name): record(_function, (self,), {}))  # fmt: skip
+for _name in ("add", "sub", "mul", "floordiv", "mod"):
+    _forward, _reflected = _binary(getattr(operator, _name))
+    setattr(SymbolicDim, f"__{_name}__", _forward)
+    setattr(SymbolicDim, f"__r{_name}__", _reflected)
+
+
+# ---- structures ----------------------------------------------------------------------------------------------------
+
+
+def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
+    """``structure`` with ``function`` applied to every leaf; lists, tuples, dicts and slices are not leaves."""
+    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
+        return type(structure)(*(map_structure(function, item) for item in structure))
+    if isinstance(structure, (list, tuple)):
+        mapped = [map_structure(function, item) for item in structure]
+        return mapped if isinstance(structure, list) else tuple(mapped)
+    if isinstance(structure, dict):
+        return {key: map_structure(function, item) for key, item in structure.items()}
+    if isinstance(structure, slice):
+        return slice(*(map_structure(function, part) for part in (structure.start, structure.stop, structure.step)))
+    return function(structure)
+
+
+def leaves(structure: Any) -> list[Any]:
+    """The leaves of a structure, in order (dicts in their own order)."""
+    found: list[Any] = []
+    map_structure(found.append, structure)
+    return found
+
+
+def is_symbolic(structure: Any) -> bool:
+    """Whether a symbolic tensor (or dimension) is anywhere inside ``structure``."""
+    if isinstance(structure, (list, tuple)):
+        return any(is_symbolic(item) for item in structure)
+    if isinstance(structure, dict):
+        return any(is_symbolic(item) for item in structure.values())
+    if isinstance(structure, slice):
+        return any(is_symbolic(part) for part in (structure.start, structure.stop, structure.step))
+    return isinstance(structure, SymbolicValue)
+
+
+def substitute(shape: Shape, probe: int) -> tuple[int, ...]:
+    """``shape`` with every unknown dimension set to a probe size."""
+    return tuple(PROBE_SIZES[probe] if size is None else size for size in shape)
+
+
+# ---- recording -----------------------------------------------------------------------------------------------------
+
+
+def record(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Record a call of a function or tensor method on symbolic tensors; returns its symbolic outputs.
+
+    Raises:
+        TypeError: for an in-place method, which a recorded graph can't hold.
+        ValueError: when the function refuses the shapes; torch's own reason is given.
+    """
+    if isinstance(target, str) and target.endswith("_") and not target.endswith("__"):
+        raise TypeError(f"{target}() works in place, which can't be recorded on a symbolic tensor; "
+                        f"use {target.rstrip('_')}().")  # fmt: skip
+    args = _fill_unknown(target, args)
+    module_call = enclosing_call()
+    if module_call is not None:
+        return module_call.next_value(lambda: _infer(target, args, kwargs), Node)
+    outputs = _infer(target, args, kwargs)
+    Node(target, args, kwargs, outputs)
+    return outputs
+
+
+def _fill_unknown(target: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``x.view(x.shape[0], -1)``: a ``None`` that came from a shape means the one unknown dimension of ``x``."""
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    if name not in ("view", "reshape", "expand", "broadcast_to") or not isinstance(args[0], SymbolicTensor):
+        return args
+    unknown = [axis for axis, size in enumerate(args[0].shape) if size is None]
+    if len(unknown) != 1:
+        return args
+    return map_structure(lambda leaf: args[0].size(unknown[0]) if leaf is None else leaf, args)
+
+
+def call_target(target: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Call a function, a module, or the method of the first argument that a string names."""
+    return getattr(args[0], target)(*args[1:], **kwargs) if isinstance(target, str) else target(*args, **kwargs)
+
+
+def _infer(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The symbolic outputs of a call, from running it on the meta device once per probe size."""
+    first, second = (_run_on_meta(target, args, kwargs, probe) for probe in (0, 1))
+    second_leaves = iter(leaves(second))
+    return map_structure(lambda leaf: from_probes(leaf, next(second_leaves)), first)
+
+
+def _run_on_meta(target: Any, args: Any, kwargs: Any, probe: int) -> Any:
+    def concrete(leaf: Any) -> Any:
+        if isinstance(leaf, SymbolicTensor):
+            return torch.empty(leaf.sizes[probe], dtype=leaf.dtype, device="meta")
+        if isinstance(leaf, SymbolicDim):
+            return leaf.sizes[probe]
+        return leaf.to("meta") if isinstance(leaf, torch.Tensor) else leaf
+
+    args, kwargs = map_structure(concrete, args), map_structure(concrete, kwargs)
+    try:
+        with torch.no_grad():
+            return call_target(target, args, kwargs)
+    except (RuntimeError, IndexError) as error:
+        name = target if isinstance(target, str) else getattr(target, "__name__", repr(target))
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{name} can't be applied to {describe(list(args))}: {reason}") from None
+
+
+def from_probes(first: Any, second: Any) -> Any:
+    """A symbolic value from what a call returned under the two probe sizes."""
+    if isinstance(first, torch.Tensor):
+        shape = tuple(a if a == b else None for a, b in zip(first.shape, second.shape, strict=True))
+        return SymbolicTensor(shape, first.dtype, sizes=(tuple(first.shape), tuple(second.shape)))
+    if isinstance(first, int) and not isinstance(first, bool) and first != second:
+        return SymbolicDim((first, second))
+    return first
+
+
+def _layer_sizes(tensor: SymbolicTensor) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Both probe shapes of a layer's output, by the layer's own shape rule; ``None`` where it has no simple one."""
+    node = tensor.node
+    rule = getattr(node.target, "compute_output_shape", None) if node is not None else None
+    if rule is None or node is None or len(node.inputs) != 1 or not isinstance(node.outputs, SymbolicTensor):
+        return None
+    source = node.inputs[0]
+    if not isinstance(source, SymbolicTensor) or all(size is not None for size in tensor.shape[1:]):
+        return None  # only the batch is unknown, which substitution gets right
+    return tuple(rule(source.sizes[0])), tuple(rule(source.sizes[1]))

@@ -1,0 +1,280 @@
+"""The layer protocol: ``__init__`` stores a config, ``build`` makes weights, ``call`` computes.
+
+A layer is an ``nn.Module``. Its weights are parameters and buffers, its ``training`` flag is torch's, and what a model's
+generated code runs is ``nn.Module.__call__`` and the body of ``call``. Everything else happens before: names are
+translated when the layer is made (``construction``), shapes and masks are settled when it is called without data
+(``calling``).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from lamina import naming, regularizers
+from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
+from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
+from lamina.layers import calling
+from lamina.layers.construction import LayerMeta, derive_config, unknown_argument
+from lamina.layers.input_spec import InputSpec
+from lamina.layers.weights import WeightOwner
+from lamina.registry import Table, serialize
+
+LAYERS: Table[Layer] = Table("layer", "keras.layers")
+
+
+class Layer(WeightOwner, metaclass=LayerMeta):
+    """The base of all layers, lamina's and yours. A layer of yours needs only ``call`` (or, in torch's way, ``forward``).
+
+    Arguments:
+        activity_regularizer: a penalty on the layer's output, added to the loss, divided by the batch size.
+        trainable: whether training changes the weights.
+        dtype: a dtype or policy name, ``"mixed_bfloat16"`` among them; by default the program's policy.
+        autocast: whether float inputs are cast to the layer's compute type.
+        name: unique in a model; by default made from the class: ``dense``, ``dense_1``.
+        kwargs: ``input_shape`` (without the batch), ``batch_input_shape``/``batch_shape`` (with it) or ``input_dim``
+            on the first layer of a model; ``weights``: the initial weights (Keras 1 and 2).
+
+    Raises:
+        ValueError: for an argument that the layer does not have, with the nearest one that it has.
+
+    Source: https://keras.io/api/layers/base_layer/
+
+    >>> class Scale(Layer):
+    ...     def __init__(self, factor, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.factor = factor
+    ...     def call(self, inputs):
+    ...         return inputs * self.factor
+    >>> Scale(3)(torch.ones(2))
+    tensor([3., 3.])
+    >>> Scale(3, name="triple").get_config()["factor"]
+    3
+    """
+
+    # What the class is like; each is read when a layer is built, never per call.
+    supports_masking: bool = False  # whether a mask passes through unchanged
+    takes_integers: bool = False  # whether integer inputs are computed with as they are, not as floats
+    input_spec: Any = None
+    stateful: bool = False
+
+    call: Callable[..., Any]
+    _arguments: dict[str, Any]
+    _call_parameters: dict[str, inspect.Parameter]
+    _call_arguments: frozenset[str]
+    _infers_shape: bool
+    _makes_masks: bool
+    _is_builtin: bool
+    _keras_class_name: str
+
+    def __init__(
+        self,
+        *,
+        activity_regularizer: Any = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        autocast: bool = True,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__()
+        if name is not None and (not isinstance(name, str) or not name):
+            raise ValueError(f"The name of a layer must be a non-empty string, and {type(self).__name__} got {name!r}.")
+        self.name = name or naming.unique_name(getattr(self, "_keras_class_name", type(self).__name__))
+        self.dtype_policy = as_policy(dtype if dtype is not None else kwargs.pop("input_dtype", None))
+        self.autocast = autocast
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._trainable = bool(trainable)
+        self.built = False
+        self._plain_call = False
+        self._nodes: list[Node] = []
+        self._build_shapes: Any = None
+        self._compute_dtype = as_dtype(self.dtype_policy.compute_dtype)
+        self._initial_weights = kwargs.pop("weights", None)
+        self.batch_input_shape = calling.input_shape_argument(kwargs, type(self).__name__)
+        for unknown in kwargs:
+            raise ValueError(unknown_argument(type(self), unknown))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        # torch calls forward, Keras users write call: whichever a class defines, the other name means the same.
+        if "call" in own:
+            cls.forward = cls.call
+        elif "forward" in own:
+            cls.call = cls.forward
+        if "build" in own:
+            cls.build = _managed_build(own["build"])
+        if "get_output_shape_for" in own:  # Keras 1's name
+            cls.compute_output_shape = own["get_output_shape_for"]
+        parameters = dict(inspect.signature(cls.call).parameters) if hasattr(cls, "call") else {}
+        parameters.pop("self", None)
+        cls._call_parameters = parameters
+        cls._call_arguments = frozenset(parameters)
+        cls._infers_shape = cls.compute_output_shape is Layer.compute_output_shape
+        cls._makes_masks = cls.compute_mask is not Layer.compute_mask
+        cls._is_builtin = cls.__module__.startswith("lamina.")
+        if "_keras_class_name" not in own:
+            cls._keras_class_name = cls.__name__
+
+    # -- to override --
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape (the batch is ``None``). Called once, by the first call."""
+        self._built_for(calling.as_shapes(input_shape))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The output's shape for an input's; ``None`` stands for what is unknown. Unless overridden, ``call`` is run
+        without data to see."""
+        return calling.run_for_shape(self, input_shape)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the outputs. Unless overridden, the inputs' own, if the layer lets masks pass."""
+        return previous_mask if self.supports_masking else None
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain values: enough to make an equal, unbuilt layer with ``from_config``."""
+        config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = serialize(self.activity_regularizer)
+        return config | derive_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A new layer from what ``get_config`` returned."""
+        return cls(**config)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What the layer was built for, as files keep it."""
+        if self._build_shapes is None:
+            return None
+        return self._build_shapes if isinstance(self._build_shapes, dict) else {"input_shape": self._build_shapes}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for what :meth:`get_build_config` returned."""
+        if "input_shape" in config and len(config) == 1:
+            self.build(calling.as_shapes(config["input_shape"]))
+        elif config and not self.built:
+            self.build(**{name: calling.as_shapes(shape) for name, shape in config.items()})
+
+    # -- calling --
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        # The common case, decided when the layer was built: one tensor of the right type and nothing to see to.
+        if self._plain_call and len(args) == 1 and not kwargs:
+            x = args[0]
+            if (
+                type(x) is torch.Tensor
+                and (x.dtype is self._compute_dtype or (self.takes_integers and not x.dtype.is_floating_point))
+                and not hasattr(x, "_keras_mask")
+            ):
+                try:
+                    return nn.Module.__call__(self, x)
+                except Exception as error:
+                    calling.explain(self, args, error)
+                    raise
+        return calling.call_with_care(self, args, kwargs)
+
+    # -- what it is --
+
+    @property
+    def dtype(self) -> str:
+        """The type in which weights are stored."""
+        return self.dtype_policy.variable_dtype
+
+    variable_dtype = dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type in which the layer computes."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor (or structure of them) that the layer was first called on."""
+        node = self._first_node("input")
+        return node.args[0] if node.args else node.outputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor (or structure of them) that the layer's first symbolic call returned."""
+        return self._first_node("output").outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of :attr:`input`."""
+        return map_structure(lambda tensor: tensor.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of :attr:`output`."""
+        return map_structure(lambda tensor: tensor.shape, self.output)
+
+    def _first_node(self, what: str) -> Node:
+        if not self._nodes:
+            raise AttributeError(f"{type(self).__name__} {self.name!r} has no {what}: it is not part of a model yet.")
+        return self._nodes[0]
+
+    def _built_for(self, shapes: Any) -> None:
+        """After ``build``: what is decided once, for all later calls."""
+        self._build_shapes = shapes
+        self.built = True
+        self._plain_call = (
+            self._is_builtin
+            and self.activity_regularizer is None
+            and self.autocast
+            and not self._makes_masks
+            and "training" not in self._call_arguments
+            and self.dtype_policy.compute_dtype == self.dtype_policy.variable_dtype
+            and all(getattr(child, "_plain_call", True) for child in self.children())
+        )
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
+        # .to(torch.float64), .half(), ... : the policy follows the weights.
+        super()._apply(fn, recurse)
+        changed = fn(torch.empty(0, dtype=self._compute_dtype)).dtype
+        if changed is not self._compute_dtype:
+            self.dtype_policy = DTypePolicy(dtype_name(changed))
+            self._compute_dtype = changed
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Recorded calls belong to the session that described the model; a copy makes its own when it needs them.
+        return {**self.__dict__, "_nodes": []}
+
+    def extra_repr(self) -> str:
+        """What ``print(model)`` shows of the layer besides its class."""
+        return f"name={self.name!r}"
+
+
+def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
+    """``build`` that marks the layer built, remembers the shapes, and leaves no half-made weights when it fails."""
+    names = [name for name in inspect.signature(build).parameters if name != "self"]
+
+    @functools.wraps(build)
+    def managed(self: Layer, *args: Any, **kwargs: Any) -> None:
+        owned = (self._parameters, self._buffers, self._modules)
+        before = [dict(part) for part in owned]
+        try:
+            build(self, *args, **kwargs)
+        except Exception:
+            for part, kept in zip(owned, before, strict=True):
+                part.clear()
+                part.update(kept)
+            raise
+        shapes = args[0] if len(args) == 1 and not kwargs else dict(zip(names, args, strict=False)) | kwargs
+        self._built_for(calling.as_shapes(shapes))
+        outermost = getattr(type(self).build, "__wrapped__", None) is build
+        if outermost and self._initial_weights is not None:
+            initial, self._initial_weights = self._initial_weights, None
+            self.set_weights(initial)
+
+    return managed
+
+
+__all__ = ["LAYERS", "InputSpec", "Layer", "SymbolicTensor"]

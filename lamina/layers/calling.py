@@ -1,0 +1,401 @@
+"""Calling a layer: without data (its call is recorded), for the first time (it is built), or with something to see to.
+
+A built layer that is called on one tensor skips all of this; see ``Layer.__call__``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lamina.dtypes import as_dtype
+from lamina.errors import describe
+from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
+from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, leaves, map_structure
+from lamina.layers.input_spec import check_input_spec, is_shape
+
+if TYPE_CHECKING:
+    from lamina.layers.base import Layer
+
+# How many layers' calls are under way; losses of an earlier call end when an outermost one begins.
+_depth = 0
+# Sizes tried for unknown dimensions when a layer can be run on real zeros only.
+_REAL_SIZES = (2, 3)
+
+
+# ---- with data -----------------------------------------------------------------------------------------------------
+
+
+def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a layer on anything: arrays, structures, symbolic tensors; with masks, a mode, or before it is built."""
+    global _depth
+    args, kwargs = _first_argument_first(layer, args, kwargs)
+    if is_symbolic((args, kwargs)):
+        return call_symbolically(layer, args, kwargs)
+    args, kwargs = _as_tensors(layer, args, kwargs)
+    training = kwargs.get("training")
+    kwargs = _with_mode(layer, args, kwargs)
+    kwargs = _with_masks(layer, args, kwargs, lambda tensor: getattr(tensor, "_keras_mask", None))
+    if not layer.built:
+        build_for(layer, args, kwargs)
+    if _depth == 0:
+        layer.clear_losses()
+    _depth += 1
+    try:
+        with _surroundings(layer, args, training):
+            outputs = nn.Module.__call__(layer, *args, **kwargs)
+    except Exception as error:
+        explain(layer, args, error)
+        raise
+    finally:
+        _depth -= 1
+    if layer.activity_regularizer is not None:
+        _add_activity_penalty(layer, outputs)
+    _attach_mask(layer, args, kwargs, outputs)
+    return outputs
+
+
+def explain(layer: Layer, args: tuple[Any, ...], error: Exception) -> None:
+    """Say in lamina's words why a call failed: raise the layer's own sentence, or note on ``error`` where it happened."""
+    if args and layer.input_spec is not None and not isinstance(error, ValueError):
+        try:
+            shapes = shapes_of(args[0])
+        except AttributeError:  # the input is no tensor at all, which the note below shows
+            shapes = None
+        if shapes is not None:
+            try:
+                check_input_spec(layer.input_spec, shapes, who(layer))
+            except ValueError as better:
+                raise better from None
+    note = f"{who(layer)} was called on {', '.join(describe(argument) for argument in args)}."
+    if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+
+
+def who(layer: Any) -> str:
+    """``Dense 'dense_1'``, as every message names a layer."""
+    return f"{layer._keras_class_name} {layer.name!r}"
+
+
+def _first_argument_first(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if args or not kwargs:
+        return args, kwargs
+    first = next(iter(_positions(layer)), None)
+    if first not in kwargs:
+        return args, kwargs
+    return (kwargs[first],), {key: value for key, value in kwargs.items() if key != first}
+
+
+def _positions(layer: Layer) -> list[str]:
+    """The names of ``call``'s positional arguments, in order."""
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [name for name, parameter in type(layer)._call_parameters.items() if parameter.kind in positional]
+
+
+def _as_tensors(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arrays become tensors where the layer's weights are; floats become the layer's compute type."""
+    device: list[torch.device] = []
+
+    def convert(leaf: Any) -> Any:
+        if isinstance(leaf, (np.ndarray, np.generic)):
+            if not device:
+                device.append(next((weight.device for weight in layer.parameters()), torch.get_default_device()))
+            leaf = torch.as_tensor(leaf, device=device[0])
+        if not isinstance(leaf, torch.Tensor) or not layer.autocast:
+            return leaf
+        if leaf.dtype.is_floating_point or (not layer.takes_integers and leaf.dtype is not torch.bool):
+            mask = getattr(leaf, "_keras_mask", None)
+            leaf = leaf if leaf.dtype is layer._compute_dtype or leaf.is_complex() else leaf.to(layer._compute_dtype)
+            if mask is not None and not hasattr(leaf, "_keras_mask"):
+                leaf._keras_mask = mask  # pyright: ignore[reportAttributeAccessIssue]
+        return leaf
+
+    def convert_rest(leaf: Any) -> Any:  # masks, positions, ... beside the inputs keep their type
+        integer = isinstance(leaf, torch.Tensor) and not leaf.dtype.is_floating_point
+        return leaf if integer else convert(leaf)
+
+    kwargs = {key: map_structure(convert_rest, value) for key, value in kwargs.items()}
+    return (*(map_structure(convert, x) for x in args[:1]), *(map_structure(convert_rest, x) for x in args[1:])), kwargs
+
+
+def _with_mode(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """``training`` for a ``call`` that asks for it, and for no other."""
+    if "training" not in layer._call_arguments:
+        return {key: value for key, value in kwargs.items() if key != "training"}
+    if kwargs.get("training") is None and "training" not in _positions(layer)[: len(args)]:
+        return {**kwargs, "training": layer.training}
+    return kwargs
+
+
+@contextlib.contextmanager
+def in_mode(layer: nn.Module, training: bool | None) -> Iterator[None]:
+    """Inside, ``layer`` trains or infers; afterwards each module in it is as it was."""
+    if training is None or bool(training) == layer.training:
+        yield
+        return
+    before = [(module, module.training) for module in layer.modules()]
+    layer.train(bool(training))
+    try:
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
+@contextlib.contextmanager
+def _surroundings(layer: Layer, args: tuple[Any, ...], training: bool | None) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        if training is not None:
+            stack.enter_context(in_mode(layer, training))
+        policy = layer.dtype_policy
+        if policy.compute_dtype != policy.variable_dtype:
+            tensor = next((leaf for leaf in leaves(args) if isinstance(leaf, torch.Tensor)), None)
+            device = tensor.device.type if tensor is not None else "cpu"
+            stack.enter_context(torch.autocast(device, dtype=layer._compute_dtype))
+        yield
+
+
+def _add_activity_penalty(layer: Layer, outputs: Any) -> None:
+    """Keras divides the penalty on an output by the batch size."""
+    for output in leaves(outputs):
+        if isinstance(output, torch.Tensor):
+            layer.add_loss(layer.activity_regularizer(output) / output.shape[0])
+
+
+# ---- masks ---------------------------------------------------------------------------------------------------------
+
+
+def _with_masks(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], mask_of: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """The masks of the inputs, for those of ``call``'s arguments that want one and were not given it."""
+    names = _positions(layer)
+    for position, (name, value) in enumerate(zip(names, args, strict=False)):
+        wanted = [f"{name}_mask"] + (["mask"] if position == 0 else [])
+        target = next((mask for mask in wanted if mask in layer._call_arguments), None)
+        if target is None or kwargs.get(target) is not None or target in names[: len(args)]:
+            continue
+        mask = map_structure(mask_of, value)
+        if any(one is not None for one in leaves(mask)):
+            kwargs = {**kwargs, target: mask}
+    return kwargs
+
+
+def _attach_mask(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+    """Outside of a plan a mask travels on the tensor that it belongs to, as in Keras."""
+    if torch.compiler.is_compiling() or not args:
+        return
+    previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "_keras_mask", None))
+    if not layer._makes_masks and (previous is None or not layer.supports_masking):
+        return
+    for output, mask in _pairs(outputs, layer.compute_mask(args[0], previous)):
+        if isinstance(output, torch.Tensor) and mask is not None:
+            output._keras_mask = mask  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _previous_mask(args: tuple[Any, ...], kwargs: dict[str, Any], mask_of: Callable[[Any], Any]) -> Any:
+    given = kwargs.get("mask")
+    mask = map_structure(mask_of, args[0]) if given is None else given
+    return mask if any(one is not None for one in leaves(mask)) else None
+
+
+def _pairs(outputs: Any, mask: Any) -> list[tuple[Any, Any]]:
+    """Outputs with their masks; one mask for several outputs belongs to the first."""
+    tensors = leaves(outputs)
+    masks = leaves(mask) if isinstance(mask, (list, tuple, dict)) else [mask]
+    return list(zip(tensors, masks, strict=False))
+
+
+# ---- without data --------------------------------------------------------------------------------------------------
+
+
+def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Record a call on symbolic tensors: build the layer, work out the outputs' shapes and masks."""
+    outer = enclosing_call()
+    if outer is not None:
+        return outer.next_value(lambda: _outputs_and_masks(layer, args, kwargs)[2], Node)
+    args, kwargs, outputs = _outputs_and_masks(layer, args, kwargs)
+    node = Node(layer, args, kwargs, outputs)
+    if not in_own_scope():
+        layer._nodes.append(node)
+    return outputs
+
+
+def _outputs_and_masks(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    args, kwargs = map_structure(_constant, args), map_structure(_constant, kwargs)
+    if "training" in kwargs and kwargs["training"] is None:
+        kwargs = {key: value for key, value in kwargs.items() if key != "training"}
+    kwargs = _with_masks(layer, args, kwargs, lambda tensor: getattr(tensor, "mask", None))
+    shapes = shapes_of(args[0]) if args else None
+    check_input_spec(layer.input_spec, shapes, who(layer))
+    if not layer.built:
+        build_for(layer, args, kwargs)
+        check_input_spec(layer.input_spec, shapes, who(layer))
+    outputs = symbolic_outputs(layer, args, kwargs)
+    previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "mask", None)) if args else None
+    if layer._makes_masks or previous is not None:
+        with own_scope_if_inside():
+            for output, mask in _pairs(outputs, layer.compute_mask(args[0] if args else None, previous)):
+                if isinstance(output, SymbolicTensor):
+                    output.mask = mask
+    return args, kwargs, outputs
+
+
+@contextlib.contextmanager
+def own_scope_if_inside() -> Iterator[None]:
+    """A mask is recorded like anything else, but not as one of the values of a module call that is under way."""
+    if in_own_scope() or enclosing_call() is not None:
+        with own_scope():
+            yield
+    else:
+        yield
+
+
+def _constant(leaf: Any) -> Any:
+    return torch.as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf
+
+
+def symbolic_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Fresh symbolic tensors for what the call would return: by the layer's own rule, or by running it without data."""
+    if hasattr(layer, "compute_output_spec"):
+        return map_structure(_fresh, layer.compute_output_spec(*args, **kwargs))
+    if not layer._infers_shape:
+        shapes = layer.compute_output_shape(**shape_arguments(layer.compute_output_shape, layer, args, kwargs))
+        dtype = _output_dtype(layer, args)
+        return map_shapes(lambda shape: SymbolicTensor(shape, dtype), shapes)
+    return run_without_data(layer, args, kwargs)
+
+
+def run_without_data(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The symbolic outputs of a ``call`` that states no shape rule.
+
+    The body runs on the symbolic tensors themselves, which builds the layers inside; a body that needs real data (it
+    leaves torch, or branches on values) is run on zeros.
+    """
+    moded = _with_mode(layer, args, kwargs)
+    try:
+        with own_scope():
+            outputs = layer.call(*args, **moded)
+    except (TypeError, ValueError, AttributeError, RuntimeError, NotImplementedError) as symbolic_error:
+        try:
+            outputs = _run_on_zeros(layer, args, moded)
+        except Exception as error:
+            error.add_note(f"{who(layer)} was run on zeros to learn its output's shape, since running it without data "
+                           f"failed: {symbolic_error}")  # fmt: skip
+            raise
+    return map_structure(_fresh, outputs)
+
+
+def _run_on_zeros(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def run(probe: int) -> Any:
+        def concrete(leaf: Any) -> Any:
+            if not isinstance(leaf, SymbolicTensor):
+                return leaf
+            sizes = [_REAL_SIZES[probe] if size is None else size for size in leaf.shape]
+            return torch.zeros(sizes, dtype=leaf.dtype)
+
+        with torch.no_grad(), own_scope():
+            return layer.call(*map_structure(concrete, args), **map_structure(concrete, kwargs))
+
+    second = iter(leaves(run(1)))
+    return map_structure(lambda leaf: from_probes(leaf, next(second)), run(0))
+
+
+def run_for_shape(layer: Layer, input_shape: Any) -> Any:
+    """``compute_output_shape`` of a layer that states no rule."""
+    inputs = map_shapes(lambda shape: SymbolicTensor(shape, layer.compute_dtype), as_shapes(input_shape))
+    with own_scope():
+        if not layer.built:
+            build_for(layer, (inputs,), {})
+        outputs = run_without_data(layer, (inputs,), {})
+    return map_structure(lambda tensor: tensor.shape, outputs)
+
+
+def _fresh(leaf: Any) -> Any:
+    """A symbolic tensor of the same kind that belongs to no node yet."""
+    return SymbolicTensor(leaf.shape, leaf.dtype) if isinstance(leaf, SymbolicTensor) else leaf
+
+
+def _output_dtype(layer: Layer, args: tuple[Any, ...]) -> torch.dtype:
+    """Layers that only move numbers keep integers; every other gives its compute type."""
+    tensors = [leaf for leaf in leaves(args) if isinstance(leaf, (SymbolicTensor, torch.Tensor))]
+    has_weights = next(layer.parameters(), None) is not None
+    if has_weights or not layer.takes_integers or not tensors or any(t.dtype.is_floating_point for t in tensors):
+        return as_dtype(layer.compute_dtype)
+    return tensors[0].dtype
+
+
+# ---- building and shapes -------------------------------------------------------------------------------------------
+
+
+def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Build a layer for the inputs of its first call, where they are."""
+    tensor = next((leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)), None)
+    check_input_spec(layer.input_spec, shapes_of(args[0]) if args else None, who(layer))
+    with contextlib.ExitStack() as stack:
+        if tensor is not None and tensor.device != torch.get_default_device():
+            stack.enter_context(torch.device(tensor.device))
+        layer.build(**shape_arguments(layer.build, layer, args, kwargs))
+    layer.built = True
+
+
+def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What ``build`` or ``compute_output_shape`` is to be called with: the first input's shape, or one for each
+    argument of ``call`` that has a parameter: ``query`` -> ``query_shape``."""
+    parameters = [name for name, parameter in inspect.signature(function).parameters.items()
+                  if parameter.kind is not inspect.Parameter.VAR_KEYWORD]  # fmt: skip
+    if not parameters:
+        return {}
+    if len(parameters) == 1 or not all(name.endswith("_shape") for name in parameters):
+        return {parameters[0]: shapes_of(args[0]) if args else None}
+    given = dict(zip(_positions(layer), args, strict=False)) | kwargs
+    found = {name: shapes_of(given[name.removesuffix("_shape")]) for name in parameters
+             if given.get(name.removesuffix("_shape")) is not None}  # fmt: skip
+    return found or {parameters[0]: shapes_of(args[0])}
+
+
+def shapes_of(structure: Any) -> Any:
+    """The shapes of the tensors in a structure; ``None`` for what is no tensor."""
+    return map_structure(lambda leaf: tuple(leaf.shape) if hasattr(leaf, "shape") else None, structure)
+
+
+def as_shapes(value: Any) -> Any:
+    """Shapes as tuples, whatever held them: ``[None, 4]`` is a shape, ``[[None, 4], [None, 2]]`` two."""
+    return map_shapes(tuple, value)
+
+
+def map_shapes(function: Callable[[tuple[Any, ...]], Any], shapes: Any) -> Any:
+    """``function`` applied to every shape in a structure of shapes."""
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, value) for key, value in shapes.items()}
+    if shapes is None:
+        return None
+    if is_shape(shapes):
+        return function(tuple(shapes))
+    mapped = [map_shapes(function, value) for value in shapes]
+    return tuple(mapped) if isinstance(shapes, tuple) else mapped
+
+
+def input_shape_argument(kwargs: dict[str, Any], class_name: str) -> tuple[Any, ...] | None:
+    """The batch input shape that constructor arguments of any generation state; they are taken out of ``kwargs``."""
+    batch_size = kwargs.pop("batch_size", None)
+    full = [kwargs.pop(name) for name in ("batch_input_shape", "batch_shape") if name in kwargs]
+    shape, dim = kwargs.pop("input_shape", None), kwargs.pop("input_dim", None)
+    for ignored in ("dynamic", "sparse", "ragged"):
+        if kwargs.pop(ignored, False):
+            raise ValueError(f"{class_name} was given {ignored}=True, which lamina does not support.")
+    if full and full[0] is not None:
+        return tuple(full[0])
+    shape = (dim,) if shape is None and dim is not None else shape
+    if shape is None:
+        return None
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    if not is_shape(sizes) or any(size is not None and size < 0 for size in sizes):
+        raise ValueError(f"The input_shape of {class_name} must be a tuple of sizes without the batch, and got {shape!r}.")
+    return (batch_size, *sizes)

@@ -1,0 +1,120 @@
+"""How a layer is made: the call is translated from its dialect, recorded for ``get_config``, then ``__init__`` runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from lamina import dialects
+from lamina.errors import did_you_mean
+from lamina.registry import serialize
+
+# What every layer's constructor takes through **kwargs. The last line's are of older Keras: they are about the input.
+BASE_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
+INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_shape", "batch_size", "input_dim", "input_dtype",
+                   "weights", "dynamic", "sparse", "ragged")  # fmt: skip
+
+
+class LayerMeta(type):
+    """Intercepts the making of a layer. Nothing but its arguments passes through here."""
+
+    if not TYPE_CHECKING:  # type checkers are to see each class's own signature
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            if cls.__module__.startswith("lamina."):
+                args, kwargs = dialects.translate(cls.__name__, args, kwargs)
+            made = cls.__new__(cls, *args, **kwargs)
+            if not isinstance(made, cls):
+                return made
+            object.__setattr__(made, "_arguments", bind(cls, args, kwargs))
+            made.__init__(*args, **kwargs)
+            return made
+
+
+@functools.cache
+def constructor_signature(cls: type) -> inspect.Signature:
+    """The constructor's parameters without ``self``."""
+    signature = inspect.signature(cls.__init__)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
+@functools.cache
+def argument_names(cls: type) -> tuple[str, ...]:
+    """The names that the constructors of ``cls`` and of the classes it passes ``**kwargs`` on to take."""
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        names.update({parameter.name: None for parameter in parameters if parameter.kind in _NAMED})
+        if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return tuple(names)
+
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def bind(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The constructor's arguments by name. A call that does not fit is reported with the nearest right name."""
+    signature = constructor_signature(cls)
+    try:
+        bound = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        names = argument_names(cls)
+        unknown = [name for name in kwargs if name not in names]
+        takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
+        if unknown and not takes_any:
+            raise TypeError(unknown_argument(cls, unknown[0])) from None
+        raise TypeError(f"{cls.__name__}: {error}. Its arguments are: {', '.join(signature.parameters)}.") from None
+    arguments: dict[str, Any] = {}
+    for name, value in bound.items():
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            arguments.update(value)
+        elif kind is not inspect.Parameter.VAR_POSITIONAL:
+            arguments[name] = value
+    return arguments
+
+
+def unknown_argument(cls: type, name: str) -> str:
+    """The sentence for an argument that no constructor of ``cls`` takes."""
+    known = dict.fromkeys((*argument_names(cls), *BASE_ARGUMENTS, *INPUT_ARGUMENTS[:1]))
+    return f"{cls.__name__} got an unknown argument {name!r}.{did_you_mean(name, known)}"
+
+
+def derive_config(layer: Any) -> dict[str, Any]:
+    """Constructor arguments as a config: of lamina's classes as the layer holds them now, of others as they were given.
+
+    An attribute of the argument's name is the normalised value (``kernel_size=3`` is held as ``(3, 3)``); a class of
+    the user's own owes us no such attribute, so what its constructor was called with is kept.
+    """
+    cls = type(layer)
+    config: dict[str, Any] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or not hasattr(base, "call") or base.__name__ == "Layer":
+            continue
+        ours = base.__module__.startswith("lamina.")
+        for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:]:
+            if parameter.kind not in _NAMED or name in config or name in BASE_ARGUMENTS + INPUT_ARGUMENTS[:6]:
+                continue
+            if ours and hasattr(layer, name):
+                value = getattr(layer, name)
+            elif name in layer._arguments:
+                value = layer._arguments[name]
+            elif parameter.default is not inspect.Parameter.empty:
+                value = parameter.default
+            else:
+                continue
+            config[name] = _config_value(value)
+    return config
+
+
+def _config_value(value: Any) -> Any:
+    """Plain values as they are (a tuple stays one, as in Keras's configs); objects as configs."""
+    if isinstance(value, tuple):
+        return tuple(_config_value(item) for item in value)
+    if isinstance(value, list):
+        return [_config_value(item) for item in value]
+    return serialize(value)

@@ -1,0 +1,290 @@
+"""The core layers: Dense and its relatives, dropout, and the layers that only reshape."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lamina import activations, constraints, initializers, regularizers
+from lamina.dtypes import as_dtype, dtype_name
+from lamina.graph.symbolic import Node, Shape, SymbolicTensor
+from lamina.layers import calling
+from lamina.layers.arguments import positive_int
+from lamina.layers.base import LAYERS, InputSpec, Layer
+from lamina.layers.input_spec import is_shape
+from lamina.registry import serialize
+
+
+@LAYERS.register()
+class InputLayer(Layer):
+    """Where a model's data comes in. ``Input(...)`` makes one and returns its symbolic tensor.
+
+    Arguments:
+        shape: the shape without the batch; an unknown size is ``None``.
+        batch_size: the size of a batch, when it is fixed.
+        batch_shape: the shape with the batch, in place of both (Keras 1 and 2: ``batch_input_shape``).
+        dtype: the type of data; ``floatx`` by default.
+        name: the input's name.
+
+    Source: https://keras.io/api/layers/core_layers/input/
+
+    >>> InputLayer(shape=(16,)).output.shape
+    (None, 16)
+    """
+
+    takes_integers = True
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        name: str | None = None,
+        optional: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if sparse or ragged:
+            raise ValueError("Input does not support sparse or ragged tensors; pad them (pad_sequences) and mask them.")
+        super().__init__(name=name, **kwargs)
+        if shape is not None and batch_shape is not None:
+            raise ValueError("Input takes either shape (without the batch) or batch_shape (with it), and got both.")
+        if batch_shape is None:
+            batch_shape = self.batch_input_shape
+        if batch_shape is None:
+            if shape is None:
+                raise ValueError("Input needs a shape: the sizes of one sample, such as shape=(28, 28, 1).")
+            batch_shape = (batch_size, *((shape,) if isinstance(shape, int) else shape))
+        self.batch_shape = tuple(None if size is None else int(size) for size in batch_shape)
+        self.data_dtype = as_dtype(dtype)
+        self.optional = optional
+        tensor = SymbolicTensor(self.batch_shape, self.data_dtype, name=self.name)
+        self._nodes.append(Node(self, (), {}, tensor))
+        self.built = True
+
+    def call(self) -> Any:
+        raise NotImplementedError(f"Input {self.name!r} computes nothing; call the model that it belongs to.")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"batch_shape": self.batch_shape, "dtype": dtype_name(self.data_dtype), "sparse": False,
+                "ragged": False, "name": self.name, "optional": self.optional}  # fmt: skip
+
+
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> Any:
+    """A symbolic tensor: what a functional model is described with.
+
+    Arguments: as :class:`InputLayer`. ``tensor``: a symbolic tensor that is returned as it is.
+
+    Source: https://keras.io/api/layers/core_layers/input/
+
+    >>> Input(shape=(32,)).shape
+    (None, 32)
+    """
+    if tensor is not None:
+        return tensor
+    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, batch_shape=batch_shape,
+                      name=name, optional=optional).output  # fmt: skip
+
+
+@LAYERS.register()
+class Dense(Layer):
+    """``activation(inputs @ kernel + bias)`` over the last axis.
+
+    Arguments:
+        units: the size of the output's last axis, a positive integer (Keras 1: ``output_dim``).
+        activation: a name or function; ``None`` is linear.
+        use_bias: whether ``bias`` is added (Keras 1: ``bias``).
+        kernel_initializer, bias_initializer: how the weights start (Keras 1: ``init`` for the kernel).
+        kernel_regularizer, bias_regularizer: penalties on the weights (Keras 1: ``W_regularizer``, ``b_regularizer``).
+        activity_regularizer: a penalty on the output.
+        kernel_constraint, bias_constraint: applied after each update (Keras 1: ``W_constraint``, ``b_constraint``).
+
+    Shape: ``(*batch, features) -> (*batch, units)``. Weights: ``kernel`` ``(features, units)``, ``bias`` ``(units,)``.
+
+    Raises:
+        ValueError: when ``units`` is not a positive integer, or the input's last axis is unknown or not the one that
+            the layer was built for.
+
+    Source: https://keras.io/api/layers/core_layers/dense/
+
+    >>> Dense(10)(torch.zeros(2, 4)).shape
+    torch.Size([2, 10])
+    """
+
+    kernel: nn.Parameter
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_int(units, "units", self)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape: Shape) -> None:
+        features = input_shape[-1]
+        if features is None:
+            raise ValueError(f"Dense {self.name!r} needs to know the size of its input's last axis, and got {input_shape}.")
+        # Stored so that `kernel.t()` is contiguous, as torch's matrix products like it best.
+        self.kernel = self.add_weight(
+            name="kernel", shape=(features, self.units), layout=(1, 0), initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)  # fmt: skip
+        self.bias = self.add_weight(
+            name="bias", shape=(self.units,), initializer=self.bias_initializer,
+            regularizer=self.bias_regularizer, constraint=self.bias_constraint) if self.use_bias else None  # fmt: skip
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+
+    def pre_activation(self, inputs: torch.Tensor) -> torch.Tensor:
+        """``inputs @ kernel + bias``."""
+        if inputs.dim() == 2 and self.bias is not None:
+            return torch.addmm(self.bias, inputs, self.kernel)  # (B, in) -> (B, units), in one call
+        return F.linear(inputs, self.kernel.t(), self.bias)  # (*, in) -> (*, units)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(self.pre_activation(inputs))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+
+@LAYERS.register()
+class Activation(Layer):
+    """``activation(inputs)``, element by element.
+
+    Arguments:
+        activation: a name (``"relu"``, ``"softmax"``, ...) or a function.
+
+    Shape: any -> the same.
+
+    Source: https://keras.io/api/layers/core_layers/activation/
+
+    >>> Activation("relu")(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+
+    supports_masking = True
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def pre_activation(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The inputs: this layer is nothing but its activation."""
+        return inputs
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(inputs)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+@LAYERS.register()
+class Lambda(Layer):
+    """``function(inputs, **arguments)``: any function of tensors as a layer.
+
+    Arguments:
+        function: takes the inputs, and ``mask`` or ``training`` where it names them. Make it of torch functions.
+        output_shape: the shape without the batch, or a function from input shape to output shape; found out when ``None``.
+        mask: the mask of the outputs, or a function ``(inputs, mask) -> mask``.
+        arguments: further keyword arguments for ``function``.
+
+    A file can name the function only when it was registered (``register_keras_serializable``): files hold no code.
+
+    Source: https://keras.io/api/layers/core_layers/lambda/
+
+    >>> Lambda(lambda x: x ** 2)(torch.tensor([3.0]))
+    tensor([9.])
+    """
+
+    supports_masking = True
+    takes_integers = True
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not callable(function):
+            raise TypeError(f"Lambda needs a function, and got {function!r}.")
+        self.function = function
+        self.output_shape_rule = output_shape
+        self.mask = mask
+        self.arguments = dict(arguments or {})
+        self._function_takes = frozenset(_parameter_names(function))
+
+    def call(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+        extra = {"mask": mask, "training": training}
+        extra = {name: value for name, value in extra.items() if name in self._function_takes}
+        return self.function(inputs, **self.arguments, **extra)
+
+    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs; with no rule given, the function is run to see."""
+        if self.output_shape_rule is None:
+            return calling.run_without_data(self, (inputs,), kwargs)
+        return calling.map_shapes(lambda shape: SymbolicTensor(shape, self.compute_dtype),
+                                  self.compute_output_shape(calling.shapes_of(inputs)))  # fmt: skip
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        rule = self.output_shape_rule
+        if rule is None:
+            return calling.run_for_shape(self, input_shape)
+        if callable(rule):
+            return calling.as_shapes(rule(input_shape))
+        batch = input_shape[0] if is_shape(input_shape) else input_shape[0][0]
+        return calling.map_shapes(lambda shape: (batch, *shape), rule)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        if callable(self.mask):
+            return self.mask(inputs, previous_mask)
+        return previous_mask if self.mask is None else self.mask
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"output_shape": serialize(self.output_shape_rule)}
+
+
+def _parameter_names(function: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # torch's built-in functions have no signature that Python can read
+        return []

@@ -1,0 +1,254 @@
+"""What a layer owns: its weights, in Keras's order and NumPy form, and the losses that come with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lamina import constraints, initializers, regularizers
+from lamina.dtypes import DTypePolicy, as_dtype
+from lamina.layers.tracking import Items, track
+
+# Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
+_with_losses: list[WeightOwner] = []
+
+
+class WeightOwner(nn.Module):
+    """The part of a layer that owns weights. Trainable ones are parameters, the others buffers, as torch itself does."""
+
+    name: str
+    dtype_policy: DTypePolicy
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.training = False  # as in Keras, a layer infers until it is told to train
+        self._trainable = True
+        self._losses: list[torch.Tensor] = []
+        self._regularizers: dict[str, Any] = {}
+        self._constraints: dict[str, Any] = {}
+
+    def add_weight(
+        self,
+        *args: Any,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+        layout: tuple[int, ...] | None = None,
+        **ignored: Any,
+    ) -> Any:
+        """A new weight of this layer. Keras 1 ``(shape, initializer)``, 2 ``(name, shape)`` and 3 forms are understood.
+
+        Arguments:
+            shape: the weight's shape; ``()`` by default.
+            initializer: by default ``glorot_uniform`` for float weights and ``zeros`` for others.
+            trainable: a trainable weight is an ``nn.Parameter``, any other a buffer.
+            layout: the axes in the order in which they lie in memory; by default as they are named.
+            ignored: ``autocast``, ``aggregation``, ``synchronization``, ``overwrite_with_gradient``, ``getter``, ... of
+                Keras, which have no meaning on one torch device.
+        """
+        positional = ["shape", "initializer", "dtype", "trainable"]
+        if args and isinstance(args[0], str):  # Keras 2: the name came first
+            positional = ["name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint"]
+        given = dict(zip(positional, args, strict=False))
+        shape, initializer = given.get("shape", shape), given.get("initializer", initializer)
+        trainable, dtype, name = given.get("trainable", trainable), given.get("dtype", dtype), given.get("name", name)
+        regularizer, constraint = given.get("regularizer", regularizer), given.get("constraint", constraint)
+
+        unknown = set(ignored) - _IGNORED_ARGUMENTS
+        if unknown:
+            raise TypeError(f"add_weight of {type(self).__name__} {self.name!r} got an unknown argument "
+                            f"{sorted(unknown)[0]!r}.")  # fmt: skip
+        sizes = tuple(int(size) for size in ((shape,) if isinstance(shape, int) else shape or ()))
+        wanted = as_dtype(dtype if dtype is not None else self.dtype_policy.variable_dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if wanted.is_floating_point else "zeros"
+        value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)
+        if tuple(value.shape) != sizes:
+            raise ValueError(f"The initializer of weight {name!r} of {type(self).__name__} {self.name!r} must make shape "
+                             f"{sizes}, and made {tuple(value.shape)}.")  # fmt: skip
+        if layout is not None:
+            value = value.permute(layout).contiguous().permute(sorted(range(len(layout)), key=layout.__getitem__))
+        return self._own(self._free_name(name or "weight"), value, trainable, regularizer, constraint)
+
+    def _own(self, key: str, value: torch.Tensor, trainable: bool, regularizer: Any, constraint: Any) -> Any:
+        if trainable and not value.dtype.is_floating_point and not value.dtype.is_complex:
+            trainable = False  # torch has no gradients of integers
+        if trainable:
+            self.register_parameter(key, nn.Parameter(value, requires_grad=self._trainable))
+        else:
+            self.register_buffer(key, value)
+        if regularizer is not None:
+            self._regularizers[key] = regularizers.get(regularizer)
+        if constraint is not None:
+            self._constraints[key] = constraints.get(constraint)
+        return self._parameters[key] if trainable else self._buffers[key]
+
+    def _free_name(self, name: str) -> str:
+        name = name.rpartition("/")[2].replace(".", "_").replace(":0", "")
+        # A weight whose name is already an attribute (`self.gain = 2`) must not hide it.
+        taken = name in self.__dict__ or name in self._modules or hasattr(type(self), name)
+        return f"{name}_weight" if taken else name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            self._rename(name, value)
+        elif isinstance(value, (list, dict)) and name not in _PLAIN_ATTRIBUTES:
+            if not (name.startswith("_") and type(self).__module__.startswith("lamina.")):
+                value = track(self, name, value)
+        elif isinstance(value, tuple) and any(isinstance(item, nn.Module) for item in value):
+            track(self, name, value)
+        elif self.__dict__.get("_modules") and isinstance(self._modules.get(f"{name}_"), Items):
+            del self._modules[f"{name}_"]
+        super().__setattr__(name, value)
+
+    def _rename(self, name: str, value: torch.Tensor) -> None:
+        """``self.w = self.add_weight(name="kernel")``: the weight is known by its attribute, once, in its old place."""
+        for weights in (self.__dict__.get("_parameters"), self.__dict__.get("_buffers")):
+            old = next((key for key, weight in (weights or {}).items() if weight is value and key != name), None)
+            if weights is None or old is None or name in weights:
+                continue
+            items = [(name if key == old else key, weight) for key, weight in weights.items()]
+            weights.clear()
+            weights.update(items)
+            for settings in (self._regularizers, self._constraints):
+                if old in settings:
+                    settings[name] = settings.pop(old)
+
+    # -- reading and setting --
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        """All weights: the layer's own (trainable first), then those of the layers inside it, in order."""
+        return _unique(weights_of(self))
+
+    @property
+    def trainable_weights(self) -> list[torch.Tensor]:
+        """The weights that training changes."""
+        return [weight for weight in self.weights if weight.requires_grad] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[torch.Tensor]:
+        """The weights that training leaves alone: frozen ones, and statistics such as a moving mean."""
+        if not self.trainable:
+            return self.weights
+        return [weight for weight in self.weights if not weight.requires_grad]
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    def get_weights(self) -> list[np.ndarray]:
+        """The weights as NumPy arrays, in Keras's order and layout (copies: changing them changes nothing)."""
+        return [to_numpy(weight) for weight in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Set all weights from arrays shaped as ``get_weights()`` gives them. Nothing changes when one does not fit.
+
+        Raises:
+            ValueError: when the number of arrays, or the shape of one, is not what the layer has.
+        """
+        mine = self.weights
+        given = [torch.as_tensor(np.asarray(value) if not isinstance(value, torch.Tensor) else value)
+                 for value in weights]  # fmt: skip
+        what = f"{type(self).__name__} {self.name!r}"
+        if len(given) != len(mine):
+            unbuilt = " It is not built yet: call it, or build() it, first." if not getattr(self, "built", True) else ""
+            raise ValueError(f"{what} has {len(mine)} weights, and set_weights got {len(given)}.{unbuilt}")
+        for index, (weight, value) in enumerate(zip(mine, given, strict=True)):
+            if weight.shape != value.shape:
+                raise ValueError(f"Weight {index} of {what} has shape {tuple(weight.shape)}, and set_weights got "
+                                 f"{tuple(value.shape)}.")  # fmt: skip
+        with torch.no_grad():
+            for weight, value in zip(mine, given, strict=True):
+                weight.copy_(value)
+
+    def count_params(self) -> int:
+        """The number of numbers in all weights."""
+        if not getattr(self, "built", True):
+            raise ValueError(f"{type(self).__name__} {self.name!r} has no weights yet: it is not built. Call it on data, "
+                             "or build() it with an input shape.")  # fmt: skip
+        return sum(weight.numel() for weight in self.weights)
+
+    # -- training --
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; setting it holds for all layers inside, too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        value = bool(value)
+        for module in self.modules():
+            if isinstance(module, WeightOwner):
+                module.__dict__["_trainable"] = value
+        self.requires_grad_(value)
+
+    # -- losses --
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar (or a list of them) to what ``fit`` minimises; called inside ``call``."""
+        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
+            self._losses.append(value)
+        if not any(owner is self for owner in _with_losses):
+            _with_losses.append(self)
+
+    def clear_losses(self) -> None:
+        """Forget the losses that the last call of this layer, and of those inside it, added."""
+        if _with_losses:
+            mine = {id(module) for module in self.modules()}
+            for owner in [owner for owner in _with_losses if id(owner) in mine]:
+                owner._losses.clear()
+            _with_losses[:] = [owner for owner in _with_losses if id(owner) not in mine]
+
+    @property
+    def losses(self) -> list[torch.Tensor]:
+        """What the last call added with ``add_loss`` or an activity regularizer, then the penalties on weights."""
+        added: list[torch.Tensor] = []
+        penalties: list[torch.Tensor] = []
+        for module in self.modules():
+            if isinstance(module, WeightOwner):
+                added += module._losses
+                penalties += [penalty(getattr(module, key)) for key, penalty in module._regularizers.items()
+                              if getattr(module, key).requires_grad]  # fmt: skip
+        return added + penalties
+
+
+_IGNORED_ARGUMENTS = {"autocast", "aggregation", "synchronization", "overwrite_with_gradient", "partitioner",
+                      "use_resource", "getter", "collections", "experimental_autocast"}  # fmt: skip
+# Attributes of layers that may hold a dict or list and never hold layers.
+_PLAIN_ATTRIBUTES = {"_losses", "_regularizers", "_constraints", "_nodes", "_arguments", "_build_shapes", "input_spec",
+                     "arguments", "axis", "axes", "shared_axes"}  # fmt: skip
+
+
+def weights_of(module: nn.Module) -> Iterator[torch.Tensor]:
+    """The weights of any module in Keras's order: its parameters, its saved buffers, then its children's."""
+    yield from (weight for weight in module._parameters.values() if weight is not None)
+    for name, buffer in module._buffers.items():
+        if buffer is not None and name not in module._non_persistent_buffers_set:
+            yield buffer
+    for child in module.children():
+        yield from weights_of(child)
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    """A C-ordered NumPy copy; bfloat16, which NumPy lacks, becomes float32."""
+    tensor = tensor.detach().cpu()
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    return np.array(tensor.numpy(), order="C")
+
+
+def _unique(weights: Iterator[torch.Tensor]) -> list[torch.Tensor]:
+    seen: dict[int, torch.Tensor] = {}
+    for weight in weights:
+        seen.setdefault(id(weight), weight)
+    return list(seen.values())

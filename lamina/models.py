@@ -1,0 +1,471 @@
+"""Models: ``Sequential`` (a stack of layers), functional ``Model(inputs, outputs)`` and models that subclass ``Model``.
+
+The first two are planned: the order of calls, masks and names are settled when the model is described, and what runs is
+the generated code that ``model.code`` shows. A subclassed model runs the ``call`` that its author wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from lamina.errors import describe, did_you_mean
+from lamina.graph.plan import Plan, compile_graph, module_key
+from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
+from lamina.layers.base import LAYERS, Layer
+from lamina.layers.calling import as_shapes, call_symbolically, map_shapes, run_for_shape, who
+from lamina.layers.core import Input, InputLayer, Lambda
+from lamina.layers.tracking import Items
+from lamina.training.trainer import Trainer
+from lamina.viz.report import summary as print_summary
+
+
+class Model(Trainer, Layer):
+    """A model: layers that belong together, with ``compile``, ``fit``, ``evaluate``, ``predict`` and ``save``.
+
+    ``Model(inputs, outputs)`` is the way from symbolic inputs to symbolic outputs. A subclass makes its layers in
+    ``__init__`` and uses them in ``call``.
+
+    Arguments:
+        inputs: a symbolic tensor from ``Input()``, or a list or dict of them (Keras 1: ``input``).
+        outputs: what the layers made of them, in any structure (Keras 1: ``output``).
+        name: the model's name.
+
+    Raises:
+        ValueError: when the outputs depend on an ``Input`` that is not among ``inputs``, or two layers share a name.
+
+    Source: https://keras.io/api/models/model/
+
+    >>> from lamina.layers import Dense, Input
+    >>> x = Input(shape=(32,))
+    >>> model = Model(x, Dense(16, activation="softmax", name="out")(x))
+    >>> model.output_shape
+    (None, 16)
+    """
+
+    takes_integers = True
+    supports_masking = True
+    _keras_module = "keras"
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self._plan: Plan | None = None
+        self._forward: Callable[..., Any] | None = None
+        self._symbols: tuple[Any, Any] | None = None
+        if inputs is not None or outputs is not None:
+            self._describe(inputs, outputs)
+
+    # -- functional models --
+
+    def _describe(self, inputs: Any, outputs: Any) -> None:
+        for what, structure in (("inputs", inputs), ("outputs", outputs)):
+            for leaf in leaves(structure):
+                if not isinstance(leaf, SymbolicTensor):
+                    raise ValueError(f"The {what} of a model must be symbolic tensors, which come from Input(), and got "
+                                     f"{describe(leaf)}.")  # fmt: skip
+        plan = Plan(leaves(inputs), outputs, self._is_reserved)
+        names = [getattr(module, "name", key) for key, module in plan.modules.items()]
+        for position, layer_name in enumerate(names):
+            if layer_name in names[:position]:
+                raise ValueError(f"Two layers of {type(self).__name__} {self.name!r} are named {layer_name!r}. Layers of "
+                                 "a model need different names: give one of them another with `name=`.")  # fmt: skip
+        self._adopt(plan, inputs, outputs)
+
+    def _is_reserved(self, key: str) -> bool:
+        return hasattr(type(self), key) or key in self.__dict__
+
+    def _adopt(self, plan: Plan, inputs: Any, outputs: Any) -> None:
+        """Own what the plan uses, and forget an earlier plan."""
+        self._plan, self._forward, self._symbols = plan, None, (inputs, outputs)
+        for key, module in plan.modules.items():
+            self._modules[key] = module
+            if not isinstance(module, Layer):  # torch's own modules start out training, ours inferring
+                module.train(self.training)
+        for key, tensor in plan.constants.items():
+            if isinstance(tensor, nn.Parameter):
+                self.register_parameter(key, tensor)
+            else:
+                self.register_buffer(key, tensor)
+        tensors = leaves(inputs)
+        self._input_names = [tensor.name or f"input_{i}" for i, tensor in enumerate(tensors)]
+        self._input_kinds = [(len(tensor.shape), tensor.shape[-1:] == (1,), tensor.dtype) for tensor in tensors]
+        numbers = iter(range(len(tensors)))
+        self._input_structure = map_structure(lambda _: next(numbers), inputs)
+        # The common case: one input, taken as it is.
+        self._only_rank = self._input_kinds[0][0] if self._input_structure == 0 else None
+        self._only_is_float = self._input_kinds[0][2].is_floating_point
+        self._makes_masks = any(mask is not None for mask in plan.masks)
+        self._built_for(map_structure(lambda tensor: tensor.shape, inputs))
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Run the plan. A subclass that was not given ``inputs`` and ``outputs`` writes its own."""
+        if self._plan is None:
+            raise NotImplementedError(f"Model {self.name!r} has neither inputs and outputs nor a `call` of its own. "
+                                      "Write `call(self, inputs)` in the class.")  # fmt: skip
+        forward = self._forward or self.compile_plan()
+        if (
+            mask is None
+            and type(inputs) is torch.Tensor
+            and inputs.dim() == self._only_rank
+            and inputs.dtype.is_floating_point is self._only_is_float
+        ):
+            return forward(self, inputs)
+        return forward(self, *self.flatten_inputs(inputs, mask))
+
+    forward = call
+
+    def compile_plan(self) -> Callable[..., Any]:
+        """The generated forward function of a planned model."""
+        if self._plan is None:
+            raise ValueError(f"{who(self)} has no plan: it is not built, or its author wrote its `call`.")
+        self._forward = compile_graph(self._plan.emit())
+        return self._forward
+
+    def flatten_inputs(self, inputs: Any, mask: Any = None) -> list[Any]:
+        """The inputs in the order of the plan, from the structure, a list, or a dict by input name; each is brought to
+        the rank and kind of number that its ``Input`` states."""
+        structure = self._input_structure
+        if isinstance(inputs, dict):
+            keys = list(structure) if isinstance(structure, dict) else self._input_names
+            missing = [key for key in keys if key not in inputs]
+            if missing:
+                raise ValueError(f"{who(self)} needs the inputs {keys}, and got {sorted(map(str, inputs))}: "
+                                 f"{missing[0]!r} is missing.")  # fmt: skip
+            flat = [leaf for key in keys for leaf in leaves(inputs[key])]
+        else:
+            flat = leaves(inputs)
+        if len(flat) != len(self._input_kinds):
+            raise ValueError(f"{who(self)} takes {len(self._input_kinds)} inputs ({', '.join(self._input_names)}), and "
+                             f"got {len(flat)}.")  # fmt: skip
+        flat = [self._adjust(x, number) for number, x in enumerate(flat)]
+        for x, one in zip(flat, leaves(mask), strict=False):
+            if one is not None:
+                x._keras_mask = one
+        return flat
+
+    def _adjust(self, x: Any, number: int) -> Any:
+        rank, ends_in_one, dtype = self._input_kinds[number]
+        if x is None:
+            return x
+        given = len(x.shape)
+        if given == rank - 1 and ends_in_one:
+            x = torch.unsqueeze(x, -1)
+        elif given == rank + 1 and x.shape[-1] == 1:
+            x = torch.squeeze(x, -1)
+        elif given != rank:
+            raise ValueError(f"Input {self._input_names[number]!r} of {who(self)} takes {rank} axes (the batch is the "
+                             f"first), and got {tuple(x.shape)}, which has {given}.")  # fmt: skip
+        if x.dtype.is_floating_point is not dtype.is_floating_point and isinstance(x, torch.Tensor):
+            x = x.to(self._compute_dtype if dtype.is_floating_point else dtype)
+        return x
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The masks of the outputs, where the plan has any."""
+        plan = self._plan
+        if plan is None or all(mask is None for mask in plan.masks):
+            return previous_mask if plan is None else None
+        values = leaves(plan.outputs)
+        emitted = compile_graph(plan.emit([mask for mask in plan.masks if mask is not None]))
+        found = iter(emitted(self, *self.flatten_inputs(inputs, previous_mask)))
+        masks = [None if mask is None else next(found) for mask in plan.masks]
+        return masks[0] if len(values) == 1 else masks
+
+    @property
+    def code(self) -> str:
+        """The forward pass as the Python that runs, with the shape of every value.
+
+        >>> from lamina.layers import Dense, Input
+        >>> x = Input(shape=(4,), name="x")
+        >>> print(Model(x, torch.relu(Dense(2, name="a")(x)) * 2).code)
+        def forward(self, x):
+            a = self.a(x)           # (None, 2)
+            relu = torch.relu(a)    # (None, 2)
+            mul = relu * 2          # (None, 2)
+            return mul
+        <BLANKLINE>
+        """
+        if self._plan is None:
+            raise ValueError(f"{who(self)} has no generated code: it is not built, or its author wrote its `call`.")
+        return self._plan.code()
+
+    def symbols(self) -> tuple[Any, Any]:
+        """The symbolic inputs and outputs; a copy of a model records its own."""
+        if self._plan is None:
+            raise AttributeError(f"{who(self)} has no symbolic inputs and outputs: it is not built, or its author wrote "
+                                 "its `call`.")  # fmt: skip
+        if self._symbols is None:
+            flat = [Input(batch_shape=self._plan.values[value.index][0], dtype=self._plan.values[value.index][1],
+                          name=name) for value, name in zip(self._plan.inputs, self._input_names, strict=True)]  # fmt: skip
+            for tensor, name in zip(flat, self._input_names, strict=True):
+                own = next((m for m in self._modules.values() if isinstance(m, InputLayer) and m.name == name), None)
+                if own is not None and tensor.node is not None:
+                    tensor.node.target = own
+                    own._nodes.append(tensor.node)
+            tensors_of = self._plan.replay(self, flat)
+            self._symbols = (map_structure(flat.__getitem__, self._input_structure), tensors_of(self._plan.outputs))
+        return self._symbols
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or the structure of them."""
+        return self.symbols()[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or the structure of them."""
+        return self.symbols()[1]
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs, as a list."""
+        return leaves(self.input)
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs, as a list."""
+        return leaves(self.output)
+
+    # -- any model --
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of a subclassed model by running its ``call`` without data."""
+        if self._plan is None and input_shape is not None and type(self).call is not Model.call:
+            self.built = True
+            try:
+                run_for_shape(self, input_shape)
+            except Exception:
+                self.built = False
+                raise
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in Keras's order."""
+        if self._plan is not None:
+            self.symbols()
+        return [layer for child in self.children() for layer in (child.children() if isinstance(child, Items) else [child])]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """The layer of this name, or at this index of :attr:`layers`."""
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"{who(self)} has {len(layers)} layers, and index {index} was asked for.")
+            return layers[index]
+        names = [getattr(layer, "name", type(layer).__name__) for layer in layers]
+        if name not in names:
+            raise ValueError(f"{who(self)} has no layer named {name!r}.{did_you_mean(name, names)} "
+                             f"Its layers are: {', '.join(names)}.")  # fmt: skip
+        return layers[names.index(name)]
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        """All weights, in Keras's order."""
+        if not self.built:
+            raise ValueError(f"{who(self)} has no weights yet: it is not built. Give its first layer an input_shape, call "
+                             "it on data, or build() it with an input shape.")  # fmt: skip
+        return super().weights
+
+    variables = weights
+
+    def summary(self, line_length: int | None = None, print_fn: Any = None, **options: Any) -> None:
+        """Print a table of the layers: name and class, output shape, parameters, and what each is connected to."""
+        print_summary(self, line_length=line_length, print_fn=print_fn, **options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_forward": None, "_symbols": None}
+
+
+class Sequential(Model):
+    """A stack of layers: each takes what the one before gives.
+
+    Arguments:
+        layers: layers, ``nn.Module``s or functions of one tensor, in order; more can be added with :meth:`add`.
+        name: the model's name.
+
+    The weights are made as soon as the input's shape is known: from ``Input`` or ``input_shape=`` on the first layer,
+    from ``build()``, or from the first data.
+
+    Source: https://keras.io/api/models/sequential/
+
+    >>> from lamina.layers import Dense
+    >>> model = Sequential([Dense(32, input_shape=(16,)), Dense(4)])
+    >>> model.output_shape, model.count_params()
+    ((None, 4), 676)
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._chain: tuple[SymbolicTensor, SymbolicTensor] | None = None  # the input, and the last layer's output
+        for layer in layers if layers is not None else ():
+            self.add(layer)
+
+    def add(self, layer: Any) -> None:
+        """Put a layer at the end of the stack.
+
+        Raises:
+            ValueError: when another layer has the same name, or the layer does not fit what the stack gives. The error
+                shows the summary up to there, and the model is left as it was.
+        """
+        layer = self._as_layer(layer)
+        if isinstance(layer, InputLayer):
+            return self._start(layer.output)
+        name = getattr(layer, "name", None)
+        if any(name is not None and getattr(other, "name", None) == name for other in self._modules.values()):
+            raise ValueError(f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`.")
+        self._restore_chain()
+        shape = first_input_shape(layer)
+        if self._chain is None and not self._modules and shape is not None:
+            self._start(Input(batch_shape=shape, dtype=first_input_dtype(layer)))
+        if self._chain is not None:
+            self._extend(layer)
+        key = self._key(layer)
+        self._modules[key] = layer
+        self._forget_plan()
+
+    def pop(self) -> Any:
+        """Take the last layer off the stack, and return it."""
+        if not self._modules:
+            raise TypeError(f"{who(self)} has no layers to take off.")
+        self._restore_chain()
+        _, layer = self._modules.popitem()
+        if self._chain is not None:
+            self._chain = (self._chain[0], self._chain[0])
+            for other in self._modules.values():
+                self._extend(other)
+        self._forget_plan()
+        return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of this shape (the batch included)."""
+        if self._chain is None:
+            if input_shape is None:
+                raise ValueError(f"{who(self)} can't be built without an input shape.")
+            first = next(iter(self._modules.values()), None)
+            dtype = first_input_dtype(first) if first is not None else None
+            shape = as_shapes(input_shape)
+            self._start(Input(batch_shape=(None, *shape[1:]), dtype=dtype))
+            layers = list(self._modules.values())
+            try:
+                for layer in layers:
+                    self._extend(layer)
+            except Exception:
+                self._chain = None
+                raise
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Plan the stack, when its input is known and it changed since it was last planned."""
+        if self._chain is not None and self._plan is None and self._modules:
+            plan = Plan([self._chain[0]], self._chain[1], self._is_reserved)
+            plan.modules = {key: module for key, module in plan.modules.items() if not isinstance(module, InputLayer)}
+            self._adopt(plan, *self._chain)
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Run the layers in order."""
+        if self._plan is None:
+            if not self._modules:
+                return inputs
+            self.prepare() if self._chain is not None else self.build(tuple(inputs.shape))
+        return Model.call(self, inputs, mask)
+
+    forward = call
+
+    def _start(self, tensor: SymbolicTensor) -> None:
+        if self._chain is not None or self._modules:
+            raise ValueError(f"{who(self)} has its input already; an Input can only come first.")
+        self._chain = (tensor, tensor)
+
+    def _extend(self, layer: Any) -> None:
+        if self._chain is None:
+            raise ValueError(f"{who(self)} has no input yet.")
+        try:
+            output = layer(self._chain[1])
+        except (ValueError, TypeError) as error:
+            error.add_note(f"The layers before it:\n{self._summary_so_far()}")
+            raise
+        if not isinstance(output, SymbolicTensor):
+            raise ValueError(f"A layer in a Sequential must give one tensor, and {describe(layer)} gave "
+                             f"{describe(output)}. Use a functional Model for several.")  # fmt: skip
+        self._chain = (self._chain[0], output)
+
+    def _restore_chain(self) -> None:
+        """A copied or unpickled stack has a plan and no symbolic tensors; to change it, it needs them again."""
+        if self._chain is None and self._plan is not None:
+            inputs, outputs = self.symbols()
+            self._chain = (inputs, outputs)
+
+    def _summary_so_far(self) -> str:
+        lines: list[str] = []
+        print_summary(self, print_fn=lines.append)
+        return "\n".join(lines)
+
+    def _as_layer(self, layer: Any) -> Any:
+        if isinstance(layer, SymbolicTensor) and layer.node is not None and isinstance(layer.node.target, InputLayer):
+            return layer.node.target
+        if isinstance(layer, nn.Module):
+            return layer
+        if callable(layer) and not isinstance(layer, type):
+            return Lambda(layer)
+        raise TypeError(f"A Sequential is made of layers, modules and functions, and got {describe(layer)}.")
+
+    def _key(self, layer: Any) -> str:
+        return module_key(layer, self._is_reserved, self._modules)
+
+    def _forget_plan(self) -> None:
+        self._plan, self._forward, self._symbols = None, None, None
+        self.built = False
+        if self._chain is not None:
+            self.prepare_lazily()
+
+    def prepare_lazily(self) -> None:
+        """The weights exist, so the model counts as built; the plan itself waits for the first use."""
+        self.built = True
+        self._plain_call = False
+
+    def symbols(self) -> tuple[Any, Any]:
+        if self._chain is not None and self._plan is None and self._symbols is None:
+            return self._chain
+        return super().symbols()
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in order; an ``Input`` does not count, as in Keras."""
+        return list(self._modules.values())
+
+    @property
+    def code(self) -> str:
+        """The forward pass as the Python that runs, with the shape of every value."""
+        self.prepare()
+        return Model.code.fget(self)  # pyright: ignore[reportOptionalCall]
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.prepare()
+        return {**super().__getstate__(), "_chain": None}
+
+
+def first_input_shape(layer: Any) -> tuple[Any, ...] | None:
+    """The batch input shape that a first layer states, itself or through the layers it wraps or begins with."""
+    shape = getattr(layer, "batch_input_shape", None)
+    if shape is not None:
+        return shape
+    if isinstance(layer, Model) and layer.built:
+        try:
+            return layer.input_shape if isinstance(layer.input, SymbolicTensor) else None
+        except AttributeError:
+            return None
+    inner = getattr(layer, "layer", None)
+    return None if inner is None or isinstance(layer, Model) else None
+
+
+def first_input_dtype(layer: Any) -> Any:
+    """The type of data a first layer reads: indices for an Embedding, else floats."""
+    return getattr(layer, "input_dtype", None) or getattr(layer, "compute_dtype", None)
+
+
+LAYERS.add(Model, "Functional")
+LAYERS.add(Sequential)
+
+__all__ = ["Model", "Sequential", "call_symbolically", "map_shapes"]
