@@ -216,6 +216,7 @@ class Activation(Layer):
 
 
 @LAYERS.register()
+@LAYERS.register()
 class Lambda(Layer):
     """``function(inputs, **arguments)``: any function of tensors as a layer.
 
