@@ -1,0 +1,253 @@
+"""The house rules that a reader would otherwise have to keep in mind: sizes, imports, dependencies, documentation.
+
+The tables of exceptions hold today's figures: none may grow, and one that is no longer needed must go.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.util
+import re
+import subprocess
+import tomllib
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "lamina"
+FILES = sorted(PACKAGE.rglob("*.py"))
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+FILE_LINES, CLASS_LINES, FUNCTION_LINES = 650, 300, 60
+LONG_FILES: dict[str, int] = {}
+LONG_CLASSES: dict[str, int] = {}
+LONG_FUNCTIONS: dict[str, int] = {}
+
+# Rooms, lowest first: a module imports from its own room and from those below. The longest matching name counts.
+ROOMS: tuple[tuple[str, ...], ...] = (
+    ("lamina.errors", "lamina.config"),
+    ("lamina.dtypes", "lamina.registry", "lamina.naming"),
+    ("lamina.random", "lamina.activations", "lamina.initializers", "lamina.regularizers", "lamina.constraints"),
+    ("lamina.graph",),
+    ("lamina.dialects",),
+    ("lamina.layers",),
+    ("lamina.ops", "lamina.backend"),
+    ("lamina.losses", "lamina.metrics", "lamina.optimizers", "lamina.utils"),
+    ("lamina.callbacks", "lamina.training"),
+    ("lamina.models",),
+    ("lamina.saving",),
+    ("lamina.viz", "lamina.testing", "lamina.datasets", "lamina.preprocessing"),
+    ("lamina", "lamina.__main__"),
+)
+# Imports inside functions, each with the reason that it can't stand at the top of its file.
+LATE_IMPORTS: dict[tuple[str, str], str] = {}
+
+
+# ---- reading the source --------------------------------------------------------------------------------------------
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]:
+    """Every class and function with its dotted name, nested ones too."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Definition):
+            name = f"{prefix}.{child.name}"
+            yield name, child
+            yield from definitions(child, name)
+        else:
+            yield from definitions(child, prefix)
+
+
+def lines_without_docstring(node: Definition) -> int:
+    lines = (node.end_lineno or 0) - node.lineno + 1
+    if ast.get_docstring(node) is not None:
+        lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+    return lines
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """The lamina modules that a file imports, and whether it does so inside a function; typing-only ones left out."""
+    package = module_name(path) if path.name == "__init__.py" else module_name(path).rpartition(".")[0]
+
+    def visit(node: ast.AST, late: bool) -> Iterator[tuple[str, bool]]:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        late = late or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, late) for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield from ((as_module(f"{base}.{alias.name}", base), late) for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, late)
+
+    return ((name, late) for name, late in visit(tree(path), False) if name.split(".")[0] == "lamina")
+
+
+def as_module(name: str, otherwise: str) -> str:
+    """``lamina.errors.describe`` is a name in a module, ``lamina.errors`` a module itself."""
+    path = ROOT.joinpath(*name.split("."))
+    return name if path.with_suffix(".py").is_file() or path.is_dir() else otherwise
+
+
+def room(module: str) -> int:
+    """The number of a module's room, and -1 when no row names it."""
+    matches = [(len(name), number) for number, names in enumerate(ROOMS) for name in names
+               if module == name or (module.startswith(f"{name}.") and name != "lamina")]  # fmt: skip
+    return max(matches)[1] if matches else -1
+
+
+# ---- sizes ---------------------------------------------------------------------------------------------------------
+
+
+def assert_within(figures: dict[str, int], limit: int, exceptions: dict[str, int]) -> None:
+    over = {name: lines for name, lines in figures.items() if lines > max(limit, exceptions.get(name, 0))}
+    assert not over, f"longer than {limit} lines, or grown; is there a seam? {over}"
+    needless = {name for name, lines in exceptions.items() if not limit < figures.get(name, 0) == lines}
+    assert not needless, f"shorter than its exception says: lower or remove it: {needless}"
+
+
+def test_files_are_read_in_one_sitting():
+    figures = {module_name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in FILES}
+    assert_within(figures, FILE_LINES, LONG_FILES)
+
+
+def test_classes_are_small():
+    figures = {name: lines_without_docstring(node) for path in FILES for name, node in
+               definitions(tree(path), module_name(path)) if isinstance(node, ast.ClassDef)}  # fmt: skip
+    assert_within(figures, CLASS_LINES, LONG_CLASSES)
+
+
+def test_functions_fit_on_a_screen():
+    figures = {name: lines_without_docstring(node) for path in FILES for name, node in
+               definitions(tree(path), module_name(path)) if not isinstance(node, ast.ClassDef)}  # fmt: skip
+    assert_within(figures, FUNCTION_LINES, LONG_FUNCTIONS)
+
+
+# ---- imports -------------------------------------------------------------------------------------------------------
+
+
+def test_every_module_has_its_room():
+    assert [module_name(path) for path in FILES if room(module_name(path)) < 0] == []
+
+
+def test_imports_point_downwards():
+    pairs = [(module_name(path), imported) for path in FILES for imported, late in imports(path) if not late]
+    upward = [f"{module} imports {imported}" for module, imported in pairs if room(imported) > room(module)]
+    assert upward == []
+
+
+def test_imports_go_in_no_circle():
+    graph = {
+        module_name(path): {name for name, late in imports(path) if not late} - {module_name(path)} for path in FILES
+    }
+    while free := {name for name, needed in graph.items() if not needed & graph.keys()}:
+        graph = {name: needed for name, needed in graph.items() if name not in free}
+    assert graph == {}
+
+
+def test_imports_stand_at_the_top():
+    late = {(module_name(path), imported) for path in FILES for imported, late in imports(path) if late}
+    assert late - LATE_IMPORTS.keys() == set()
+    assert LATE_IMPORTS.keys() - late == set()
+
+
+def test_run_time_dependencies_are_four():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]} == {"torch", "numpy", "h5py", "rich"}
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pins = (ROOT / "requirements" / "constraints.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0].lower() for line in pins if not line.startswith("#")}
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", line) for line in pins if not line.startswith("#"))
+    wanted = project["dependencies"] + [line for name, lines in project["optional-dependencies"].items()
+                                        if name != "bench" for line in lines]  # fmt: skip
+    assert {re.match(r"[\w-]+", line)[0].lower() for line in wanted} - pinned == {"lamina"}
+
+
+# ---- what lamina's code does not do --------------------------------------------------------------------------------
+
+FORBIDDEN_CALLS = {"eval", "exec", "__import__", "breakpoint"}
+FORBIDDEN_MODULES = {"pickle", "marshal", "dill", "cloudpickle", "shelve", "urllib", "requests", "socket", "http"}
+# (module, what): why it may.
+ALLOWED: dict[tuple[str, str], str] = {
+    ("lamina.graph.plan", "exec"): "compiles the forward that lamina itself generated from a graph of known layers",
+}
+
+
+def forbidden(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Assert):
+            yield "assert"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_CALLS:
+            yield node.func.id
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] in FORBIDDEN_MODULES)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FORBIDDEN_MODULES:
+            yield node.module or ""
+        if isinstance(node, ast.ExceptHandler) and [type(inner) for inner in node.body] == [ast.Pass]:
+            yield "except: pass"
+
+
+def test_lamina_asserts_swallows_unpickles_and_fetches_nothing():
+    found = {(module_name(path), what) for path in FILES for what in forbidden(path)}
+    assert found - ALLOWED.keys() == set()
+    assert ALLOWED.keys() - found == set()
+
+
+def test_the_repository_names_no_machine():
+    """No home folder or workplace of whoever wrote a file. Only what git tracks is read."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    named = re.compile(r"/(?:root|work|farm|home/\w+|Users/\w+)/\w|[A-Z]:\\Users\\")
+    hits = []
+    for name in tracked.stdout.split("\0")[:-1]:
+        path = ROOT / name
+        if not path.is_file() or b"\0" in path.read_bytes()[:8000]:
+            continue
+        hits += [f"{name}: {hit[0]}" for hit in named.finditer(path.read_text(encoding="utf-8"))]
+    assert hits == []
+
+
+# ---- documentation -------------------------------------------------------------------------------------------------
+
+
+def public_names(module_name: str) -> dict[str, object]:
+    """A module's public classes and functions that are lamina's own."""
+    module = importlib.import_module(module_name)
+    names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
+    members = {name: getattr(module, name) for name in names}
+    kinds = (type, types.FunctionType)
+    return {name: it for name, it in members.items() if isinstance(it, kinds) and it.__module__.startswith("lamina")}
+
+
+def test_every_layer_is_documented_with_an_example():
+    layers = public_names("lamina.layers")
+    assert {name for name, layer in layers.items() if ">>>" not in (vars(layer).get("__doc__") or "")} == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_every_public_name_has_a_docstring(path):
+    top = tree(path).body
+    nodes = [
+        node for node in top if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
+    ]
+    assert [node.name for node in nodes if ast.get_docstring(node) is None] == []
+    assert not top or ast.get_docstring(tree(path)) is not None, "the module says nothing of itself"

@@ -1,0 +1,152 @@
+"""keras.utils: values as Keras's, and messages word for word."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lamina import utils
+
+
+@pytest.mark.parametrize(
+    ("x", "num_classes"),
+    [
+        ([0, 1, 2], None),
+        ([2, 0], 5),
+        ([[1], [0]], None),
+        ([[1, 2], [0, 1]], 3),
+        (np.array(1), 3),
+        ([True, False], None),
+    ],
+)
+def test_to_categorical_is_keras_s(x, num_classes):
+    import keras
+
+    found, expected = utils.to_categorical(x, num_classes), keras.utils.to_categorical(x, num_classes)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype
+
+
+def test_to_categorical_of_a_tensor_is_a_tensor():
+    import keras
+
+    x = torch.tensor([[2], [0]])
+    found = utils.to_categorical(x, 3)
+    torch.testing.assert_close(found, keras.utils.to_categorical(x, 3))
+    assert utils.to_categorical(x).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("x", "num_classes", "message"),
+    [
+        ([0, 3], 3, "to_categorical takes classes from 0 to 2, and got 0 to 3."),
+        ([-1, 1], None, "to_categorical takes classes from 0 to 1, and got -1 to 1."),
+        ([0.5], None, "to_categorical takes class numbers, and got numbers that are not whole."),
+        ([], None, "to_categorical got no classes at all: say how many there are with `num_classes`."),
+        (torch.tensor([7]), 3, "to_categorical takes classes from 0 to 2, and got 7 to 7."),
+    ],
+)
+def test_to_categorical_refuses(x, num_classes, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared below
+        utils.to_categorical(x, num_classes)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_normalize_is_keras_s(order):
+    import keras
+
+    x = np.random.randn(3, 4)
+    x[1] = 0
+    expected = keras.utils.normalize(x, order=order)
+    np.testing.assert_allclose(utils.normalize(x, order=order), expected, rtol=1e-12)
+    np.testing.assert_allclose(utils.normalize(torch.tensor(x), order=order).numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(utils.normalize(x.T, axis=0, order=order), expected.T, rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", [0, -1, 1.5, True, "2"])
+def test_normalize_refuses_an_order(order):
+    with pytest.raises(ValueError, match=f"normalize takes a whole order of at least 1, and got order={order!r}"):
+        utils.normalize(np.ones((2, 2)), order=order)
+
+
+class Doubles(utils.PyDataset):
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index):
+        return index, 2 * index
+
+
+def test_a_py_dataset_has_its_length_and_keras_s_settings():
+    batches = Doubles(3)  # which does not call super().__init__()
+    assert batches.num_batches == 3
+    assert list(batches) == [(0, 0), (1, 2), (2, 4)]
+    assert (batches.workers, batches.use_multiprocessing, batches.max_queue_size) == (1, False, 10)
+    assert batches.on_epoch_begin() is None
+    assert batches.on_epoch_end() is None
+    assert utils.Sequence is utils.PyDataset
+
+
+def test_a_py_dataset_may_never_end():
+    class Endless(utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            return index
+
+    batches = Endless(workers=2, use_multiprocessing=True, max_queue_size=3)
+    assert [batch for batch, _ in zip(batches, range(5), strict=False)] == [0, 1, 2, 3, 4]
+    assert (batches.workers, batches.use_multiprocessing, batches.max_queue_size) == (2, True, 3)
+
+
+def test_a_py_dataset_must_give_batches_and_say_how_many():
+    class NoLength(utils.PyDataset):
+        def __getitem__(self, index):
+            return index
+
+    with pytest.raises(TypeError, match="NoLength does not say how many batches it has: define __len__, or"):
+        iter(NoLength()).__next__()
+    with pytest.raises(TypeError, match="__getitem__"):
+        type("NoItem", (utils.PyDataset,), {"__len__": lambda self: 1})()
+
+
+def test_get_file_finds_what_keras_left_and_downloads_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    origin = "https://example.org/some/words.txt"
+    path = tmp_path / "datasets" / "words.txt"
+    with pytest.raises(FileNotFoundError) as caught:
+        utils.get_file("words.txt", origin)
+    mend = f"fetch {origin} yourself, and put it there."
+    assert str(caught.value) == f"{str(path)!r} is not there, and lamina downloads nothing: {mend}"
+    path.parent.mkdir()
+    path.write_text("a b c")
+    assert utils.get_file("words.txt", origin) == utils.get_file(origin=origin) == str(path)
+    assert utils.get_file("words.txt", cache_subdir="datasets", cache_dir=tmp_path) == str(path)
+    with pytest.raises(ValueError, match="get_file needs the name of a file, as `fname` or as the last part"):
+        utils.get_file(origin="https://example.org/")
+
+
+def test_the_registry_is_reached_under_keras_s_names():
+    @utils.register_keras_serializable(package="test_utils")
+    def halve(x):
+        return x / 2
+
+    assert utils.get_registered_name(halve) == "test_utils>halve"
+    assert utils.get_registered_object("test_utils>halve") is halve
+    config = utils.serialize_keras_object(halve)
+    assert utils.deserialize_keras_object(config) is halve
+    with utils.custom_object_scope({"mine": halve}):
+        assert utils.get_registered_object("mine") is halve
+    assert "mine" not in utils.get_custom_objects()
+
+
+def test_set_random_seed_makes_numpy_and_torch_repeat():
+    utils.set_random_seed(3)
+    first = np.random.rand(), torch.rand(1).item()
+    utils.set_random_seed(3)
+    assert (np.random.rand(), torch.rand(1).item()) == first
