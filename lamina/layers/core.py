@@ -216,7 +216,6 @@ class Activation(Layer):
 
 
 @LAYERS.register()
-@LAYERS.register()
 class Lambda(Layer):
     """``function(inputs, **arguments)``: any function of tensors as a layer.
 
