@@ -5,6 +5,7 @@ A block that opens with ```` ```python notest ```` is shown and not run.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -37,7 +38,8 @@ def test_code_runs(page, tmp_path, monkeypatch):
     code = script(page)
     if "as_keras" in code:  # in a process of its own: from then on `import keras` means lamina
         (tmp_path / "page.py").write_text(code, encoding="utf-8")
-        run = subprocess.run([sys.executable, "page.py"], capture_output=True, text=True, check=False)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        run = subprocess.run([sys.executable, "page.py"], env=environment, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
     else:
         exec(compile(code, str(page), "exec"), {"__name__": "__page__"})
