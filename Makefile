@@ -49,10 +49,12 @@ $(VENV)/pyvenv.cfg:
 
 # The build backend is installed first, and pinned like everything else, instead of fetched anew into a build of its own.
 $(VENV)/demo.stamp: $(INPUTS) | $(VENV)/pyvenv.cfg
-	$(INSTALL) hatchling editables
-	$(INSTALL) --no-build-isolation --editable '.[plot]'
-	touch $@
+	@echo 'Setting up $(VENV): a minute or two, this once.'
+	@$(INSTALL) hatchling editables
+	@$(INSTALL) --no-build-isolation --editable '.[plot]'
+	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/demo.stamp
-	$(INSTALL) --no-build-isolation --editable '.[test]'
-	touch $@
+	@echo 'Adding what the tests need.'
+	@$(INSTALL) --no-build-isolation --editable '.[test]'
+	@touch $@

@@ -226,6 +226,40 @@ def test_the_repository_names_no_machine():
     assert hits == []
 
 
+BAD = '''
+"""A module that breaks the rules."""
+import pickle
+
+
+def load(text):
+    """Seven lines without this one."""
+    from lamina import errors
+    assert text
+    try:
+        return eval(text)
+    except ValueError:
+        pass
+'''
+
+
+def test_the_rules_see_what_breaks_them():
+    path = PACKAGE / "bad.py"  # never written: only parsed under this name
+    tree_of_bad = ast.parse(BAD)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(globals(), "tree", lambda asked: tree_of_bad)
+        assert sorted(forbidden(path)) == ["assert", "eval", "except: pass", "pickle"]
+        assert list(imports(path)) == [("lamina.errors", True)]
+    [(name, function)] = definitions(tree_of_bad, "bad")
+    assert (name, lines_without_docstring(function)) == ("bad.load", 7)
+    with pytest.raises(AssertionError, match="longer than 6 lines"):
+        assert_within({name: 7}, 6, {})
+    with pytest.raises(AssertionError, match="shorter than its exception says"):
+        assert_within({name: 7}, 6, {name: 8})
+    assert_within({name: 7}, 6, {name: 7})
+    assert room("lamina.layers.core") == room("lamina.layers") > room("lamina.graph.plan") > room("lamina.errors")
+    assert room("lamina.unheard_of") == -1
+
+
 # ---- documentation -------------------------------------------------------------------------------------------------
 
 
