@@ -26,7 +26,7 @@ test: lint pytest
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 # One thread for each worker: more would fight over the same cores.
 pytest: $(VENV)/test.stamp

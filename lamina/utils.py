@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lamina import config
+from lamina import config, registry
 from lamina.random import set_random_seed as set_random_seed
 from lamina.registry import CustomObjectScope as CustomObjectScope
 from lamina.registry import custom_object_scope as custom_object_scope
@@ -19,6 +19,9 @@ from lamina.registry import get_custom_objects as get_custom_objects
 from lamina.registry import get_registered_name as get_registered_name
 from lamina.registry import get_registered_object as get_registered_object
 from lamina.registry import register_keras_serializable as register_keras_serializable
+
+serialize_keras_object = registry.serialize
+deserialize_keras_object = registry.deserialize
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
