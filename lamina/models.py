@@ -245,7 +245,9 @@ class Model(Trainer, Layer):
         """The layers, in Keras's order."""
         if self._plan is not None:
             self.symbols()
-        return [layer for child in self.children() for layer in (child.children() if isinstance(child, Items) else [child])]
+        return [
+            layer for child in self.children() for layer in (child.children() if isinstance(child, Items) else [child])
+        ]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of this name, or at this index of :attr:`layers`."""
@@ -314,7 +316,9 @@ class Sequential(Model):
             return self._start(layer.output)
         name = getattr(layer, "name", None)
         if any(name is not None and getattr(other, "name", None) == name for other in self._modules.values()):
-            raise ValueError(f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`.")
+            raise ValueError(
+                f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`."
+            )
         self._restore_chain()
         shape = first_input_shape(layer)
         if self._chain is None and not self._modules and shape is not None:

@@ -214,7 +214,7 @@ def compile_graph(graph: fx.Graph) -> Callable[..., Any]:
     """The function ``forward(self, *inputs)`` that a graph's generated code defines."""
     code = graph.python_code("self")
     namespace = dict(code.globals)
-    exec(compile(code.src, "<lamina plan>", "exec"), namespace)  # noqa: S102 - our own generated source
+    exec(compile(code.src, "<lamina plan>", "exec"), namespace)
     return namespace["forward"]
 
 

@@ -18,7 +18,9 @@ def positive_int(value: Any, name: str, layer: Any) -> int:
         # Old scripts compute sizes with /: 64 / 2 is 32.0, which is meant as a whole number.
         number = int(value) if isinstance(value, float) and value.is_integer() else -1
     if number <= 0:
-        raise ValueError(f"{type(layer).__name__} {layer.name!r} needs a positive integer for {name}, and got {value!r}.")
+        raise ValueError(
+            f"{type(layer).__name__} {layer.name!r} needs a positive integer for {name}, and got {value!r}."
+        )
     return number
 
 

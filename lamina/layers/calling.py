@@ -397,5 +397,7 @@ def input_shape_argument(kwargs: dict[str, Any], class_name: str) -> tuple[Any, 
         return None
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     if not is_shape(sizes) or any(size is not None and size < 0 for size in sizes):
-        raise ValueError(f"The input_shape of {class_name} must be a tuple of sizes without the batch, and got {shape!r}.")
+        raise ValueError(
+            f"The input_shape of {class_name} must be a tuple of sizes without the batch, and got {shape!r}."
+        )
     return (batch_size, *sizes)

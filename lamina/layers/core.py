@@ -160,7 +160,9 @@ class Dense(Layer):
     def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
         if features is None:
-            raise ValueError(f"Dense {self.name!r} needs to know the size of its input's last axis, and got {input_shape}.")
+            raise ValueError(
+                f"Dense {self.name!r} needs to know the size of its input's last axis, and got {input_shape}."
+            )
         # Stored so that `kernel.t()` is contiguous, as torch's matrix products like it best.
         self.kernel = self.add_weight(
             name="kernel", shape=(features, self.units), layout=(1, 0), initializer=self.kernel_initializer,

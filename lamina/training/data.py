@@ -1,0 +1,306 @@
+"""Data as batches: arrays stay where they are and are sliced, everything that already comes in batches is taken as it is.
+
+Whatever the source, an epoch yields ``(x, y, sample_weight)`` of tensors, ``None`` for what there is not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from lamina.errors import describe
+from lamina.graph.symbolic import leaves, map_structure
+from lamina.utils import PyDataset
+
+Batch = tuple[Any, Any, Any]
+
+# Shuffled rows are gathered this many bytes at a time: enough that a step only slices, little enough to go unnoticed.
+GATHER_BYTES = 32 * 2**20
+
+
+class Batches:
+    """Batches, epoch after epoch.
+
+    Arguments:
+        start: makes the iterator of one pass over the data.
+        length: how many batches a pass has, ``None`` when it can't be known.
+        steps: how many batches an epoch is to have; by default a whole pass. Passes follow each other without a break
+            when this is given, as in Keras.
+        finish: called at the end of each epoch.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Iterator[Batch]],
+        length: int | None,
+        steps: int | None = None,
+        finish: Callable[[], None] | None = None,
+    ) -> None:
+        self._start = start
+        self._running: Iterator[Batch] | None = None
+        self._finish = finish
+        self.length = length
+        self.steps = steps if steps is not None else length
+
+    def epoch(self) -> Iterator[Batch]:
+        """One epoch's batches."""
+        if self.steps == self.length:
+            yield from self._start()
+        else:
+            yield from self._next_batches()
+        if self._finish is not None:
+            self._finish()
+
+    def _next_batches(self) -> Iterator[Batch]:
+        for step in range(self.steps or 0):
+            batch = next(self._running, None) if self._running is not None else None
+            if batch is None:
+                self._running = self._start()
+                batch = next(self._running, None)
+            if batch is None:
+                warnings.warn(
+                    f"The data ran out after {step} of {self.steps} steps; the epoch ends there.", stacklevel=3
+                )
+                return
+            yield batch
+
+
+def make_batches(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    steps: int | None = None,
+    shuffle: bool | str = False,
+    class_weight: dict[int, float] | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+) -> Batches:
+    """Batches from whatever ``fit``, ``evaluate`` and ``predict`` are given.
+
+    Arguments:
+        x: arrays, tensors, data frames, lists or dicts of them; or a ``DataLoader``, ``PyDataset``/``Sequence``,
+            generator or other iterable of batches, which brings ``y`` and ``sample_weight`` itself.
+        batch_size: rows in a batch of array data, 32 by default.
+        shuffle: whether rows are in a new order each epoch; ``"batch"`` shuffles whole batches.
+        class_weight: class index -> weight of its rows.
+        dtype, device: what floats become, and where the batches are to be.
+
+    Raises:
+        ValueError: when there is no data, or ``x`` and ``y`` differ in length.
+        TypeError: for data that can't be read.
+    """
+    if is_batched(x):
+        if y is not None:
+            raise ValueError(f"{type(x).__name__} brings its targets itself, as (x, y) batches; leave y out.")
+        return _from_iterable(x, steps, class_weight, dtype, device, bool(shuffle))
+    structure = (x, y, sample_weight)
+    structure = tuple(_as_arrays(part) for part in structure)
+    tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]
+    rows = _common_length(structure)
+    if class_weight is not None:
+        weights = class_weights(structure[1], class_weight, dtype)
+        given = structure[2]
+        structure = (structure[0], structure[1], weights if given is None else weights * to_tensor(given, dtype))
+        tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]
+    size = 32 if batch_size is None else _batch_size(batch_size)
+    assemble = _assembler(structure)
+    length = math.ceil(rows / size)
+
+    def start() -> Iterator[Batch]:
+        return map(assemble, _slices(tensors, rows, size, shuffle, device))
+
+    return Batches(start, length, steps)
+
+
+def is_batched(x: Any) -> bool:
+    """Whether ``x`` comes in batches already."""
+    if isinstance(x, (np.ndarray, torch.Tensor, list, tuple, dict)) or hasattr(x, "to_numpy"):
+        return False
+    return isinstance(x, (PyDataset, torch.utils.data.DataLoader)) or hasattr(x, "__iter__") or hasattr(x, "__next__")
+
+
+def to_tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
+    """A tensor that shares memory with ``value`` where it can; floats become ``dtype``."""
+    if not isinstance(value, torch.Tensor):
+        array = np.asarray(value)
+        if array.dtype.kind in "OUSV":
+            raise TypeError(f"Data must be numbers, and got {describe(array)}: {array.reshape(-1)[:3].tolist()} ...")
+        if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # torch does little with them
+            array = array.astype(np.int64)
+        if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+            array = array.copy()
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+        value = torch.from_numpy(np.atleast_1d(array))
+    return value.to(dtype) if value.is_floating_point() else value
+
+
+def split_validation(arrays: Any, fraction: float) -> tuple[Any, Any]:
+    """The first rows, and the last ``fraction`` of them, which are kept for validation."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"validation_split must be a fraction between 0 and 1, and got {fraction!r}.")
+    if any(is_batched(part) for part in arrays if part is not None):
+        raise ValueError("validation_split needs arrays; data that comes in batches can't be split. Pass "
+                         "validation_data.")  # fmt: skip
+    arrays = tuple(_as_arrays(part) for part in arrays)
+    rows = _common_length(arrays)
+    cut = math.floor(rows * (1 - fraction))
+    if cut in (0, rows):
+        raise ValueError(f"validation_split={fraction} of {rows} rows leaves nothing to "
+                         f"{'train on' if cut == 0 else 'validate on'}.")  # fmt: skip
+    return tuple(
+        map_structure(lambda leaf, part=part: None if leaf is None else leaf[part], arrays)
+        for part in (slice(0, cut), slice(cut, rows))
+    )
+
+
+def class_weights(y: Any, weights: dict[int, float], dtype: torch.dtype) -> torch.Tensor:
+    """The weight of each row by its class (an index, or the largest of a one-hot row)."""
+    labels = leaves(y)
+    if len(labels) != 1 or labels[0] is None:
+        raise ValueError("class_weight needs targets of one output.")
+    label = to_tensor(labels[0], dtype)
+    if label.dim() > 1 and label.shape[-1] > 1:
+        label = label.argmax(-1)
+    label = label.reshape(len(label), -1)[:, 0].long() if label.dim() > 1 and label.shape[-1] == 1 else label.long()
+    table = torch.ones(max(int(label.max()), *map(int, weights)) + 1, dtype=dtype)
+    for index, weight in weights.items():
+        table[int(index)] = weight
+    return table[label]
+
+
+def unpack(data: Any) -> Batch:
+    """``x``, ``(x, y)`` or ``(x, y, sample_weight)`` as a triple."""
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(f"A batch must be x, (x, y) or (x, y, sample_weight), and got a tuple of {len(data)}.")
+    return (*data, None, None)[:3]  # pyright: ignore[reportReturnType]
+
+
+def _slices(
+    tensors: list[torch.Tensor], rows: int, size: int, shuffle: bool | str, device: torch.device | None
+) -> Iterator[tuple[torch.Tensor, ...]]:
+    """The batches of one epoch: rows are gathered in their order of this epoch a chunk at a time, then sliced."""
+    row_bytes = max(1, sum(tensor.nbytes // max(1, rows) for tensor in tensors))
+    chunk = max(1, GATHER_BYTES // (row_bytes * size)) * size
+    order = None
+    if shuffle == "batch":
+        whole = torch.arange(rows - rows % size).reshape(-1, size)
+        order = torch.cat([whole[torch.randperm(len(whole))].reshape(-1), torch.arange(rows - rows % size, rows)])
+    elif shuffle:
+        order = torch.randperm(rows)
+    for begin in range(0, rows, chunk):
+        if order is None:
+            parts = [tensor[begin : begin + chunk] for tensor in tensors]
+        else:
+            chosen = order[begin : begin + chunk]
+            parts = [tensor.index_select(0, chosen.to(tensor.device)) for tensor in tensors]
+        if device is not None:
+            parts = [part.to(device, non_blocking=True) for part in parts]
+        yield from zip(*(part.split(size) for part in parts), strict=True)
+
+
+def _assembler(structure: tuple[Any, ...]) -> Callable[[tuple[torch.Tensor, ...]], Batch]:
+    """From a batch's tensors, in the order of ``structure``'s leaves, back to ``(x, y, sample_weight)``."""
+    x, y, weight = structure
+    if weight is None and not any(isinstance(part, (list, tuple, dict)) for part in (x, y)):
+        return (lambda parts: (parts[0], None, None)) if y is None else (lambda parts: (parts[0], parts[1], None))
+
+    def assemble(parts: tuple[torch.Tensor, ...]) -> Batch:
+        rest = iter(parts)
+        return map_structure(lambda leaf: None if leaf is None else next(rest), structure)
+
+    return assemble
+
+
+def _as_arrays(part: Any) -> Any:
+    """Data frames, and lists of plain numbers, as arrays; structures of arrays stay structures."""
+    if hasattr(part, "to_numpy"):
+        part = part.to_numpy()
+    if isinstance(part, dict):
+        return {key: _as_arrays(value) for key, value in part.items()}
+    if isinstance(part, (list, tuple)) and part:
+        if all(isinstance(leaf, (int, float, bool, np.number)) for leaf in leaves(part)):
+            return np.asarray(part)
+        return type(part)(_as_arrays(value) for value in part)
+    if isinstance(part, (list, tuple)):
+        return np.zeros((0,))
+    return part
+
+
+def _common_length(structure: tuple[Any, ...]) -> int:
+    lengths: dict[str, int] = {}
+    for name, part in zip(("x", "y", "sample_weight"), structure, strict=True):
+        for number, leaf in enumerate(leaves(part)):
+            if leaf is None:
+                continue
+            shape = np.shape(leaf) if not hasattr(leaf, "shape") else leaf.shape
+            if not len(shape):
+                raise ValueError(f"{name} must have a row for each sample, and got the single number {leaf!r}.")
+            lengths[name if len(leaves(part)) == 1 else f"{name}[{number}]"] = int(shape[0])
+    if not lengths:
+        raise ValueError("There is no data: x is None.")
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ValueError(f"All data must have the same number of rows: {said}.")
+    rows = next(iter(lengths.values()))
+    if rows == 0:
+        raise ValueError("There is no data: x has 0 rows.")
+    return rows
+
+
+def _batch_size(batch_size: Any) -> int:
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ValueError(f"batch_size must be a positive integer, and got {batch_size!r}.")
+    return int(batch_size)
+
+
+def _from_iterable(
+    source: Any,
+    steps: int | None,
+    class_weight: dict[int, float] | None,
+    dtype: torch.dtype,
+    device: torch.device | None,
+    shuffle: bool,
+) -> Batches:
+    def read(data: Any) -> Batch:
+        x, y, weight = unpack(data)
+        if class_weight is not None:
+            extra = class_weights(y, class_weight, dtype)
+            weight = extra if weight is None else extra * to_tensor(weight, dtype)
+
+        def convert(leaf: Any) -> Any:
+            tensor = None if leaf is None else to_tensor(leaf, dtype)
+            return tensor if tensor is None or device is None else tensor.to(device)
+
+        return tuple(map_structure(convert, _as_arrays(part)) for part in (x, y, weight))  # pyright: ignore[reportReturnType]
+
+    if isinstance(source, PyDataset):
+        length = source.num_batches
+        finish = source.on_epoch_end
+        if length is None:
+            return Batches(lambda: map(read, (source[i] for i in itertools.count())), None, steps, finish)
+
+        def start() -> Iterator[Batch]:
+            order = torch.randperm(length).tolist() if shuffle else range(length)
+            return map(read, (source[i] for i in order))
+
+        return Batches(start, length, steps, finish)
+    try:
+        length = len(source)
+    except TypeError:
+        length = None
+    if hasattr(source, "__next__"):  # a generator can't begin again
+        return Batches(lambda: map(read, source), length, steps)
+    return Batches(lambda: map(read, iter(source)), length, steps)
