@@ -1,0 +1,17 @@
+"""Keras code of every generation in Keras 3's words: the tables, the translator, and the doors for old module paths.
+
+>>> from lamina.dialects import translate
+>>> translate("LSTM", (32,), {"inner_activation": "sigmoid", "dropout_W": 0.1})
+((), {'units': 32, 'recurrent_activation': 'sigmoid', 'dropout': 0.1})
+"""
+
+from lamina.dialects.alias import Alias as Alias
+from lamina.dialects.alias import old_classes as old_classes
+from lamina.dialects.keras3 import ALIASES as ALIASES
+from lamina.dialects.translate import dialect as dialect
+from lamina.dialects.translate import merge_layer as merge_layer
+from lamina.dialects.translate import set_dialect as set_dialect
+from lamina.dialects.translate import translate as translate
+from lamina.dialects.translate import translate_alias as translate_alias
+from lamina.dialects.translate import translate_call as translate_call
+from lamina.dialects.translate import using_dialect as using_dialect

@@ -1,0 +1,183 @@
+"""What is understood in every dialect: Keras 3's names, and older ones that cannot be misread. Facts, no code."""
+
+from __future__ import annotations
+
+from lamina.dialects.generation import Call, Generation, Gone
+
+GENERATION = Generation(name="keras3", version="3.15.1")
+
+# ---- arguments of layers -------------------------------------------------------------------------------------------
+
+RENAMED = {
+    "LeakyReLU": {"alpha": "negative_slope"},
+    "InputLayer": {"input_shape": "shape", "batch_input_shape": "batch_shape", "input_dtype": "dtype"},
+    "Model": {"input": "inputs", "output": "outputs"},
+    "Functional": {"input": "inputs", "output": "outputs"},
+    "AtrousConvolution1D": {"atrous_rate": "dilation_rate"},
+    "AtrousConvolution2D": {"atrous_rate": "dilation_rate"},
+    "CategoryEncoding": {"max_tokens": "num_tokens"},
+    "IntegerLookup": {"mask_value": "mask_token", "max_values": "max_tokens", "oov_value": "oov_token"},
+}
+
+# Layers over sequences: input_dim (and input_length) described one step (and their number), not the whole sample.
+SEQUENCES = frozenset({"RNN", "SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM", "ConvLSTM1D", "ConvLSTM2D",
+                       "ConvLSTM3D", "Conv1D", "LocallyConnected1D", "AtrousConvolution1D",
+                       "TimeDistributedDense"})  # fmt: skip
+# input_length was the number of words in a sample.
+LENGTHS = frozenset({"Embedding", "ReversibleEmbedding", "DynamicEmbedding"})
+
+_TIME_MAJOR = Gone((False, None), "lamina takes the batch first: swap the two axes with `x.transpose(0, 1)`.")
+_ROBUST = Gone((False, None), "Keras 3's softmax has one way to mask; leave the argument out.")
+_CAUSAL = Gone((False, None), "give `use_causal_mask=True` where the layer is called.", ValueError)
+_HINT = Gone((), "")  # changes no result: left out whatever the value
+_VOCABULARY = Gone((False, None), "give the words themselves as `vocabulary`.", ValueError)
+_TENSOR = Gone((None,), "lamina's inputs hold no data; call the model with it.", ValueError)
+_TYPE_SPEC = Gone((None,), "give `shape` and `dtype`.", ValueError)
+
+GONE = {
+    **{name: {"time_major": _TIME_MAJOR, "enable_caching_device": _HINT, "return_runtime": _HINT}
+       for name in ("RNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM")},
+    **{name: {"time_major": _TIME_MAJOR, "implementation": _HINT}
+       for name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")},
+    **{name: {"enable_caching_device": _HINT} for name in ("SimpleRNNCell", "GRUCell", "LSTMCell")},
+    "SimpleRNN": {"time_major": _TIME_MAJOR, "enable_caching_device": _HINT, "implementation": _HINT},
+    "Attention": {"causal": _CAUSAL},
+    "AdditiveAttention": {"causal": _CAUSAL},
+    "StackedRNNCells": {
+        "reverse_state_order": Gone((False, None), "lamina keeps states in the order of the cells.", ValueError)
+    },
+    "Softmax": {"robust_masking": _ROBUST},
+    "MultiHeadAttention": {"softmax_robust_masking": _ROBUST},
+    "Embedding": {"use_one_hot_matmul": _HINT},
+    "Highway": {"transform_bias": _HINT},
+    "InputLayer": {"input_tensor": _TENSOR, "type_spec": _TYPE_SPEC},
+    "Discretization": {"bins": Gone((None,), "give `bin_boundaries` (numbers) or `num_bins` (how many).", ValueError)},
+    "IntegerLookup": {"has_input_vocabulary": _VOCABULARY, "has_static_table": _VOCABULARY,
+                      "vocabulary_size": _VOCABULARY},
+    "StringLookup": {"has_input_vocabulary": _VOCABULARY, "has_static_table": _VOCABULARY,
+                     "vocabulary_size": _VOCABULARY},
+    "TextVectorization": {"has_input_vocabulary": _VOCABULARY, "vocabulary_size": _VOCABULARY},
+}  # fmt: skip
+
+# Classes of which a value says what it means in any dialect: padding as a dictionary or four numbers.
+PADDINGS = {
+    "ZeroPadding1D": ("left_pad", "right_pad"),
+    "ZeroPadding2D": ("top_pad", "bottom_pad", "left_pad", "right_pad"),
+}
+
+# ---- classes by another name ---------------------------------------------------------------------------------------
+
+# The same class, which had several names.
+SYNONYMS = {
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "SeparableConvolution1D": "SeparableConv1D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
+    "Deconv3D": "Conv3DTranspose",
+    "Deconvolution3D": "Conv3DTranspose",
+    "AvgPool1D": "AveragePooling1D",
+    "AvgPool2D": "AveragePooling2D",
+    "AvgPool3D": "AveragePooling3D",
+    "MaxPool1D": "MaxPooling1D",
+    "MaxPool2D": "MaxPooling2D",
+    "MaxPool3D": "MaxPooling3D",
+    "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D",
+    "GlobalAvgPool3D": "GlobalAveragePooling3D",
+    "GlobalMaxPool1D": "GlobalMaxPooling1D",
+    "GlobalMaxPool2D": "GlobalMaxPooling2D",
+    "GlobalMaxPool3D": "GlobalMaxPooling3D",
+    "GroupQueryAttention": "GroupedQueryAttention",
+}
+
+# A modern class in other words: its name, and the arguments that the old one always meant.
+_CUDNN = {"activation": "tanh", "recurrent_activation": "sigmoid"}
+ALIASES = {name: (today, {}) for name, today in SYNONYMS.items()} | {
+    "Deconvolution2D": ("Conv2DTranspose", {}),
+    "Deconv2D": ("Conv2DTranspose", {}),
+    "AtrousConvolution1D": ("Conv1D", {}),
+    "AtrousConv1D": ("Conv1D", {}),
+    "AtrousConvolution2D": ("Conv2D", {}),
+    "AtrousConv2D": ("Conv2D", {}),
+    "TimeDistributedDense": ("Dense", {}),
+    "CuDNNGRU": ("GRU", _CUDNN | {"reset_after": True}),
+    "CuDNNLSTM": ("LSTM", _CUDNN),
+    "SyncBatchNormalization": ("BatchNormalization", {"synchronized": True}),
+}
+# Old names that share the tables of another old name.
+SAME_TABLES = {
+    "Deconv2D": "Deconvolution2D",
+    "AtrousConv1D": "AtrousConvolution1D",
+    "AtrousConv2D": "AtrousConvolution2D",
+}
+
+# ---- functions and methods -----------------------------------------------------------------------------------------
+
+_HINTS = {name: _HINT for name in ("max_queue_size", "workers", "use_multiprocessing",
+                                   "max_q_size", "nb_worker", "pickle_safe")}  # fmt: skip
+_FITTED = {"nb_epoch": "epochs", "nb_val_samples": "validation_steps"}
+_COMPILED = {
+    "sample_weight_mode": Gone((None, "temporal"), "it is None, or 'temporal' for weights of each time step."),
+    "target_tensors": Gone((None,), "give the targets to fit()."),
+    "pss_evaluation_shards": _HINT,
+    "experimental_run_tf_function": _HINT,
+}
+_GENERATOR = {"generator": "x"}
+_ACCURACY = Gone((False,), "give `metrics=['accuracy']` to compile().")
+_L1L2 = {"l1": 0.01, "l2": 0.01}
+
+CALLS = {
+    "Model.compile": Call(gone=_COMPILED),
+    "Model.fit": Call(renamed=_FITTED, gone=_HINTS | {"show_accuracy": _ACCURACY}),
+    "Model.evaluate": Call(gone=_HINTS | {"show_accuracy": _ACCURACY}),
+    "Model.predict": Call(gone=_HINTS),
+    "Model.fit_generator": Call(
+        "generator steps_per_epoch epochs verbose callbacks validation_data validation_steps validation_freq "
+        "class_weight max_queue_size workers use_multiprocessing shuffle initial_epoch",
+        _GENERATOR | _FITTED | {"samples_per_epoch": "steps_per_epoch"},
+        _HINTS,
+    ),
+    "Model.evaluate_generator": Call(
+        "generator steps callbacks max_queue_size workers use_multiprocessing verbose",
+        _GENERATOR | {"val_samples": "steps"},
+        _HINTS,
+    ),
+    "Model.predict_generator": Call(
+        "generator steps callbacks max_queue_size workers use_multiprocessing verbose",
+        _GENERATOR | {"val_samples": "steps"},
+        _HINTS,
+    ),
+    "to_categorical": Call(renamed={"nb_classes": "num_classes", "y": "x"}),
+    "normalize": Call(renamed={"a": "x"}),
+    "plot_model": Call(),
+    "get_file": Call(),
+    "Input": Call(gone={"type_spec": _TYPE_SPEC}),
+    "l1": Call(renamed={"l": "l1"}),
+    "l2": Call(renamed={"l": "l2"}),
+    "l1l2": Call("l1 l2", defaults=_L1L2),
+    "l1_l2": Call("l1 l2", defaults=_L1L2),
+    "activity_l1": Call(renamed={"l": "l1"}),
+    "activity_l2": Call(renamed={"l": "l2"}),
+    "activity_l1l2": Call("l1 l2", defaults=_L1L2),
+    "MaxNorm": Call(renamed={"m": "max_value"}),
+    "MinMaxNorm": Call(renamed={"low": "min_value", "high": "max_value"}),
+    "ReduceLROnPlateau": Call(renamed={"epsilon": "min_delta"}),
+    "ModelCheckpoint": Call(
+        gone={"period": Gone((1,), "give `save_freq`, the number of batches between two files.", ValueError)}
+    ),
+    **{
+        name: Call(renamed={"lr": "learning_rate"})
+        for name in ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "AdamW", "Ftrl")
+    },
+    "Nadam": Call(
+        renamed={"lr": "learning_rate"},
+        gone={"schedule_decay": Gone((0.004,), "the momentum follows Keras 3's schedule.", ValueError)},
+    ),
+    "concatenate": Call(renamed={"concat_axis": "axis"}),
+}
+# Numbers of samples, which became numbers of batches.
+SAMPLES = {"samples_per_epoch": "x", "val_samples": "x", "nb_val_samples": "validation_data"}

@@ -1,0 +1,42 @@
+"""Writes ``signatures.json`` from the full inventory of layers: ``python make_signatures.py layers.json``.
+
+For each layer class and generation: its constructor's arguments in order, with their defaults, then after ``|`` those
+that it takes out of ``**kwargs`` by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+GENERATIONS = {
+    "1.2.2": "keras1",
+    "2.2.4": "keras2",
+    "2.3.1": "keras2.3",
+    "tf_keras-2.21": "tf_keras",
+    "3.15.1": "keras3",
+}
+
+
+def compact(entry: dict) -> str:
+    arguments = ["=".join(parameter) for parameter in entry["sig"] or [] if not parameter[0].startswith("*")]
+    arguments = [argument.replace(" ", "") for argument in arguments]
+    return " ".join(arguments) + " | " + " ".join(entry.get("kwargs_handled", []))
+
+
+def main(inventory: str) -> None:
+    layers = json.loads(Path(inventory).read_text())["layers"]
+    written = {
+        name: {GENERATIONS[version]: compact(entry) for version, entry in found["generations"].items()
+               if entry["kind"] == "class" and version in GENERATIONS}
+        for name, found in layers.items()
+    }  # fmt: skip
+    # Aliases and functions of layers.Merge's kind have entries without classes.
+    written = {name: generations for name, generations in sorted(written.items()) if generations}
+    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(generations)}" for name, generations in written.items())
+    Path(__file__).with_name("signatures.json").write_text("{\n" + lines + "\n}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
