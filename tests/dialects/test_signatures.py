@@ -57,7 +57,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "generation"), sorted({(name, generation) for name, generation, _ in CASES}))
 def test_every_argument_is_known(name, generation):
-    key = keras3.SAME_TABLES.get(name, name if name not in keras3.SYNONYMS else keras3.SYNONYMS[name])
+    key = keras3.SAME_TABLES.get(name, modern_name(name))
     for argument in arguments(name, generation):
         if argument in keras3.GONE.get(key, {}) or argument in keras1.GONE.get(key, {}):
             continue
