@@ -1,0 +1,165 @@
+"""Losses by class, by function and by name, with Keras's formulas, defaults and configs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lamina.losses.base import LOSSES as LOSSES
+from lamina.losses.base import Loss as Loss
+from lamina.losses.base import LossFunctionWrapper as LossFunctionWrapper
+from lamina.losses.base import Reduction as Reduction
+from lamina.losses.base import serialize_function
+from lamina.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
+from lamina.losses.crossentropy import BinaryFocalCrossentropy as BinaryFocalCrossentropy
+from lamina.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
+from lamina.losses.crossentropy import CategoricalFocalCrossentropy as CategoricalFocalCrossentropy
+from lamina.losses.crossentropy import CategoricalGeneralizedCrossEntropy as CategoricalGeneralizedCrossEntropy
+from lamina.losses.crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
+from lamina.losses.crossentropy import binary_crossentropy as binary_crossentropy
+from lamina.losses.crossentropy import binary_focal_crossentropy as binary_focal_crossentropy
+from lamina.losses.crossentropy import categorical_crossentropy as categorical_crossentropy
+from lamina.losses.crossentropy import categorical_focal_crossentropy as categorical_focal_crossentropy
+from lamina.losses.crossentropy import categorical_generalized_cross_entropy as categorical_generalized_cross_entropy
+from lamina.losses.crossentropy import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from lamina.losses.crossentropy import with_logits as with_logits
+from lamina.losses.regression import CategoricalHinge as CategoricalHinge
+from lamina.losses.regression import CosineSimilarity as CosineSimilarity
+from lamina.losses.regression import Hinge as Hinge
+from lamina.losses.regression import Huber as Huber
+from lamina.losses.regression import KLDivergence as KLDivergence
+from lamina.losses.regression import LogCosh as LogCosh
+from lamina.losses.regression import MeanAbsoluteError as MeanAbsoluteError
+from lamina.losses.regression import MeanAbsolutePercentageError as MeanAbsolutePercentageError
+from lamina.losses.regression import MeanSquaredError as MeanSquaredError
+from lamina.losses.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
+from lamina.losses.regression import Poisson as Poisson
+from lamina.losses.regression import SquaredHinge as SquaredHinge
+from lamina.losses.regression import categorical_hinge as categorical_hinge
+from lamina.losses.regression import cosine_similarity as cosine_similarity
+from lamina.losses.regression import hinge as hinge
+from lamina.losses.regression import huber as huber
+from lamina.losses.regression import kl_divergence as kl_divergence
+from lamina.losses.regression import log_cosh as log_cosh
+from lamina.losses.regression import mean_absolute_error as mean_absolute_error
+from lamina.losses.regression import mean_absolute_percentage_error as mean_absolute_percentage_error
+from lamina.losses.regression import mean_squared_error as mean_squared_error
+from lamina.losses.regression import mean_squared_logarithmic_error as mean_squared_logarithmic_error
+from lamina.losses.regression import poisson as poisson
+from lamina.losses.regression import squared_hinge as squared_hinge
+from lamina.losses.structured import CTC as CTC
+from lamina.losses.structured import Circle as Circle
+from lamina.losses.structured import Dice as Dice
+from lamina.losses.structured import Tversky as Tversky
+from lamina.losses.structured import circle as circle
+from lamina.losses.structured import ctc as ctc
+from lamina.losses.structured import dice as dice
+from lamina.losses.structured import tversky as tversky
+
+# Each function and the class that reduces it. A name in lower case is the function, as in Keras.
+CLASS_OF: dict[Callable[..., Any], type[Loss]] = {
+    mean_squared_error: MeanSquaredError,
+    mean_absolute_error: MeanAbsoluteError,
+    mean_absolute_percentage_error: MeanAbsolutePercentageError,
+    mean_squared_logarithmic_error: MeanSquaredLogarithmicError,
+    cosine_similarity: CosineSimilarity,
+    huber: Huber,
+    log_cosh: LogCosh,
+    poisson: Poisson,
+    kl_divergence: KLDivergence,
+    hinge: Hinge,
+    squared_hinge: SquaredHinge,
+    categorical_hinge: CategoricalHinge,
+    binary_crossentropy: BinaryCrossentropy,
+    categorical_crossentropy: CategoricalCrossentropy,
+    sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
+    binary_focal_crossentropy: BinaryFocalCrossentropy,
+    categorical_focal_crossentropy: CategoricalFocalCrossentropy,
+    categorical_generalized_cross_entropy: CategoricalGeneralizedCrossEntropy,
+    dice: Dice,
+    tversky: Tversky,
+    circle: Circle,
+    ctc: CTC,
+}
+# Names of Keras 1 and 2.
+ALIASES: dict[str, Callable[..., Any]] = {
+    "mse": mean_squared_error, "mae": mean_absolute_error, "mape": mean_absolute_percentage_error,
+    "msle": mean_squared_logarithmic_error, "kld": kl_divergence, "bce": binary_crossentropy,
+    "kullback_leibler_divergence": kl_divergence, "cosine": cosine_similarity, "cosine_proximity": cosine_similarity,
+    "logcosh": log_cosh, "huber_loss": huber,
+}  # fmt: skip
+for _short in ("mse", "mae", "mape", "msle", "kld", "bce"):
+    ALIASES[_short.upper()] = ALIASES[_short]
+
+LOSSES.members.update({cls.__name__: cls for cls in (Loss, LossFunctionWrapper, *CLASS_OF.values())})
+LOSSES.members.update({function.__name__: function for function in CLASS_OF})
+LOSSES.members.update(ALIASES)
+
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kullback_leibler_divergence = kl_divergence
+bce = BCE = binary_crossentropy
+cosine = cosine_proximity = cosine_similarity
+logcosh = log_cosh
+huber_loss = huber
+
+
+def get(identifier: Any) -> Any:
+    """A loss from a name, a config, a class or a callable: a function for a function's name, as in Keras.
+
+    >>> get("mse") is mean_squared_error, get("Huber").name
+    (True, 'huber_loss')
+    """
+    return LOSSES.get(identifier)
+
+
+def serialize(loss: Any) -> Any:
+    """A loss's config as Keras 3 writes it."""
+    return serialize_function(loss, LOSSES)
+
+
+def deserialize(name: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The loss that a config or name describes."""
+    return LOSSES.deserialize(name, custom_objects)
+
+
+def kind_of_labels(y_true_shape: Sequence[int | None], y_pred_shape: Sequence[int | None]) -> str:
+    """``'binary'``, ``'sparse_categorical'`` or ``'categorical'``: how Keras reads "accuracy" and "crossentropy".
+
+    >>> kind_of_labels((32, 1), (32, 10))
+    'sparse_categorical'
+    """
+    last_true, last_pred = (shape[-1] if len(shape) else 1 for shape in (y_true_shape, y_pred_shape))
+    if last_pred == 1:
+        return "binary"
+    return "sparse_categorical" if len(y_true_shape) < len(y_pred_shape) or last_true == 1 else "categorical"
+
+
+def resolve(
+    identifier: Any,
+    y_true_shape: Sequence[int | None] | None = None,
+    y_pred_shape: Sequence[int | None] | None = None,
+) -> Loss | None:
+    """What ``compile(loss=...)`` was given, as a :class:`Loss`.
+
+    ``"crossentropy"`` and ``"ce"`` are chosen by the shapes. A function of this module becomes its class, under the
+    name that was given; any other callable ``f(y_true, y_pred)`` is wrapped.
+
+    >>> resolve("ce", (32, 1), (32, 10))
+    <SparseCategoricalCrossentropy name=sparse_categorical_crossentropy>
+    """
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        if y_true_shape is None or y_pred_shape is None:
+            raise ValueError(
+                f"The loss {identifier!r} is chosen by the shapes of targets and predictions, which are not"
+                " known here: name binary_, categorical_ or sparse_categorical_crossentropy."
+            )
+        identifier = LOSSES.find(f"{kind_of_labels(y_true_shape, y_pred_shape)}_crossentropy")
+    found = get(identifier)
+    if found is None or isinstance(found, Loss):
+        return found
+    name = identifier if isinstance(identifier, str) else getattr(found, "__name__", None)
+    known: Any = CLASS_OF.get(found) if getattr(found, "__hash__", None) else None
+    return known(name=name) if known else LossFunctionWrapper(found, name=name)
