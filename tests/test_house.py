@@ -38,11 +38,11 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("lamina.layers",),
     ("lamina.ops", "lamina.backend"),
     ("lamina.losses", "lamina.metrics", "lamina.optimizers", "lamina.utils"),
-    ("lamina.callbacks", "lamina.training"),
+    ("lamina.callbacks", "lamina.training", "lamina.viz.report"),
     ("lamina.models",),
     ("lamina.saving",),
     ("lamina.viz", "lamina.testing", "lamina.datasets", "lamina.preprocessing"),
-    ("lamina", "lamina.__main__"),
+    ("lamina", "lamina.__main__", "lamina.demo"),
 )
 # Imports inside functions, each with the reason that it can't stand at the top of its file.
 LATE_IMPORTS: dict[tuple[str, str], str] = {}

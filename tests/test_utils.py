@@ -54,6 +54,13 @@ def test_to_categorical_refuses(x, num_classes, message):
     assert str(caught.value) == message
 
 
+def test_older_spellings():
+    np.testing.assert_array_equal(utils.to_categorical(y=[1, 0], nb_classes=2), [[0, 1], [1, 0]])
+    np.testing.assert_array_equal(utils.normalize(a=np.array([[0.0, 2.0]])), [[0, 1]])
+    with pytest.raises(TypeError, match="to_categorical got both nb_classes and num_classes"):
+        utils.to_categorical([1], nb_classes=2, num_classes=2)
+
+
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_normalize_is_keras_s(order):
     import keras

@@ -7,10 +7,8 @@ memory is set aside for it, and every refusal is a ``ValueError`` that names the
 from __future__ import annotations
 
 import gzip
-import json
 import math
 import os
-import stat
 import struct
 import tokenize
 import zipfile
@@ -18,11 +16,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from lamina import config
+from lamina.saving.files import open_regular, read_json
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -70,11 +68,11 @@ def refuse_pickles(data_set: str, name: str) -> ValueError:
 def read_word_index(data_set: str, name: str) -> dict[str, int]:
     """A JSON object of words and their whole numbers."""
     path = cached_file(data_set, name)
-    with _refusals(path), _open_regular(path) as file:
-        words = json.load(file)
-        if not isinstance(words, dict) or not all(type(number) is int for number in words.values()):
-            raise ValueError("it is not a JSON object of words and whole numbers")
-        return words
+    with open_regular(path) as file:
+        words = read_json(file.read(), str(path))
+    if not isinstance(words, dict) or not all(type(number) is int for number in words.values()):
+        raise ValueError(f"{str(path)!r} is not a JSON object of words and whole numbers.")
+    return words
 
 
 def read_splits(path: Path) -> tuple[Split, Split]:
@@ -90,7 +88,7 @@ def read_npz(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
     Raises:
         ValueError: for a file that is no archive, lacks a name, holds pickled objects, or declares more than it holds.
     """
-    with _refusals(path), _open_regular(path) as file, zipfile.ZipFile(file) as archive:
+    with open_regular(path) as file, _refusals(path), zipfile.ZipFile(file) as archive:
         members = {member.filename: member for member in archive.infolist()}
         absent = [name for name in names if f"{name}.npy" not in members]
         if absent:
@@ -121,7 +119,7 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     Raises:
         ValueError: for another kind of file, or one whose data are not of the declared size.
     """
-    with _refusals(path), _open_regular(path) as file, gzip.GzipFile(fileobj=file) as stream:
+    with open_regular(path) as file, _refusals(path), gzip.GzipFile(fileobj=file) as stream:
         size = os.fstat(file.fileno()).st_size
         magic, *shape = struct.unpack(f">{1 + ndim}I", stream.read(4 * (1 + ndim)))
         if magic != 0x0800 + ndim:
@@ -141,15 +139,6 @@ def _refusals(path: Path) -> Iterator[None]:
         yield
     except _BROKEN as error:
         raise ValueError(f"{str(path)!r} cannot be read: {error or type(error).__name__}.") from error
-
-
-def _open_regular(path: Path) -> IO[bytes]:
-    # Without blocking, so that a pipe in a file's place is refused and not waited for.
-    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise ValueError("it is not a regular file")
-    return file
 
 
 def check_lengths(path: Path, *splits: Split) -> None:

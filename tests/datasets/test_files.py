@@ -137,4 +137,4 @@ def test_changed_bytes_end_in_a_value_error_or_in_data(path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are a Unix thing")
 def test_a_pipe_is_refused_and_not_waited_for(path):
     os.mkfifo(path)
-    refused(lambda: _files.read_idx(path, ndim=1), path, "it is not a regular file")
+    refused(lambda: _files.read_idx(path, ndim=1), path, "is not an ordinary file")
