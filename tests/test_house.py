@@ -72,10 +72,12 @@ def definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]:
             yield from definitions(child, prefix)
 
 
-def lines_without_docstring(node: Definition) -> int:
+def lines_without_docstrings(node: Definition) -> int:
+    """The lines of a class or function, less its docstring and those of everything inside: words are not weight."""
     lines = (node.end_lineno or 0) - node.lineno + 1
-    if ast.get_docstring(node) is not None:
-        lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+    for inner in [node, *(inner for _, inner in definitions(node, ""))]:
+        if ast.get_docstring(inner) is not None:
+            lines -= (inner.body[0].end_lineno or 0) - inner.body[0].lineno + 1
     return lines
 
 
@@ -127,13 +129,13 @@ def test_files_are_read_in_one_sitting():
 
 
 def test_classes_are_small():
-    figures = {name: lines_without_docstring(node) for path in FILES for name, node in
+    figures = {name: lines_without_docstrings(node) for path in FILES for name, node in
                definitions(tree(path), module_name(path)) if isinstance(node, ast.ClassDef)}  # fmt: skip
     assert_within(figures, CLASS_LINES, LONG_CLASSES)
 
 
 def test_functions_fit_on_a_screen():
-    figures = {name: lines_without_docstring(node) for path in FILES for name, node in
+    figures = {name: lines_without_docstrings(node) for path in FILES for name, node in
                definitions(tree(path), module_name(path)) if not isinstance(node, ast.ClassDef)}  # fmt: skip
     assert_within(figures, FUNCTION_LINES, LONG_FUNCTIONS)
 
@@ -250,7 +252,7 @@ def test_the_rules_see_what_breaks_them():
         assert sorted(forbidden(path)) == ["assert", "eval", "except: pass", "pickle"]
         assert list(imports(path)) == [("lamina.errors", True)]
     [(name, function)] = definitions(tree_of_bad, "bad")
-    assert (name, lines_without_docstring(function)) == ("bad.load", 7)
+    assert (name, lines_without_docstrings(function)) == ("bad.load", 7)
     with pytest.raises(AssertionError, match="longer than 6 lines"):
         assert_within({name: 7}, 6, {})
     with pytest.raises(AssertionError, match="shorter than its exception says"):
