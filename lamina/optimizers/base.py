@@ -107,7 +107,7 @@ class Optimizer(VariableOwner):
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         _check_settings(clips, ema_momentum if use_ema else 0.0, ema_overwrite_frequency, gradient_accumulation_steps)
         self._learning_rate = _as_rate(older.get("lr", learning_rate))
-        self.decay = float(older.get("decay") or 0.0)
+        self._decay = float(older.get("decay") or 0.0)
         self.name = name or unique_name(type(self).__name__)
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
@@ -168,7 +168,7 @@ class Optimizer(VariableOwner):
         rate = self._learning_rate
         if rate.__class__ is not float:
             rate = float(rate(self._iterations) if isinstance(rate, LearningRateSchedule) else rate())
-        return rate / (1 + self.decay * self._iterations) if self.decay else rate
+        return rate / (1 + self._decay * self._iterations) if self._decay else rate
 
     def _step_number(self) -> int:
         """The number of the update that is being made: 1 is the first."""
@@ -370,8 +370,8 @@ class Optimizer(VariableOwner):
             rate = float(np.array(rate, dtype=as_numpy_type(config.floatx())))
         written = {"name": self.name, "learning_rate": registry.serialize(rate)}
         written |= {key: getattr(self, key) for key in _SHARED}
-        if self.decay:
-            written["decay"] = self.decay
+        if self._decay:
+            written["decay"] = self._decay
         return written | {key: getattr(self, key) for key in self.hyperparameters}
 
     @classmethod

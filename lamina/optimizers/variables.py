@@ -120,7 +120,9 @@ class VariableOwner:
         """Move the state to where the variables are, as after ``model.to(device)``."""
         for slot in (self._model_variables_moving_average, self._accumulated_gradients, *self._slots()):
             for state, variable in zip(slot, self._params, strict=False):
-                if state is not None and state.shape == variable.shape:
+                if state is None or state.shape != variable.shape:
+                    continue
+                if (state.device, state.dtype, state.stride()) != (variable.device, variable.dtype, variable.stride()):
                     state.data = torch.empty_like(variable, requires_grad=False).copy_(state)
         self._arrange()
 

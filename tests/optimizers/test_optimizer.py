@@ -258,6 +258,14 @@ def test_a_step_reads_nothing_from_a_device(name: str, settings: Any, monkeypatc
     train(getattr(optimizers, name)(**settings), weights())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_scalars_and_empty_variables(name: str) -> None:
+    params = [torch.nn.Parameter(torch.ones(())), torch.nn.Parameter(torch.ones(0, 3)), *weights()]
+    train(getattr(optimizers, name)(0.1), params)
+    assert params[0].item() < 1.0
+    assert all(torch.isfinite(param).all() for param in params)
+
+
 # ---- copies and files ----------------------------------------------------------------------------------------------
 
 
@@ -460,8 +468,8 @@ def test_refuses_a_number_in_the_place_of_a_schedule() -> None:
     with pytest.raises(TypeError) as caught:
         optimizer.learning_rate = 0.5
     assert str(caught.value) == (
-        "The learning rate of SGD 'a' is a CosineDecay, so a number can't be set in its place. Make the optimizer with a "
-        "number as its learning rate, or set another schedule."
+        "The learning rate of SGD 'a' is a CosineDecay, so a number can't be set in its place. Make the optimizer with "
+        "a number as its learning rate, or set another schedule."
     )
 
 
