@@ -6,6 +6,8 @@ the generated code that ``model.code`` shows. A subclassed model runs the ``call
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +18,12 @@ from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph, module_key
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.base import LAYERS, Layer
-from lamina.layers.calling import as_shapes, call_symbolically, map_shapes, run_for_shape, who
+from lamina.layers.calling import as_shapes, run_for_shape, who
 from lamina.layers.core import Input, InputLayer, Lambda
 from lamina.layers.tracking import Items
+from lamina.registry import deserialize, serialize
+from lamina.saving import functional, keras_zip, load_model, save_model, weights_h5
+from lamina.saving.files import read_json
 from lamina.training.trainer import Trainer
 from lamina.viz.report import summary as print_summary
 
@@ -48,7 +53,8 @@ class Model(Trainer, Layer):
 
     takes_integers = True
     supports_masking = True
-    _keras_module = "keras"
+    _keras_class_name = "Functional"
+    _keras_module = "keras.src.models.functional"
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
@@ -276,8 +282,66 @@ class Model(Trainer, Layer):
         """Print a table of the layers: name and class, output shape, parameters, and what each is connected to."""
         print_summary(self, line_length=line_length, print_fn=print_fn, **options)
 
+    # -- saving --
+
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **older: Any) -> None:
+        """Save how the model is made, its weights and how it trains to a ``.keras`` file.
+
+        The file is written beside and then renamed, so a crash leaves the one that was there.
+        """
+        for unknown in set(older) - {"include_optimizer", "save_format", "zipped"}:
+            raise TypeError(f"save() got an unknown argument {unknown!r}.")
+        keras_zip.save(self, filepath, overwrite)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Save the weights to a ``.weights.h5`` file, in Keras 3's layout."""
+        weights_h5.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Set the weights from a ``.weights.h5`` file; nothing changes when one does not fit."""
+        weights_h5.load_weights(self, filepath, skip_mismatch)
+
+    def to_json(self, **options: Any) -> str:
+        """How the model is made, as Keras 3's JSON; ``lamina.models.model_from_json`` reads it."""
+        return json.dumps({**serialize(self), "compile_config": None}, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        """How the model is made: its layers and their connections, or a subclass's constructor arguments."""
+        if self._plan is not None and type(self).call is Model.call:
+            return functional.to_config(self)
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A new model, with new weights, from what ``get_config`` returned."""
+        if "layers" not in config or "output_layers" not in config:
+            return cls(**config)
+        inputs, outputs = functional.from_config(config, custom_objects)
+        model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+        if not config.get("trainable", True):
+            model.trainable = False
+        return model
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was told, as plain values; ``None`` when it was not called."""
+        setup = self.compile_setup
+        if setup is None:
+            return None
+        told = {"optimizer": setup.optimizer, "loss": setup.loss, "loss_weights": setup.loss_weights,
+                "metrics": setup.metrics, "weighted_metrics": setup.weighted_metrics,
+                "run_eagerly": setup.run_eagerly, "steps_per_execution": 1, "jit_compile": setup.jit_compile}  # fmt: skip
+        return {name: serialize(value) for name, value in told.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as :meth:`get_compile_config` says."""
+        known = {name: deserialize(value) for name, value in config.items() if name in COMPILE_ARGUMENTS}
+        optimizer = known.pop("optimizer", None)
+        if optimizer is None:
+            return
+        self.compile(optimizer=optimizer, **known)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_forward": None, "_symbols": None}
+        return {**super().__getstate__(), "_forward": None, "_symbols": None, "_functions": None}
 
 
 class Sequential(Model):
@@ -297,6 +361,9 @@ class Sequential(Model):
     >>> model.output_shape, model.count_params()
     ((None, 4), 676)
     """
+
+    _keras_class_name = "Sequential"
+    _keras_module = "keras"
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)
@@ -445,6 +512,36 @@ class Sequential(Model):
         self.prepare()
         return Model.code.fget(self)  # pyright: ignore[reportOptionalCall]
 
+    def get_config(self) -> dict[str, Any]:
+        """The layers, in order, and the shape that the stack was built for."""
+        self.prepare()
+        layers = list(self.layers)
+        config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
+        if self._plan is not None:
+            layers.insert(0, self.inputs[0].node.target)  # pyright: ignore[reportOptionalMemberAccess]
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise ValueError(f"{who(self)} contains the torch module {type(layer).__name__}, which a config can't "
+                                 "describe. Save its state_dict with torch.save, or make a registered Layer of it.")  # fmt: skip
+        config["layers"] = [serialize(layer) for layer in layers]
+        if self._plan is not None:
+            config["build_input_shape"] = self.input_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+        """A new stack, with new weights, from what ``get_config`` returned (Keras 1 and early 2: a list of layers)."""
+        entries = config if isinstance(config, list) else config["layers"]
+        settings = {} if isinstance(config, list) else config
+        model = cls(name=settings.get("name"))
+        for entry in entries:
+            model.add(deserialize(entry, custom_objects, kind="layer"))
+        if not model.built and settings.get("build_input_shape") is not None:
+            model.build(as_shapes(settings["build_input_shape"]))
+        if not settings.get("trainable", True):
+            model.trainable = False
+        return model
+
     def __getstate__(self) -> dict[str, Any]:
         self.prepare()
         return {**super().__getstate__(), "_chain": None}
@@ -460,8 +557,7 @@ def first_input_shape(layer: Any) -> tuple[Any, ...] | None:
             return layer.input_shape if isinstance(layer.input, SymbolicTensor) else None
         except AttributeError:
             return None
-    inner = getattr(layer, "layer", None)
-    return None if inner is None or isinstance(layer, Model) else None
+    return None
 
 
 def first_input_dtype(layer: Any) -> Any:
@@ -469,7 +565,26 @@ def first_input_dtype(layer: Any) -> Any:
     return getattr(layer, "input_dtype", None) or getattr(layer, "compute_dtype", None)
 
 
+COMPILE_ARGUMENTS = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "jit_compile")
+
+
+def model_from_json(text: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model, with new weights, that :meth:`Model.to_json` described."""
+    return deserialize(read_json(text, "the JSON of the model"), custom_objects, kind="layer")
+
+
+def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model, with new weights, that a config with its class name describes."""
+    return deserialize(config, custom_objects, kind="layer")
+
+
+def clone_model(model: Any) -> Any:
+    """An equal model with new weights."""
+    return type(model).from_config(model.get_config())
+
+
 LAYERS.add(Model, "Functional")
 LAYERS.add(Sequential)
 
-__all__ = ["Model", "Sequential", "call_symbolically", "map_shapes"]
+__all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
+           "save_model"]  # fmt: skip

@@ -222,7 +222,7 @@ def serialize(obj: Any) -> Any:
 def _serialize_object(obj: Any) -> Config:
     cls = type(obj)
     class_name = getattr(obj, "_keras_class_name", cls.__name__)
-    module = getattr(obj, "_keras_module", None)
+    module = getattr(obj, "_keras_module", None) if cls.__module__.startswith("lamina.") else None
     if module is None:
         module = next((found for table in TABLES.values() if (found := table.module_of(cls))), None)
     written: Config = {

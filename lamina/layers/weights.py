@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,20 @@ from lamina.layers.tracking import Items, track
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
 _with_losses: list[WeightOwner] = []
+
+
+_without_memory = False
+
+
+@contextlib.contextmanager
+def without_memory() -> Iterator[None]:
+    """Inside, new weights have a shape and no memory: to see how large a model is before it is made."""
+    global _without_memory
+    before, _without_memory = _without_memory, True
+    try:
+        yield
+    finally:
+        _without_memory = before
 
 
 class WeightOwner(nn.Module):
@@ -70,7 +85,10 @@ class WeightOwner(nn.Module):
         wanted = as_dtype(dtype if dtype is not None else self.dtype_policy.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if wanted.is_floating_point else "zeros"
-        value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)
+        if _without_memory:
+            value = torch.empty(sizes, dtype=wanted, device="meta")
+        else:
+            value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)
         if tuple(value.shape) != sizes:
             raise ValueError(f"The initializer of weight {name!r} of {type(self).__name__} {self.name!r} must make shape "
                              f"{sizes}, and made {tuple(value.shape)}.")  # fmt: skip
@@ -170,6 +188,20 @@ class WeightOwner(nn.Module):
             for weight, value in zip(mine, given, strict=True):
                 weight.copy_(value)
 
+    def save_own_variables(self, store: Any) -> None:
+        """Put the layer's own weights (not those of layers inside it) into ``store``, numbered as files number them."""
+        for number, weight in enumerate(own_weights(self)):
+            store[str(number)] = weight
+
+    def load_own_variables(self, store: Any) -> None:
+        """Set the layer's own weights from what :meth:`save_own_variables` stored."""
+        mine = list(own_weights(self))
+        if len(store) != len(mine):
+            raise ValueError(f"{type(self).__name__} {self.name!r} has {len(mine)} weights, and the file has {len(store)}.")
+        with torch.no_grad():
+            for number, weight in enumerate(mine):
+                weight.copy_(torch.as_tensor(np.asarray(store[str(number)])))
+
     def count_params(self) -> int:
         """The number of numbers in all weights."""
         if not getattr(self, "built", True):
@@ -231,12 +263,17 @@ _PLAIN_ATTRIBUTES = {"_losses", "_regularizers", "_constraints", "_nodes", "_arg
 
 def weights_of(module: nn.Module) -> Iterator[torch.Tensor]:
     """The weights of any module in Keras's order: its parameters, its saved buffers, then its children's."""
+    yield from own_weights(module)
+    for child in module.children():
+        yield from weights_of(child)
+
+
+def own_weights(module: nn.Module) -> Iterator[torch.Tensor]:
+    """The weights of a module itself: its parameters, then the buffers that files keep."""
     yield from (weight for weight in module._parameters.values() if weight is not None)
     for name, buffer in module._buffers.items():
         if buffer is not None and name not in module._non_persistent_buffers_set:
             yield buffer
-    for child in module.children():
-        yield from weights_of(child)
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
