@@ -8,10 +8,10 @@
 from lamina.dialects.alias import Alias as Alias
 from lamina.dialects.alias import old_classes as old_classes
 from lamina.dialects.keras3 import ALIASES as ALIASES
-from lamina.dialects.translate import dialect as dialect
-from lamina.dialects.translate import merge_layer as merge_layer
-from lamina.dialects.translate import set_dialect as set_dialect
-from lamina.dialects.translate import translate as translate
-from lamina.dialects.translate import translate_alias as translate_alias
-from lamina.dialects.translate import translate_call as translate_call
-from lamina.dialects.translate import using_dialect as using_dialect
+from lamina.dialects.translator import dialect as dialect
+from lamina.dialects.translator import merge_layer as merge_layer
+from lamina.dialects.translator import set_dialect as set_dialect
+from lamina.dialects.translator import translate as translate
+from lamina.dialects.translator import translate_alias as translate_alias
+from lamina.dialects.translator import translate_call as translate_call
+from lamina.dialects.translator import using_dialect as using_dialect

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from lamina.dialects import keras3
-from lamina.dialects.translate import Arguments, translate_alias, translate_call
+from lamina.dialects.translator import Arguments, translate_alias, translate_call
 
 Reader = Callable[[str, tuple[Any, ...], dict[str, Any]], Arguments]
 
@@ -66,6 +67,7 @@ def old_classes(members: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def old_call(name: str, obj: Any) -> Any:
     """A class or function whose calls are read by the tables of functions (``translate_call``) under ``name``."""
     return Alias(name, obj, translate_call)

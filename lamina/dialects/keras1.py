@@ -200,7 +200,8 @@ _ORTHOGONAL = {"class_name": "Orthogonal", "config": {"gain": 1.1}}
 _HARD_SIGMOID = "hard_sigmoid_keras2"  # clip(0.2 x + 0.5, 0, 1); Keras 3's has slope 1/6
 _STEPS_FIRST = {"data_format": "channels_last"}  # of 1-D layers, whatever the program's image format is
 _FROM_ZERO = {"initial_accumulator_value": 0.0}
-_GLOBAL = {"clipnorm": "global_clipnorm"}  # clipnorm was the norm of all gradients together
+# clipnorm was the norm of all gradients together
+_OPTIMIZER = {"lr": "learning_rate", "clipnorm": "global_clipnorm"}
 
 _FIT = "x y batch_size nb_epoch verbose callbacks validation_split validation_data shuffle class_weight sample_weight"
 _GENERATOR_HINTS = "max_q_size nb_worker pickle_safe"
@@ -252,13 +253,13 @@ GENERATION = Generation(
         ),
         "Model.evaluate_generator": Call(f"generator val_samples {_GENERATOR_HINTS}"),
         "Model.predict_generator": Call(f"generator val_samples {_GENERATOR_HINTS}"),
-        "SGD": Call("lr momentum decay nesterov", _GLOBAL),
-        "RMSprop": Call("lr rho epsilon decay", _GLOBAL, defaults={"epsilon": 1e-8}),
-        "Adagrad": Call("lr epsilon decay", _GLOBAL, defaults={"lr": 0.01, "epsilon": 1e-8} | _FROM_ZERO),
-        "Adadelta": Call("lr rho epsilon decay", _GLOBAL, defaults={"lr": 1.0, "epsilon": 1e-8}),
-        "Adam": Call("lr beta_1 beta_2 epsilon decay", _GLOBAL, defaults={"epsilon": 1e-8}),
-        "Adamax": Call("lr beta_1 beta_2 epsilon decay", _GLOBAL, defaults={"lr": 0.002, "epsilon": 1e-8}),
-        "Nadam": Call("lr beta_1 beta_2 epsilon schedule_decay", _GLOBAL, defaults={"lr": 0.002, "epsilon": 1e-8}),
+        "SGD": Call("lr momentum decay nesterov", _OPTIMIZER),
+        "RMSprop": Call("lr rho epsilon decay", _OPTIMIZER, defaults={"epsilon": 1e-8}),
+        "Adagrad": Call("lr epsilon decay", _OPTIMIZER, defaults={"lr": 0.01, "epsilon": 1e-8} | _FROM_ZERO),
+        "Adadelta": Call("lr rho epsilon decay", _OPTIMIZER, defaults={"lr": 1.0, "epsilon": 1e-8}),
+        "Adam": Call("lr beta_1 beta_2 epsilon decay", _OPTIMIZER, defaults={"epsilon": 1e-8}),
+        "Adamax": Call("lr beta_1 beta_2 epsilon decay", _OPTIMIZER, defaults={"lr": 0.002, "epsilon": 1e-8}),
+        "Nadam": Call("lr beta_1 beta_2 epsilon schedule_decay", _OPTIMIZER, defaults={"lr": 0.002, "epsilon": 1e-8}),
         "Input": Call("shape batch_shape name dtype sparse tensor"),
         "get_file": Call("fname origin untar md5_hash cache_subdir"),
     },

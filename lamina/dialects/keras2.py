@@ -44,7 +44,8 @@ _POOLS = {
     "ZeroPadding1D": _STEPS_FIRST,
 }
 
-_GLOBAL = {"clipnorm": "global_clipnorm"}  # clipnorm was the norm of all gradients together
+# clipnorm was the norm of all gradients together
+_OPTIMIZER = {"lr": "learning_rate", "clipnorm": "global_clipnorm"}
 _HINTS = "max_queue_size workers use_multiprocessing"
 _FIT = ("x y batch_size epochs verbose callbacks validation_split validation_data shuffle class_weight sample_weight "
         "initial_epoch steps_per_epoch validation_steps")  # fmt: skip
@@ -118,13 +119,13 @@ GENERATION = Generation(
                                     f"validation_steps class_weight {_HINTS} shuffle initial_epoch"),
         "Model.evaluate_generator": Call(f"generator steps {_HINTS} verbose"),
         "Model.predict_generator": Call(f"generator steps {_HINTS} verbose"),
-        "SGD": Call("lr momentum decay nesterov", _GLOBAL),
-        "RMSprop": Call("lr rho epsilon decay", _GLOBAL),
-        "Adagrad": Call("lr epsilon decay", _GLOBAL, defaults={"lr": 0.01, "initial_accumulator_value": 0.0}),
-        "Adadelta": Call("lr rho epsilon decay", _GLOBAL, defaults={"lr": 1.0}),
-        "Adam": Call("lr beta_1 beta_2 epsilon decay amsgrad", _GLOBAL),
-        "Adamax": Call("lr beta_1 beta_2 epsilon decay", _GLOBAL, defaults={"lr": 0.002}),
-        "Nadam": Call("lr beta_1 beta_2 epsilon schedule_decay", _GLOBAL, defaults={"lr": 0.002}),
+        "SGD": Call("lr momentum decay nesterov", _OPTIMIZER),
+        "RMSprop": Call("lr rho epsilon decay", _OPTIMIZER),
+        "Adagrad": Call("lr epsilon decay", _OPTIMIZER, defaults={"lr": 0.01, "initial_accumulator_value": 0.0}),
+        "Adadelta": Call("lr rho epsilon decay", _OPTIMIZER, defaults={"lr": 1.0}),
+        "Adam": Call("lr beta_1 beta_2 epsilon decay amsgrad", _OPTIMIZER),
+        "Adamax": Call("lr beta_1 beta_2 epsilon decay", _OPTIMIZER, defaults={"lr": 0.002}),
+        "Nadam": Call("lr beta_1 beta_2 epsilon schedule_decay", _OPTIMIZER, defaults={"lr": 0.002}),
         "Input": Call("shape batch_shape name dtype sparse tensor"),
     },
 )  # fmt: skip
@@ -155,12 +156,12 @@ GENERATION_2_3 = replace(
         "Model.fit_generator": Call(_GENERATOR_23),
         "Model.evaluate_generator": Call(f"generator steps callbacks {_HINTS} verbose"),
         "Model.predict_generator": Call(f"generator steps callbacks {_HINTS} verbose"),
-        "SGD": Call("lr momentum nesterov", _GLOBAL),
-        "RMSprop": Call("lr rho", _GLOBAL),
-        "Adagrad": Call("lr", _GLOBAL, defaults={"lr": 0.01, "initial_accumulator_value": 0.0}),
-        "Adadelta": Call("lr rho", _GLOBAL, defaults={"lr": 1.0}),
-        "Adam": Call("lr beta_1 beta_2 amsgrad", _GLOBAL),
-        "Adamax": Call("lr beta_1 beta_2", _GLOBAL, defaults={"lr": 0.002}),
-        "Nadam": Call("lr beta_1 beta_2", _GLOBAL, defaults={"lr": 0.002}),
+        "SGD": Call("lr momentum nesterov", _OPTIMIZER),
+        "RMSprop": Call("lr rho", _OPTIMIZER),
+        "Adagrad": Call("lr", _OPTIMIZER, defaults={"lr": 0.01, "initial_accumulator_value": 0.0}),
+        "Adadelta": Call("lr rho", _OPTIMIZER, defaults={"lr": 1.0}),
+        "Adam": Call("lr beta_1 beta_2 amsgrad", _OPTIMIZER),
+        "Adamax": Call("lr beta_1 beta_2", _OPTIMIZER, defaults={"lr": 0.002}),
+        "Nadam": Call("lr beta_1 beta_2", _OPTIMIZER, defaults={"lr": 0.002}),
     },
 )  # fmt: skip

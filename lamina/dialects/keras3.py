@@ -169,12 +169,7 @@ CALLS = {
     "ModelCheckpoint": Call(
         gone={"period": Gone((1,), "give `save_freq`, the number of batches between two files.", ValueError)}
     ),
-    **{
-        name: Call(renamed={"lr": "learning_rate"})
-        for name in ("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "AdamW", "Ftrl")
-    },
     "Nadam": Call(
-        renamed={"lr": "learning_rate"},
         gone={"schedule_decay": Gone((0.004,), "the momentum follows Keras 3's schedule.", ValueError)},
     ),
     "concatenate": Call(renamed={"concat_axis": "axis"}),

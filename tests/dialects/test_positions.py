@@ -128,7 +128,8 @@ MEANT = [
     ("keras1", "SimpleRNN", (8,), {}, {"units": 8} | ORTHOGONAL),
     ("keras1", "GRU", (8,), {}, {"units": 8, "reset_after": False} | ORTHOGONAL | HARD),
     ("keras1", "LSTM", (8,), {"return_sequences": True}, {"units": 8, "return_sequences": True} | ORTHOGONAL | HARD),
-    ("keras1", "LSTM", (8,), {"inner_activation": "sigmoid"}, {"units": 8, "recurrent_activation": "sigmoid"} | ORTHOGONAL),
+    ("keras1", "LSTM", (8,), {"inner_activation": "sigmoid"},
+     {"units": 8, "recurrent_activation": "sigmoid"} | ORTHOGONAL),
     ("keras1", "Flatten", (), {}, STEPS),
     ("keras1", "Dense", (8,), {"init": "glorot_normal"}, {"units": 8, "kernel_initializer": {
         "class_name": "VarianceScaling",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lamina.dialects import ALIASES, keras1, keras2, keras3, tf_keras
-from lamina.dialects.translate import GENERATIONS, translate_alias, using_dialect
+from lamina.dialects.translator import GENERATIONS, translate_alias, using_dialect
 
 SIGNATURES: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("signatures.json").read_text())
 ORDER = ("keras1", "keras2", "keras2.3", "tf_keras", "keras3")

@@ -1,0 +1,127 @@
+"""What existed in old Keras only, under its old name: made of lamina's parts. Nothing else in lamina imports this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lamina import config, initializers, layers, models
+from lamina.dialects.translator import merge_layer
+
+# ---- merge ---------------------------------------------------------------------------------------------------------
+
+
+def merge(*args: Any, **kwargs: Any) -> Any:
+    """Keras 1's ``merge(inputs, mode="sum", concat_axis=-1, dot_axes=-1, ...)`` of symbolic tensors."""
+    class_name, arguments, inputs = merge_layer(args, kwargs)
+    return getattr(layers, class_name)(**arguments)(inputs)
+
+
+def Merge(branches: Any = None, mode: Any = "sum", *args: Any, layers: Any = None, **kwargs: Any) -> Any:
+    """Keras 1's ``Merge(layers, mode="sum", ...)``: the merging layer, or a model of several branches and it.
+
+    Arguments:
+        branches: models or layers with an output each; a model of all their inputs is returned. Their older name is
+            ``layers``. ``None``: only the merging layer is returned.
+    """
+    branches = layers if branches is None else branches
+    unused = [kwargs.pop(key, None) for key in ("node_indices", "tensor_indices")]
+    if any(index for indices in unused if indices is not None for index in indices):
+        raise ValueError("Merge takes each branch's first output. For others, call `merge` on the tensors themselves.")
+    class_name, arguments, _ = merge_layer((None, mode, *args), kwargs)
+    layer = _layer(class_name, arguments)
+    if branches is None:
+        return layer
+    inputs = [tensor for branch in branches for tensor in _as_list(branch.input)]
+    return models.Model(inputs, layer([branch.output for branch in branches]))
+
+
+def _layer(class_name: str, arguments: dict[str, Any]) -> Any:
+    return getattr(layers, class_name)(**arguments)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+# ---- initializations -----------------------------------------------------------------------------------------------
+
+# The class, what its size was called (`scale`), and that size by default.
+_INITIALIZATIONS: dict[str, tuple[str, str | None, float]] = {
+    "normal": ("RandomNormal", "stddev", 0.05),
+    "uniform": ("RandomUniform", "maxval", 0.05),
+    "zero": ("Zeros", None, 0.0),
+    "one": ("Ones", None, 0.0),
+    "orthogonal": ("Orthogonal", "gain", 1.1),
+    "identity": ("Identity", "gain", 1.0),
+}
+# Of a uniform or an untruncated normal distribution, whose variance is scale / fan.
+_BY_FAN = {
+    "lecun_uniform": {"scale": 1.0, "mode": "fan_in", "distribution": "uniform"},
+    "glorot_uniform": {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform"},
+    "glorot_normal": {"scale": 1.0, "mode": "fan_avg", "distribution": "untruncated_normal"},
+    "he_uniform": {"scale": 2.0, "mode": "fan_in", "distribution": "uniform"},
+    "he_normal": {"scale": 2.0, "mode": "fan_in", "distribution": "untruncated_normal"},
+}
+
+
+def _scaled(old: str) -> Callable[..., Any]:
+    class_name, argument, default = _INITIALIZATIONS[old]
+
+    def initialization(shape: Any, scale: float = default, name: str | None = None, dim_ordering: str = "th") -> Any:
+        """A new tensor of ``shape``, as Keras 1's function of this name made it."""
+        arguments = {} if argument is None else {argument: scale}
+        if argument == "maxval":
+            arguments["minval"] = -scale
+        return getattr(initializers, class_name)(**arguments)(shape)
+
+    initialization.__name__ = old
+    return initialization
+
+
+def _by_fan(old: str) -> Callable[..., Any]:
+    def initialization(shape: Any, name: str | None = None, dim_ordering: str = "th") -> Any:
+        """A new tensor of ``shape``, as Keras 1's function of this name made it."""
+        return initializers.VarianceScaling(**_BY_FAN[old])(shape)
+
+    initialization.__name__ = old
+    return initialization
+
+
+normal, uniform, zero, one = (_scaled(name) for name in ("normal", "uniform", "zero", "one"))
+orthogonal, identity = _scaled("orthogonal"), _scaled("identity")
+lecun_uniform, glorot_uniform, glorot_normal = (
+    _by_fan(name) for name in ("lecun_uniform", "glorot_uniform", "glorot_normal")
+)
+he_uniform, he_normal = _by_fan("he_uniform"), _by_fan("he_normal")
+
+# ---- backend and utils ---------------------------------------------------------------------------------------------
+
+_ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
+
+
+def image_dim_ordering() -> str:
+    """``"tf"`` for channels last, ``"th"`` for channels first."""
+    return next(old for old, today in _ORDERINGS.items() if today == config.image_data_format())
+
+
+def set_image_dim_ordering(dim_ordering: str) -> None:
+    """Set the axis order of images: ``"tf"`` or ``"th"``."""
+    if dim_ordering not in _ORDERINGS:
+        raise ValueError(f"dim_ordering must be 'tf' or 'th', and got {dim_ordering!r}.")
+    config.set_image_data_format(_ORDERINGS[dim_ordering])
+
+
+def categorical_probas_to_classes(p: Any) -> np.ndarray:
+    """The most probable class of each row."""
+    return np.argmax(p, axis=1)
+
+
+def probas_to_classes(y_pred: Any) -> np.ndarray:
+    """The most probable class of each row; for rows of one probability, whether it is above one half."""
+    y_pred = np.asarray(y_pred)
+    if y_pred.ndim > 1 and y_pred.shape[1] > 1:
+        return categorical_probas_to_classes(y_pred)
+    return (y_pred > 0.5).astype("int").reshape(-1)

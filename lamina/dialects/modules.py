@@ -1,0 +1,221 @@
+"""The door for old module paths: ``import keras``, ``keras.layers.core``, ``tensorflow.keras``, ... resolve to lamina.
+
+Nothing of lamina is imported before a name is asked for, and a real Keras stays as it was when the door is shut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+import types
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from lamina.dialects import keras3, paths, translator
+from lamina.dialects.alias import old_call
+from lamina.errors import did_you_mean
+
+_TOP = tuple(sorted({root.partition(".")[0] for root in paths.ROOTS}))
+# Packages on the way to a root, which hold nothing but the way: tensorflow, tensorflow.python, ...
+_SHELLS = {root.rsplit(".", depth)[0] for root in paths.ROOTS for depth in range(1, root.count(".") + 1)}
+
+
+def _below_root(name: str) -> str | None:
+    """``tensorflow.keras.layers.core`` -> ``layers.core``; ``None`` for what is under no root."""
+    for root in paths.ROOTS:
+        if name == root or name.startswith(f"{root}."):
+            return name[len(root) + 1 :]
+    return None
+
+
+def _exists(module: str) -> bool:
+    if module in sys.modules:
+        return True
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # its package is not there
+        return False
+
+
+class OldModule(types.ModuleType):
+    """A module of Keras: each of its names is looked up in lamina when it is asked for."""
+
+    def _targets(self) -> Iterator[types.ModuleType]:
+        names = paths.PATHS.get(_below_root(self.__name__) or "", ())
+        return (importlib.import_module(name) for name in names if _exists(name))
+
+    def __getattr__(self, name: str) -> Any:
+        below = _below_root(self.__name__) or ""
+        if name == "__all__":
+            return [public for public in dir(self) if not public.startswith("_")]
+        if name == "__version__":
+            return translator.GENERATIONS[translator.dialect() or "keras3"].version
+        if name.startswith("__"):  # what Python asks of modules; lamina's answers would be another module's
+            raise AttributeError(name)
+        child = f"{below}.{name}".lstrip(".")
+        if child in paths.PATHS and _is_there(child):
+            return importlib.import_module(f"{self.__name__}.{name}")
+        found = _look_up(below, name, self._targets())
+        if found is _MISSING:
+            raise AttributeError(f"{self.__name__} has no {name!r} in lamina.{did_you_mean(name, dir(self))}")
+        return found
+
+    def __dir__(self) -> list[str]:
+        below = _below_root(self.__name__) or ""
+        part = below.partition(".")[0]
+        names = {public for module in self._targets() for public in dir(module) if not public.startswith("_")}
+        modules = {
+            name for name in names if isinstance(getattr(sys.modules.get("lamina"), name, None), types.ModuleType)
+        }
+        renamed = {old for old, new in paths.NAMES.get(part, {}).items() if new in names}
+        return sorted((names - modules) | renamed | paths.BYGONE.get(part, frozenset()))
+
+
+class Shell(types.ModuleType):
+    """``tensorflow`` and what else stands before ``keras``: it holds nothing but the way there."""
+
+    def __getattr__(self, name: str) -> Any:
+        child = f"{self.__name__}.{name}"
+        if child in _SHELLS or _below_root(child) == "":
+            return importlib.import_module(child)
+        if name == "__version__":
+            return paths.TENSORFLOW_VERSION
+        if name == "__all__":
+            return ["keras"]
+        raise AttributeError(name if name.startswith("__") else _only_keras(child))
+
+
+def _only_keras(name: str) -> str:
+    return f"lamina stands in for tensorflow.keras only, and {name} is not part of it."
+
+
+_MISSING = object()
+
+
+def _look_up(below: str, name: str, targets: Iterable[types.ModuleType]) -> Any:
+    """The object that old Keras had under this name, or ``_MISSING``."""
+    part = below.partition(".")[0]
+    if name in paths.BYGONE.get(part, ()):
+        return getattr(importlib.import_module("lamina.dialects.bygone"), name)
+    older = translator.dialect() not in (None, "keras3")
+    meant = paths.MEANT.get(part, {}) if older else {}
+    today = paths.NAMES.get(part, {}).get(name, name)
+    for module in targets:
+        for candidate in dict.fromkeys((meant.get(name, name), name, today)):
+            found = getattr(module, candidate, _MISSING)
+            if found is not _MISSING:
+                return _in_old_words(name, candidate, found)
+    return _MISSING
+
+
+def _in_old_words(name: str, today: str, found: Any) -> Any:
+    """``found`` itself, or as a call in old words where there is a table for it."""
+    active = translator.GENERATIONS[translator.dialect() or "keras3"]
+    for key in (name, today):
+        if callable(found) and (key in keras3.CALLS or key in active.calls):
+            return old_call(key, found)
+    return found
+
+
+def _is_there(below: str) -> bool:
+    """Whether lamina has anything of this path: one of its modules, or a path below it."""
+    targets = paths.PATHS.get(below)
+    if targets is None:
+        return False
+    return not targets or any(_exists(name) for name in targets)
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """What makes ``import keras...`` find :class:`OldModule`."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """The spec of an old module; ``None`` for what is no business of Keras's."""
+        if fullname.partition(".")[0] not in _TOP:
+            return None
+        below = _below_root(fullname)
+        if fullname not in _SHELLS and (below is None or not _is_there(below)):
+            # `from keras.layers import Name` comes here, too, when the module has no such name.
+            raise ImportError(self._sentence(fullname, below), name=fullname)
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        """An empty module: names are looked up when they are asked for."""
+        return (Shell if spec.name in _SHELLS else OldModule)(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing to run."""
+
+    def _sentence(self, fullname: str, below: str | None) -> str:
+        if below is None:
+            return _only_keras(fullname)
+        parent, _, name = fullname.rpartition(".")
+        if below in paths.PATHS:
+            return f"{fullname} has no counterpart in lamina: there is no {' or '.join(paths.PATHS[below])}."
+        known = dir(sys.modules[parent]) if parent in sys.modules else []
+        return f"{parent} has no {name!r} in lamina.{did_you_mean(name, known)}"
+
+
+class OpenDoor(contextlib.AbstractContextManager["OpenDoor"]):
+    """What :func:`as_keras` returns: leaving its ``with`` block, or :meth:`close`, puts everything back."""
+
+    def __init__(self, dialect: str | None) -> None:
+        self._dialect = translator.dialect()
+        if dialect is not None:
+            translator.set_dialect(dialect)
+        self._displaced = {name: module for name, module in sys.modules.items() if _is_keras(name)}
+        self._finder = Finder()
+        for name in self._displaced:
+            del sys.modules[name]
+        sys.meta_path.insert(0, self._finder)
+
+    def close(self) -> None:
+        """Put back what was there before. Closing twice does nothing."""
+        if self._finder not in sys.meta_path:
+            return
+        sys.meta_path.remove(self._finder)
+        for name in [name for name in sys.modules if _is_keras(name)]:
+            del sys.modules[name]
+        sys.modules.update(self._displaced)
+        translator.set_dialect(self._dialect)
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _is_keras(module: str) -> bool:
+    return module.partition(".")[0] in _TOP
+
+
+def as_keras(dialect: str | None = None) -> OpenDoor:
+    """Let ``import keras`` (of any generation) and ``import tensorflow.keras`` find lamina, from now on.
+
+    Arguments:
+        dialect: the generation whose defaults and argument order calls have, as in ``set_dialect``; ``None`` keeps the
+            one that is active.
+
+    As a context manager it does so inside the block only. A real Keras that was imported before is set aside and comes
+    back in the end; names that are bound to it already stay its own, so call this first.
+
+    >>> with as_keras():
+    ...     from keras.utils.np_utils import to_categorical
+    ...     to_categorical([1], nb_classes=2)
+    array([[0., 1.]])
+    """
+    _warn_of_real_keras(sys._getframe(1).f_globals)
+    return OpenDoor(dialect)
+
+
+def _warn_of_real_keras(names: dict[str, Any]) -> None:
+    if names.get("__name__") != "__main__":
+        return
+    for name, value in list(names.items()):
+        if isinstance(value, types.ModuleType) and _below_root(value.__name__) is not None:
+            if not isinstance(value, OldModule):
+                warnings.warn(f"{name!r} was imported before as_keras() and stays the real {value.__name__}. "
+                              "Call as_keras() first.", RuntimeWarning, stacklevel=3)  # fmt: skip
+            return

@@ -1,0 +1,125 @@
+"""Old module paths and names, and where lamina keeps the same things. Facts, no code."""
+
+from __future__ import annotations
+
+# Packages that ``keras`` was found under. What lies between the dots (``tensorflow``) holds nothing else here.
+ROOTS = (
+    "keras",
+    "tf_keras",
+    "tensorflow.keras",
+    "tensorflow.python.keras",
+    "tensorflow.compat.v1.keras",
+    "tensorflow.compat.v2.keras",
+)
+
+_LAYERS = ("lamina.layers",)
+_ENGINE = ("lamina.layers", "lamina.models", "lamina.layers.input_spec", "lamina.graph.symbolic")
+_MODELS = ("lamina.models", "lamina.saving", "lamina.layers")
+_UTILS = ("lamina.utils", "lamina.viz", "lamina.registry", "lamina.layers", "lamina.models")
+
+_LAYER_FILES = """core convolutional pooling local recurrent convolutional_recurrent cudnn_recurrent embeddings merge
+    merging advanced_activations activation normalization noise wrappers attention preprocessing regularization
+    reshaping rnn locally_connected experimental experimental.preprocessing"""
+_ENGINE_FILES = """topology training base_layer input_layer input_spec network saving sequential functional
+    keras_tensor node training_utils"""
+_UTIL_FILES = """np_utils generic_utils layer_utils data_utils io_utils vis_utils visualize_util conv_utils
+    training_utils multi_gpu_utils test_utils image_utils dataset_utils text_dataset_utils losses_utils"""
+_DATA_SETS = "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters"
+_APPLICATIONS = """convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3
+    mobilenet mobilenet_v2 mobilenetv2 mobilenet_v3 music_tagger_crnn nasnet regnet resnet resnet50 resnet_rs resnet_v2
+    vgg16 vgg19 xception"""
+# Packages of Keras 3 that are one module or package of the same name in lamina, if lamina has them.
+_SAME = """activations applications callbacks config constraints datasets distillation distribution export initializers
+    losses metrics ops preprocessing quantizers random regularizers tree visualization wrappers backend"""
+
+# The path below the root -> the modules of lamina that its names are looked up in, in this order.
+PATHS: dict[str, tuple[str, ...]] = {
+    "": ("lamina", "lamina.layers", "lamina.models"),
+    **{name: (f"lamina.{name}",) for name in _SAME.split()},
+    "layers": _LAYERS,
+    **{f"layers.{name}": _LAYERS for name in _LAYER_FILES.split()},
+    "legacy": (),
+    "legacy.layers": _LAYERS,
+    "legacy.models": _MODELS,
+    "legacy.saving": ("lamina.registry",),
+    "engine": _ENGINE,
+    **{f"engine.{name}": _ENGINE for name in _ENGINE_FILES.split()},
+    "models": _MODELS,
+    "saving": ("lamina.saving", "lamina.models", "lamina.registry"),
+    "utils": _UTILS,
+    "utils.legacy": _UTILS,
+    **{f"utils.{name}": _UTILS for name in _UTIL_FILES.split()},
+    "initializations": ("lamina.initializers",),
+    "objectives": ("lamina.losses",),
+    "backend.common": ("lamina.backend", "lamina.config"),
+    **{f"backend.{name}_backend": ("lamina.backend",) for name in ("tensorflow", "theano", "cntk", "numpy")},
+    "backend": ("lamina.backend", "lamina.config"),
+    "callbacks.callbacks": ("lamina.callbacks",),
+    "callbacks.experimental": ("lamina.callbacks",),
+    **{f"datasets.{name}": (f"lamina.datasets.{name}",) for name in _DATA_SETS.split()},
+    **{f"applications.{name}": (f"lamina.applications.{name}",) for name in _APPLICATIONS.split()},
+    "dtype_policies": ("lamina.dtypes",),
+    "mixed_precision": ("lamina.dtypes",),
+    "mixed_precision.experimental": ("lamina.dtypes",),
+    **{f"ops.{name}": (f"lamina.ops.{name}", "lamina.ops") for name in ("numpy", "nn", "linalg", "image", "core")},
+    "optimizers": ("lamina.optimizers",),
+    "optimizers.schedules": ("lamina.optimizers.schedules", "lamina.optimizers"),
+    "optimizers.legacy": ("lamina.optimizers",),
+    "optimizers.experimental": ("lamina.optimizers",),
+    "experimental": (),
+    **{f"preprocessing.{name}": (f"lamina.preprocessing.{name}", "lamina.preprocessing", "lamina.utils")
+       for name in ("image", "sequence", "text")},
+    "wrappers.scikit_learn": ("lamina.wrappers",),
+}  # fmt: skip
+
+_SHORT_LOSSES = {
+    "mse": "mean_squared_error", "MSE": "mean_squared_error",
+    "mae": "mean_absolute_error", "MAE": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error", "MAPE": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error", "MSLE": "mean_squared_logarithmic_error",
+    "kld": "kl_divergence", "KLD": "kl_divergence", "kullback_leibler_divergence": "kl_divergence",
+    "logcosh": "log_cosh", "cosine_proximity": "cosine_similarity", "cosine": "cosine_similarity",
+    "huber_loss": "huber",
+}  # fmt: skip
+_NETWORKS = {"Container": "Model", "Network": "Model", "Functional": "Model"}
+_POLICIES = {"set_global_policy": "set_dtype_policy", "set_policy": "set_dtype_policy", "global_policy": "dtype_policy"}
+
+# By the first part of the path: names that are another one now. Tried where lamina has nothing by the old name.
+NAMES: dict[str, dict[str, str]] = {
+    "engine": _NETWORKS,
+    "models": _NETWORKS,
+    "initializers": {"normal": "RandomNormal", "uniform": "RandomUniform", "zero": "Zeros", "one": "Ones"},
+    "losses": _SHORT_LOSSES,
+    "metrics": _SHORT_LOSSES,
+    "objectives": _SHORT_LOSSES,
+    "regularizers": {
+        "l1": "L1", "l2": "L2", "l1_l2": "L1L2", "l1l2": "L1L2", "activity_l1": "L1", "activity_l2": "L2",
+        "activity_l1l2": "L1L2", "WeightRegularizer": "L1L2", "ActivityRegularizer": "L1L2",
+        "L1L2Regularizer": "L1L2",
+    },
+    "constraints": {"maxnorm": "MaxNorm", "max_norm": "MaxNorm", "nonneg": "NonNeg", "non_neg": "NonNeg",
+                    "unitnorm": "UnitNorm", "unit_norm": "UnitNorm", "min_max_norm": "MinMaxNorm"},
+    "optimizers": {"sgd": "SGD", "rmsprop": "RMSprop", "adagrad": "Adagrad", "adadelta": "Adadelta", "adam": "Adam",
+                   "adamax": "Adamax", "nadam": "Nadam"},
+    "utils": {"plot": "plot_model", "Sequence": "PyDataset", "CustomObjectScope": "custom_object_scope"},
+    "mixed_precision": _POLICIES,
+    "dtype_policies": _POLICIES,
+}  # fmt: skip
+
+# Under an older dialect these names mean another function.
+MEANT = {"activations": {"hard_sigmoid": "hard_sigmoid_keras2"}}
+
+# Functions that exist under their old names only; they are written in ``lamina.dialects.bygone``.
+BYGONE: dict[str, frozenset[str]] = {
+    "": frozenset(),
+    "layers": frozenset({"merge", "Merge"}),
+    "legacy": frozenset({"merge", "Merge"}),
+    "engine": frozenset({"merge", "Merge"}),
+    "models": frozenset({"Merge"}),
+    "backend": frozenset({"image_dim_ordering", "set_image_dim_ordering"}),
+    "initializations": frozenset({"normal", "uniform", "zero", "one", "orthogonal", "identity", "lecun_uniform",
+                                  "glorot_normal", "glorot_uniform", "he_normal", "he_uniform"}),
+    "utils": frozenset({"probas_to_classes", "categorical_probas_to_classes"}),
+}  # fmt: skip
+
+TENSORFLOW_VERSION = "2.21.0"
