@@ -41,7 +41,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("lamina.callbacks", "lamina.training", "lamina.viz.report"),
     ("lamina.models",),
     ("lamina.saving",),
-    ("lamina.viz", "lamina.testing", "lamina.datasets", "lamina.preprocessing"),
+    ("lamina.viz", "lamina.testing", "lamina.datasets", "lamina.preprocessing", "lamina.dialects.bygone"),
     ("lamina", "lamina.__main__", "lamina.demo"),
 )
 # Imports inside functions, each with the reason that it can't stand at the top of its file.
