@@ -31,7 +31,7 @@ LONG_FUNCTIONS: dict[str, int] = {}
 # Rooms, lowest first: a module imports from its own room and from those below. The longest matching name counts.
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("lamina.errors", "lamina.config"),
-    ("lamina.dtypes", "lamina.registry", "lamina.naming"),
+    ("lamina.dtypes", "lamina.registry", "lamina.naming", "lamina.variables"),
     ("lamina.random", "lamina.activations", "lamina.initializers", "lamina.regularizers", "lamina.constraints"),
     ("lamina.graph",),
     ("lamina.dialects",),
@@ -39,9 +39,16 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("lamina.ops", "lamina.backend"),
     ("lamina.losses", "lamina.metrics", "lamina.optimizers", "lamina.utils"),
     ("lamina.callbacks", "lamina.training", "lamina.viz.report"),
-    ("lamina.models",),
     ("lamina.saving",),
-    ("lamina.viz", "lamina.testing", "lamina.datasets", "lamina.preprocessing", "lamina.dialects.bygone"),
+    ("lamina.models",),
+    (
+        "lamina.dialects.bygone",
+        "lamina.viz",
+        "lamina.testing",
+        "lamina.datasets",
+        "lamina.preprocessing",
+        "lamina.dialects.bygone",
+    ),
     ("lamina", "lamina.__main__", "lamina.demo"),
 )
 # Imports inside functions, each with the reason that it can't stand at the top of its file.
