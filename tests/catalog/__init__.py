@@ -1,0 +1,17 @@
+"""The catalogue: every layer with every argument, one row each. ``tests/test_contract.py`` runs each test over all rows."""
+
+from catalog import advanced_activations, convolutional, core, pooling
+from catalog.row import Row as Row
+from catalog.row import Wrong as Wrong
+
+FAMILIES = (core, convolutional, pooling, advanced_activations)
+ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]
+WRONG: list[Wrong] = [wrong for family in FAMILIES for wrong in family.WRONG]
+
+# Constructor arguments that no row needs to exercise, each with its reason.
+NOT_EXERCISED: dict[tuple[str, str], str] = {}
+# Public classes that are no layers of their own.
+NO_ROW: dict[str, str] = {
+    "Layer": "the base of all layers; tests/layers/test_base.py",
+    "InputLayer": "computes nothing; tests/graph/test_plan.py",
+}

@@ -1,0 +1,25 @@
+"""Activations that are layers of their own."""
+
+from catalog.core import CONSTANT, L2
+from catalog.row import Row, Wrong
+
+ROWS = [
+    Row("LeakyReLU", {}, (2, 5)),
+    Row("LeakyReLU", {"negative_slope": 0.1}, (2, 3, 5)),
+    Row("PReLU", {}, (2, 5)),
+    Row("PReLU", {"alpha_initializer": CONSTANT, "alpha_regularizer": L2, "alpha_constraint": "non_neg"}, (2, 3, 5)),
+    Row("PReLU", {"shared_axes": [1, 2]}, (2, 3, 4, 5)),
+    Row("ELU", {}, (2, 5)),
+    Row("ELU", {"alpha": 0.5}, (2, 3, 5)),
+    Row("ReLU", {}, (2, 5)),
+    Row("ReLU", {"max_value": 0.5}, (2, 5)),
+    Row("ReLU", {"max_value": 1.0, "negative_slope": 0.2, "threshold": 0.1}, (2, 3, 5)),
+    Row("ReLU", {"threshold": 0.5}, (2, 5)),
+    Row("ThresholdedReLU", {}, (2, 5), keras=None),
+    Row("ThresholdedReLU", {"theta": 0.2}, (2, 3, 5), keras=None),
+    Row("Softmax", {}, (2, 5)),
+    Row("Softmax", {"axis": 1}, (2, 3, 5)),
+    Row("Softmax", {"axis": [1, 2]}, (2, 3, 5)),
+]
+
+WRONG: list[Wrong] = []

@@ -1,0 +1,38 @@
+"""Pooling over windows and over everything."""
+
+from catalog.row import Row, Wrong
+
+SIZES = {1: (2, 7, 3), 2: (2, 7, 6, 3), 3: (2, 5, 6, 5, 3)}
+FIRST = {1: (2, 3, 7), 2: (2, 3, 7, 6), 3: (2, 3, 5, 6, 5)}
+
+
+def _windows(kind: str, rank: int) -> list[Row]:
+    name = f"{kind}Pooling{rank}D"
+    return [
+        Row(name, {"pool_size": 2}, SIZES[rank]),
+        Row(name, {"pool_size": 3, "strides": 1, "padding": "same"}, SIZES[rank]),
+        Row(name, {"pool_size": 3, "strides": 2, "padding": "same"}, SIZES[rank]),
+        Row(name, {"pool_size": 3, "strides": 2}, SIZES[rank]),
+        Row(name, {"pool_size": 2, "data_format": "channels_first"}, FIRST[rank]),
+        Row(name, {"pool_size": 2, "padding": "same", "data_format": "channels_first"}, FIRST[rank]),
+    ]
+
+
+def _global(kind: str, rank: int) -> list[Row]:
+    name = f"Global{kind}Pooling{rank}D"
+    return [
+        Row(name, {}, SIZES[rank]),
+        Row(name, {"keepdims": True}, SIZES[rank]),
+        Row(name, {"data_format": "channels_first"}, FIRST[rank]),
+        Row(name, {"data_format": "channels_first", "keepdims": True}, FIRST[rank]),
+    ]
+
+
+ROWS = [
+    *(row for kind in ("Max", "Average") for rank in (1, 2, 3) for row in _windows(kind, rank)),
+    Row("MaxPooling2D", {"pool_size": (2, 3), "strides": (1, 2)}, (2, 7, 8, 3)),
+    Row("AveragePooling2D", {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}, (2, 7, 8, 3)),
+    *(row for kind in ("Max", "Average") for rank in (1, 2, 3) for row in _global(kind, rank)),
+]
+
+WRONG: list[Wrong] = []

@@ -1,0 +1,175 @@
+"""Every property that all layers share, over every row of the catalogue; Keras 3.15.1 is the oracle."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+import parity
+import pytest
+import torch
+from catalog import NO_ROW, NOT_EXERCISED, ROWS, WRONG
+from golden import state_dict_keys
+
+import lamina.layers
+from lamina.graph.symbolic import leaves
+from lamina.layers.base import Layer
+from lamina.layers.construction import BASE_ARGUMENTS, argument_names
+from lamina.testing import OPTIONAL, PROPERTIES, check_layer
+
+IN_KERAS = [row for row in ROWS if row.keras is not None]
+# Config keys that Keras writes and that say nothing about the layer.
+KERAS_ONLY = {"quantization_config", "gptq_unpacked_column_size"}
+
+
+def over(rows, test):
+    """The rows as parameters. A row that is known to fail ``test`` must fail it."""
+    known = {row: pytest.mark.xfail(strict=True, reason=row.exceptions[test]) for row in rows if test in row.exceptions}
+    return pytest.mark.parametrize("row", [pytest.param(row, id=row.id, marks=known.get(row, ())) for row in rows])
+
+
+# ---- against Keras ---------------------------------------------------------------------------------------------------
+
+
+def assert_equals_keras(row, dtype, tolerance):
+    theirs, ours = parity.make_keras(row, dtype=dtype), parity.make(row, dtype=dtype)
+    inputs, arguments = parity.inputs_of(row, dtype), parity.call_arguments(row, dtype)
+    for layer in (theirs, ours):
+        parity.call(layer, inputs, row, arguments)
+    assert [tuple(weight.shape) for weight in ours.weights] == [tuple(weight.shape) for weight in theirs.weights]
+    values = parity.random_weights(row, theirs)
+    for layer in (theirs, ours):
+        layer.set_weights([value.astype(dtype) for value in values])
+    mine, keras_s = (parity.numbers(layer, row, inputs, arguments) for layer in (ours, theirs))
+    for what in mine:
+        parity.assert_close(mine[what], keras_s[what], tolerance, what)
+
+
+@over(IN_KERAS, "values")
+def test_values_and_gradients(row):
+    assert_equals_keras(row, "float32", row.tolerance)
+
+
+@over(IN_KERAS, "values_in_float64")
+def test_values_and_gradients_in_float64(row):
+    assert_equals_keras(row, "float64", 1e-9)
+
+
+@over([row for row in IN_KERAS if not row.call], "unknown_shapes")
+def test_shapes_with_unknown_sizes(row):
+    """Wherever Keras knows the output's shape, lamina knows it too, and they agree."""
+    for axis in range(parity.rank(row.shape)):
+        shape = parity.map_shapes(lambda sizes, axis=axis: parity.unknown(sizes, (0, axis)), row.shape)
+        try:
+            expected = parity.make_keras(row).compute_output_shape(shape)
+        except (TypeError, ValueError, NotImplementedError):  # Keras computes with None, or refuses it
+            continue
+        assert parity.plain(parity.make(row).compute_output_shape(shape)) == parity.plain(expected), f"for {shape}"
+
+
+@over(IN_KERAS, "config")
+def test_config(row):
+    theirs = parity.plain_keras(parity.make_keras(row, name="layer").get_config())
+    ours = parity.plain(parity.make(row, name="layer").get_config())
+    assert ours | theirs == ours | {key: theirs[key] for key in theirs.keys() & KERAS_ONLY}
+
+
+@over(IN_KERAS, "config")
+def test_keras_takes_the_config(row):
+    theirs = parity.make_keras(row, name="layer")
+    taken = type(theirs).from_config(parity.plain(parity.make(row, name="layer").get_config()))
+    assert parity.plain_keras(taken.get_config()) == parity.plain_keras(theirs.get_config())
+
+
+@over(IN_KERAS, "mask")
+def test_masks(row):
+    found = []
+    for layer in (parity.make(row), parity.make_keras(row)):
+        inputs = parity.inputs_of(row)
+        for leaf in leaves(inputs):
+            if leaf.dim() >= 3:
+                leaf._keras_mask = torch.arange(leaf.shape[1]) < torch.tensor([[leaf.shape[1]], [1]])[: len(leaf)]
+        outputs = leaves(parity.call(layer, inputs, row, parity.call_arguments(row)))
+        found.append([getattr(output, "_keras_mask", None) for output in outputs])
+    ours, theirs = found
+    assert [None if mask is None else mask.tolist() for mask in ours] == [
+        None if mask is None else mask.tolist() for mask in theirs
+    ]
+
+
+# ---- lamina's own contract -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in PROPERTIES if name not in OPTIONAL])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_contract(row, name, request):
+    if name in row.exceptions:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=row.exceptions[name]))
+    check_layer(lambda: parity.make(row), inputs=parity.inputs_of(row), call_kwargs=parity.call_arguments(row),
+                custom_objects=parity.FUNCTIONS, properties=[name], tolerance=row.tolerance)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.exceptions], ids=lambda row: row.id)
+def test_exceptions_name_a_test(row):
+    tests = {"values", "values_in_float64", "unknown_shapes", "config", "mask", *PROPERTIES}
+    assert row.exceptions.keys() <= tests
+    assert all(row.exceptions.values()), "each exception has a reason"
+
+
+def test_state_dict_keys():
+    golden = json.loads(state_dict_keys.PATH.read_text(encoding="utf-8"))
+    keys = {row.id: keys for row in ROWS if (keys := state_dict_keys.keys_of(row))}
+    assert keys == golden, "keys that saved files depend on changed; tests/golden/state_dict_keys.py writes them anew"
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.id)
+def test_wrong_arguments_and_inputs(wrong):
+    cls = getattr(lamina.layers, wrong.layer)
+    with pytest.raises(wrong.error) as caught:
+        layer = cls(**wrong.kwargs)
+        if wrong.shape is None:
+            pytest.fail("the constructor took the arguments")
+        layer(parity.map_shapes(lambda sizes: lamina.layers.Input(batch_shape=sizes), wrong.shape))
+    assert str(caught.value) == wrong.message
+
+
+# ---- the catalogue is whole ------------------------------------------------------------------------------------------
+
+
+def public_layers():
+    found = {name: member for name, member in vars(lamina.layers).items() if isinstance(member, type)}
+    return {name: cls for name, cls in found.items() if issubclass(cls, Layer) and name == cls.__name__}
+
+
+def test_every_layer_has_a_row():
+    without = public_layers().keys() - {row.layer for row in ROWS}
+    assert without - NO_ROW.keys() == set()
+    assert NO_ROW.keys() - without == set()
+
+
+def test_rows_differ():
+    ids = [row.id for row in ROWS]
+    assert sorted(set(ids)) == sorted(ids)
+
+
+def unexercised(cls, rows):
+    """The constructor's arguments to which no row gives a value other than the default."""
+    signature = inspect.signature(cls.__init__).parameters
+    for name in argument_names(cls):
+        default = signature[name].default if name in signature else None
+        given = [row.kwargs[name] for row in rows if name in row.kwargs]
+        if name not in BASE_ARGUMENTS and not any(value != default for value in given):
+            yield cls.__name__, name
+
+
+def test_every_argument_is_exercised():
+    found = {pair for name, cls in public_layers().items() if name not in NO_ROW
+             for pair in unexercised(cls, [row for row in ROWS if row.layer == name])}  # fmt: skip
+    assert found - NOT_EXERCISED.keys() == set()
+    assert NOT_EXERCISED.keys() - found == set()
+
+
+def test_an_argument_left_out_is_seen():
+    rows = [row for row in ROWS if row.layer == "Dense" and "kernel_constraint" not in row.kwargs]
+    assert ("Dense", "kernel_constraint") in set(unexercised(lamina.layers.Dense, rows))
+    assert ("Dense", "units") not in set(unexercised(lamina.layers.Dense, rows))
