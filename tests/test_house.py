@@ -41,14 +41,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("lamina.callbacks", "lamina.training", "lamina.viz.report"),
     ("lamina.saving",),
     ("lamina.models",),
-    (
-        "lamina.dialects.bygone",
-        "lamina.viz",
-        "lamina.testing",
-        "lamina.datasets",
-        "lamina.preprocessing",
-        "lamina.dialects.bygone",
-    ),
+    ("lamina.dialects.bygone", "lamina.viz", "lamina.testing", "lamina.datasets", "lamina.preprocessing"),
     ("lamina", "lamina.__main__", "lamina.demo"),
 )
 # Imports inside functions, each with the reason that it can't stand at the top of its file.
@@ -283,7 +276,7 @@ def public_names(module_name: str) -> dict[str, object]:
 
 def test_every_layer_is_documented_with_an_example():
     layers = public_names("lamina.layers")
-    assert {name for name, layer in layers.items() if ">>>" not in (vars(layer).get("__doc__") or "")} == set()
+    assert {name for name, layer in layers.items() if ">>>" not in (layer.__doc__ or "")} == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)
