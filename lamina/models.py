@@ -522,7 +522,7 @@ class Sequential(Model):
         for layer in layers:
             if not isinstance(layer, Layer):
                 raise ValueError(f"{who(self)} contains the torch module {type(layer).__name__}, which a config can't "
-                                 "describe. Save its state_dict with torch.save, or make a registered Layer of it.")  # fmt: skip
+                                 "describe. Save its state_dict with torch.save, or make a Layer of it.")  # fmt: skip
         config["layers"] = [serialize(layer) for layer in layers]
         if self._plan is not None:
             config["build_input_shape"] = self.input_shape

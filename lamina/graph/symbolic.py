@@ -181,6 +181,10 @@ def _binary(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[
     return forward, reflected
 
 
+def _unary(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: record(function, (self,), {})
+
+
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
     _forward, _reflected = _binary(getattr(operator, _name))
     setattr(SymbolicTensor, f"__{_name.rstrip('_')}__", _forward)
@@ -188,8 +192,7 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
 for _name in ("lt", "le", "gt", "ge"):
     setattr(SymbolicTensor, f"__{_name}__", _binary(getattr(operator, _name))[0])
 for _name in ("neg", "abs", "invert"):
-    setattr(SymbolicTensor, f"__{_name}__",
-            lambda self, _function=getattr(operator, _name): record(_function, (self,), {}))  # fmt: skip
+    setattr(SymbolicTensor, f"__{_name}__", _unary(getattr(operator, _name)))
 for _name in ("add", "sub", "mul", "floordiv", "mod"):
     _forward, _reflected = _binary(getattr(operator, _name))
     setattr(SymbolicDim, f"__{_name}__", _forward)

@@ -86,7 +86,7 @@ class Step:
         known = {"softmax": activations.softmax, "sigmoid": activations.sigmoid}
         kind = next((kind for kind, function in known.items() if layer.activation is function), None)
         from_logits = losses_module.with_logits(losses.only)
-        if kind is None or from_logits is None or losses.only.logits_of != kind:
+        if kind is None or from_logits is None or getattr(losses.only, "logits_of", None) != kind:
             return
         self.logits_of = layer.activation
         self._skipped = frozenset([number])
@@ -175,9 +175,7 @@ class Step:
         model, optimizer = self.model, self.model.optimizer
         forward, loss_of, measure, loss_mean = self.forward(), self.loss(), self.measure(), self.loss_mean
         params = [weight for weight in model.trainable_weights if isinstance(weight, nn.Parameter)]
-        constraints = _constraints(model)
-        if not optimizer.built:
-            optimizer.build(params, constraints=[constraints.get(id(param)) for param in params])
+        _build_optimizer(optimizer, model, params)
         update = _updater(optimizer, params)
         scale = optimizer.scale_loss if getattr(optimizer, "scales_loss", False) else None
         gradients = _Gradients(params, model)
@@ -261,15 +259,22 @@ class _Gradients:
         return grads
 
 
+def _build_optimizer(optimizer: Any, model: nn.Module, params: list[nn.Parameter]) -> None:
+    """Tell the optimizer what it is to change. One that knows all of it already keeps its state (frozen ones wait)."""
+    known = {id(param) for param in optimizer.params} if optimizer.built else set()
+    if optimizer.built and len(known) > len(params) and all(id(param) in known for param in params):
+        return
+    constraints = _constraints(model)
+    names = {id(param): name.replace(".", "/") for name, param in model.named_parameters()}
+    optimizer.build(params, constraints=[constraints.get(id(param)) for param in params],
+                    names=[names.get(id(param), "") for param in params])  # fmt: skip
+
+
 def _updater(optimizer: Any, params: list[nn.Parameter]) -> Callable[[Any], None]:
     """The optimizer's update for ``params``: the direct one when they are what it was built for."""
     built_for = list(optimizer.params)
     if len(built_for) == len(params) and all(a is b for a, b in zip(built_for, params, strict=True)):
         return optimizer.update
-    known = {id(param) for param in built_for}
-    if any(id(param) not in known for param in params):
-        raise ValueError("The model has trainable weights that its optimizer has not seen: some were unfrozen, or added, "
-                         "after compile(). Compile the model again.")  # fmt: skip
     return lambda grads: optimizer.apply(grads, params)
 
 

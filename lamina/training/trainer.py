@@ -47,10 +47,12 @@ def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A method that takes the arguments of every Keras generation; the dialect tables say which became which."""
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        untyped: Any = method
+
         @functools.wraps(method)
-        def translated(*args: Any, **kwargs: Any) -> R:
+        def translated(*args: Any, **kwargs: Any) -> Any:
             rest, kwargs = dialects.translate_call(name, args[1:], kwargs)
-            return method(args[0], *rest, **kwargs)
+            return untyped(args[0], *rest, **kwargs)
 
         return translated  # pyright: ignore[reportReturnType]
 
