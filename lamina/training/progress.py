@@ -107,10 +107,13 @@ class Line:
         self.pace = pace
         self.figures = figures
 
-    def with_bar(self, done: str, rest: str) -> str:
-        """``25/125 ━━━━──────── 1s 5ms/step - loss: 0.3000``"""
+    def bar(self, done: str, rest: str) -> tuple[str, str]:
+        """The part of the bar that is done, and the rest."""
         filled = round(self.part * BAR)
-        bar = done * filled + rest * (BAR - filled)
+        return done * filled, rest * (BAR - filled)
+
+    def with_bar(self, bar: str) -> str:
+        """``25/125 ━━━━──────── 1s 5ms/step - loss: 0.3000``"""
         return " - ".join([f"{self.count} {bar} {self.time} {self.pace}", *self.figures])
 
     def without_bar(self) -> str:
@@ -172,31 +175,32 @@ class Terminal(Silent):
         self.stream.flush()
 
     def live(self, line: Line) -> None:
-        text = line.with_bar(self._done, self._rest)
-        width = shutil.get_terminal_size().columns - 1
-        self._draw(text if len(text) <= width else text[: width - 3] + "...", "")
+        self._draw(line, shutil.get_terminal_size().columns - 1)
 
     def final(self, line: Line, has_figures: bool) -> None:
-        self._draw(line.with_bar(self._done, self._rest), "\n")
-        self._drawn = 0
+        self._draw(line)
+        self._end()
 
     def close(self) -> None:
         if self._drawn:
-            self.stream.write("\n")
-            self.stream.flush()
-            self._drawn = 0
+            self._end()
 
-    def _draw(self, text: str, end: str) -> None:
+    def _draw(self, line: Line, width: int | None = None) -> None:
+        done, rest = line.bar(self._done, self._rest)
+        text = line.with_bar(done + rest)
+        if width is not None and len(text) > width:
+            text = text[: width - 3] + "..."
         blank = " " * (self._drawn - len(text))
         self._drawn = len(text)
         if self._coloured:
-            text = text.replace(self._done, f"{_GREEN}{self._done}", 1)
-            if self._rest in text:
-                text = text.replace(self._rest, f"{_PLAIN}{_DIM}{self._rest}", 1)
-            place = max(text.rfind(self._done), text.rfind(self._rest)) + 1
-            text = f"{text[:place]}{_PLAIN}{text[place:]}"
-        self.stream.write(f"\r{text}{blank}{end}")
+            text = text.replace(done + rest, f"{_GREEN}{done}{_PLAIN}{_DIM}{rest}{_PLAIN}", 1)
+        self.stream.write(f"\r{text}{blank}")
         self.stream.flush()
+
+    def _end(self) -> None:
+        self.stream.write("\n")
+        self.stream.flush()
+        self._drawn = 0
 
 
 class Notebook(Silent):
@@ -213,10 +217,10 @@ class Notebook(Silent):
         self._lines.append(text)
 
     def live(self, line: Line) -> None:
-        self._show([*self._lines, line.with_bar("━", "─")])
+        self._show([*self._lines, line.with_bar("".join(line.bar("━", "─")))])
 
     def final(self, line: Line, has_figures: bool) -> None:
-        self._lines.append(line.with_bar("━", "─"))
+        self._lines.append(line.with_bar("".join(line.bar("━", "─"))))
         self._show(self._lines)
 
     def _show(self, lines: list[str]) -> None:

@@ -1,0 +1,122 @@
+"""What callbacks that watch a number share: finding it in the logs, and telling better from worse."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from lamina.errors import did_you_mean
+from lamina.training.callback import Callback
+
+# Spellings of one metric: Keras 1 and 2.2 logged 'acc' where later ones log 'accuracy'.
+SPELLINGS = (
+    ("acc", "accuracy"),
+    ("mse", "mean_squared_error"),
+    ("mae", "mean_absolute_error"),
+    ("mape", "mean_absolute_percentage_error"),
+    ("msle", "mean_squared_logarithmic_error"),
+    ("lr", "learning_rate"),
+)
+# Parts of names that tell the direction of a metric that does not state it.
+BETTER_HIGH = ("acc", "auc", "precision", "recall", "f1", "fbeta", "iou", "r2", "sensitivity", "specificity", "dice",
+               "cosine_similarity", "true_")  # fmt: skip
+BETTER_LOW = ("loss", "error", "mse", "mae", "mape", "msle", "entropy", "divergence", "hinge", "poisson", "logcosh",
+              "log_cosh", "perplexity", "false_")  # fmt: skip
+
+
+def find_name(name: str, known: Iterable[str]) -> str | None:
+    """The name in the logs that ``name`` means, in whichever generation's spelling; ``None`` when there is none.
+
+    >>> find_name("val_acc", ["loss", "val_accuracy"])
+    'val_accuracy'
+    """
+    known = list(known)
+    if name in known:
+        return name
+    for spellings in SPELLINGS:
+        for old in spellings:
+            if name == old or name.endswith(f"_{old}"):
+                candidates = [name.removesuffix(old) + new for new in spellings]
+                found = next((candidate for candidate in candidates if candidate in known), None)
+                if found is not None:
+                    return found
+    return None
+
+
+def direction(name: str, metrics: Iterable[Any]) -> str | None:
+    """``"min"`` or ``"max"``: which way the metric gets better, as the metric itself or else its name says."""
+    base = name.removeprefix("val_")
+    metrics = list(_flat(metrics))
+    found = find_name(base, [str(metric.name) for metric in metrics])
+    for metric in metrics:
+        stated = getattr(metric, "_direction", None) if metric.name == found else None
+        if stated is not None:
+            return "max" if stated == "up" else "min"
+    lowered = base.lower()
+    if any(part in lowered for part in BETTER_LOW):
+        return "min"
+    return "max" if any(part in lowered for part in BETTER_HIGH) else None
+
+
+def _flat(metrics: Iterable[Any]) -> Iterator[Any]:
+    """Metrics and, where one holds others, those."""
+    for metric in metrics:
+        inner = getattr(metric, "metrics", None)
+        if isinstance(inner, (list, tuple)):
+            yield from _flat(inner)
+        elif hasattr(metric, "name"):
+            yield metric
+
+
+class MonitorCallback(Callback):
+    """The base of callbacks that watch one number of the logs.
+
+    Arguments:
+        monitor: its name, e.g. ``"val_loss"``; ``"val_acc"`` and ``"val_accuracy"`` are the same.
+        mode: ``"min"`` or ``"max"``: which way is better. ``"auto"`` asks the metric, and looks at the name.
+        baseline: the value to begin with, which the first one must beat.
+        min_delta: by how much a value must be better to count.
+
+    Raises:
+        ValueError: for another ``mode``; in the first epoch, when ``"auto"`` can't tell.
+    """
+
+    def __init__(
+        self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
+    ) -> None:
+        super().__init__()
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"The mode of {type(self).__name__} must be 'auto', 'min' or 'max', and got {mode!r}.")
+        self.monitor = monitor
+        self.mode = mode
+        self.best = baseline
+        self.min_delta = abs(min_delta)
+        self._sign = {"min": -1, "max": 1}.get(mode)
+        self._warned = False
+
+    def current(self, logs: Mapping[str, Any] | None) -> Any:
+        """The watched number; ``None``, with a warning the first time, when the logs do not have it."""
+        logs = logs or {}
+        name = find_name(self.monitor, logs)
+        if name is not None:
+            return logs[name]
+        if not self._warned:
+            self._warned = True
+            hint = did_you_mean(self.monitor, logs)
+            if self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
+                hint = " Nothing is validated: give fit() validation_data or validation_split."
+            warnings.warn(f"{type(self).__name__} watches {self.monitor!r}, which is not in the logs. They have: "
+                          f"{', '.join(logs)}.{hint}", stacklevel=2)  # fmt: skip
+        return None
+
+    def is_better(self, value: Any, reference: float | None) -> bool:
+        """Whether ``value`` is better than ``reference`` by more than ``min_delta``. NaN never is, and anything else is
+        better than ``None``."""
+        if self._sign is None:
+            mode = direction(self.monitor, getattr(self.model, "metrics", None) or ())
+            if mode is None:
+                raise ValueError(f"{type(self).__name__} can't tell whether {self.monitor!r} is better high or low. Say "
+                                 "so with mode='max' or mode='min'.")  # fmt: skip
+            self._sign = 1 if mode == "max" else -1
+        return value == value if reference is None else self._sign * (value - reference) > self.min_delta
