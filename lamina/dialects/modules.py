@@ -65,6 +65,15 @@ class OldModule(types.ModuleType):
             raise AttributeError(f"{self.__name__} has no {name!r} in lamina.{did_you_mean(name, dir(self))}")
         return found
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function = paths.CALLED.get(_below_root(self.__name__) or "")
+        if function is None:
+            raise TypeError(f"{self.__name__} is a module, and can't be called.")
+        return getattr(importlib.import_module("lamina.dialects.bygone"), function)(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<module {self.__name__!r}, which is lamina's>"
+
     def __dir__(self) -> list[str]:
         below = _below_root(self.__name__) or ""
         part = below.partition(".")[0]

@@ -20,14 +20,14 @@ _UTILS = ("lamina.utils", "lamina.viz", "lamina.registry", "lamina.layers", "lam
 _LAYER_FILES = """core convolutional pooling local recurrent convolutional_recurrent cudnn_recurrent embeddings merge
     merging advanced_activations activation normalization noise wrappers attention preprocessing regularization
     reshaping rnn locally_connected experimental experimental.preprocessing"""
-_ENGINE_FILES = """topology training base_layer input_layer input_spec network saving sequential functional
-    keras_tensor node training_utils"""
+_ENGINE_FILES = """topology training training_arrays training_generator base_layer input_layer input_spec network saving
+    sequential functional keras_tensor node training_utils"""
 _UTIL_FILES = """np_utils generic_utils layer_utils data_utils io_utils vis_utils visualize_util conv_utils
-    training_utils multi_gpu_utils test_utils image_utils dataset_utils text_dataset_utils losses_utils"""
-_DATA_SETS = "boston_housing california_housing cifar10 cifar100 fashion_mnist imdb mnist reuters"
-_APPLICATIONS = """convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2 inception_v3
-    mobilenet mobilenet_v2 mobilenetv2 mobilenet_v3 music_tagger_crnn nasnet regnet resnet resnet50 resnet_rs resnet_v2
-    vgg16 vgg19 xception"""
+    training_utils multi_gpu_utils test_utils image_utils dataset_utils text_dataset_utils losses_utils metrics_utils"""
+_DATA_SETS = "boston_housing california_housing cifar cifar10 cifar100 fashion_mnist imdb mnist reuters"
+_APPLICATIONS = """audio_conv_utils convnext densenet efficientnet efficientnet_v2 imagenet_utils inception_resnet_v2
+    inception_v3 mobilenet mobilenet_v2 mobilenetv2 mobilenet_v3 music_tagger_crnn nasnet regnet resnet resnet50
+    resnet_rs resnet_v2 vgg16 vgg19 xception"""
 # Packages of Keras 3 that are one module or package of the same name in lamina, if lamina has them.
 _SAME = """activations applications callbacks config constraints datasets distillation distribution export initializers
     losses metrics ops preprocessing quantizers random regularizers tree visualization wrappers backend"""
@@ -40,6 +40,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     **{f"layers.{name}": _LAYERS for name in _LAYER_FILES.split()},
     "legacy": (),
     "legacy.layers": _LAYERS,
+    "legacy.interfaces": (),
     "legacy.models": _MODELS,
     "legacy.saving": ("lamina.registry",),
     "engine": _ENGINE,
@@ -48,14 +49,16 @@ PATHS: dict[str, tuple[str, ...]] = {
     "saving": ("lamina.saving", "lamina.models", "lamina.registry"),
     "utils": _UTILS,
     "utils.legacy": _UTILS,
+    "utils.bounding_boxes": ("lamina.utils.bounding_boxes",),
     **{f"utils.{name}": _UTILS for name in _UTIL_FILES.split()},
     "initializations": ("lamina.initializers",),
     "objectives": ("lamina.losses",),
     "backend.common": ("lamina.backend", "lamina.config"),
+    "backend.load_backend": ("lamina.backend", "lamina.config"),
     **{f"backend.{name}_backend": ("lamina.backend",) for name in ("tensorflow", "theano", "cntk", "numpy")},
     "backend": ("lamina.backend", "lamina.config"),
     "callbacks.callbacks": ("lamina.callbacks",),
-    "callbacks.experimental": ("lamina.callbacks",),
+    **{f"callbacks.{name}": ("lamina.callbacks",) for name in ("experimental", "tensorboard_v1", "tensorboard_v2")},
     **{f"datasets.{name}": (f"lamina.datasets.{name}",) for name in _DATA_SETS.split()},
     **{f"applications.{name}": (f"lamina.applications.{name}",) for name in _APPLICATIONS.split()},
     "dtype_policies": ("lamina.dtypes",),
@@ -121,5 +124,8 @@ BYGONE: dict[str, frozenset[str]] = {
                                   "glorot_normal", "glorot_uniform", "he_normal", "he_uniform"}),
     "utils": frozenset({"probas_to_classes", "categorical_probas_to_classes"}),
 }  # fmt: skip
+
+# A function in Keras 1 and a module in Keras 2.
+CALLED = {"layers.merge": "merge"}
 
 TENSORFLOW_VERSION = "2.21.0"

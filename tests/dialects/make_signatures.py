@@ -1,7 +1,8 @@
-"""Writes ``signatures.json`` from the full inventory of layers: ``python make_signatures.py layers.json``.
+"""Writes the facts that these tests need, from the full inventories of layers and of import paths:
+``python make_signatures.py layers.json import_paths.json``.
 
-For each layer class and generation: its constructor's arguments in order, with their defaults, then after ``|`` those
-that it takes out of ``**kwargs`` by hand.
+``signatures.json``: for each layer class and generation its constructor's arguments in order, with their defaults, then
+after ``|`` those that it takes out of ``**kwargs`` by hand. ``paths.json``: each generation's public modules.
 """
 
 from __future__ import annotations
@@ -25,7 +26,19 @@ def compact(entry: dict) -> str:
     return " ".join(arguments) + " | " + " ".join(entry.get("kwargs_handled", []))
 
 
-def main(inventory: str) -> None:
+def write_paths(inventory: str) -> None:
+    found = json.loads(Path(inventory).read_text())["paths"]
+    written: dict[str, list[str]] = {}
+    for version, modules in found.items():
+        name = next((name for known, name in GENERATIONS.items() if version == known or version.startswith(f"{known} (")),
+                    None)  # fmt: skip
+        if name is not None:
+            public = [module for module in modules if not any(part in module for part in (".src", "__", "protobuf"))]
+            written[name] = sorted(public)
+    Path(__file__).with_name("paths.json").write_text(json.dumps(written, indent=0) + "\n")
+
+
+def write_signatures(inventory: str) -> None:
     layers = json.loads(Path(inventory).read_text())["layers"]
     written = {
         name: {GENERATIONS[version]: compact(entry) for version, entry in found["generations"].items()
@@ -39,4 +52,5 @@ def main(inventory: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    write_signatures(sys.argv[1])
+    write_paths(sys.argv[2])
