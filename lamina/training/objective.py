@@ -11,7 +11,8 @@ from lamina import losses as losses_module
 from lamina import metrics as metrics_module
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import leaves
-from lamina.losses import Loss
+from lamina.losses import CLASS_OF, Loss
+from lamina.losses.base import LossFunctionWrapper
 from lamina.metrics import Mean, MeanMetricWrapper, Metric
 
 
@@ -125,9 +126,11 @@ class Metrics:
 
 
 def _get_loss(identifier: Any) -> Loss | None:
-    if identifier is None or isinstance(identifier, Loss):
-        return identifier
-    return losses_module.get(identifier)
+    found = losses_module.get(identifier)
+    if found is None or isinstance(found, Loss):
+        return found
+    known = CLASS_OF.get(found) if getattr(found, "__hash__", None) else None
+    return known() if known is not None else LossFunctionWrapper(found)
 
 
 def _get_metric(identifier: Any, y: Any, y_pred: Any, loss: Any) -> Metric:
@@ -152,11 +155,10 @@ def _by_output(given: Any, outputs: OutputNames) -> list[list[Any]]:
         return [[] for _ in outputs.names]
     if outputs.count == 1 and isinstance(given, (list, tuple)):
         return [[item for part in given for item in (part if isinstance(part, (list, tuple)) else [part])]]
-    if isinstance(given, (list, tuple)) and not any(
-        isinstance(item, (list, tuple, dict)) or item is None for item in given
-    ):
-        if len(given) != outputs.count:  # Keras 2: a flat list is for every output
-            return [list(given) for _ in outputs.names]
+    nested = (list, tuple, dict, type(None))
+    flat = isinstance(given, (list, tuple)) and not any(isinstance(item, nested) for item in given)
+    if flat and len(given) != outputs.count:  # Keras 2: a flat list is for every output
+        return [list(given) for _ in outputs.names]
     ordered = outputs.in_order(given, "metrics", broadcast=True)
     return [list(item) if isinstance(item, (list, tuple)) else [] if item is None else [item] for item in ordered]
 

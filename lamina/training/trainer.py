@@ -187,7 +187,7 @@ class Trainer(WeightOwner):
                 logs = self._train_epoch(batches, hooks, bar)
                 if validation is not None and _is_due(epoch, validation_freq):
                     found = self._evaluate(validation, hooks)
-                    logs |= {f"val_{name}": value for name, value in found.items()}
+                    logs |= {f"val_{name}": value for name, value in sorted(found.items())}
                 hooks.on_epoch_end(epoch, logs)
                 bar.epoch_end(logs)
                 if self.stop_training:
