@@ -92,16 +92,17 @@ def summary(
     rows = [row for outer in rows for row in (_with_nested(outer) if expand_nested else [outer])]
 
     terminal = print_fn is None and sys.stdout.isatty()
-    out = sys.stdout if terminal else io.StringIO()
+    captured = io.StringIO()
     width = line_length or (None if terminal else WIDE if "Connected to" in columns else WIDTH)
-    console = Console(file=out, width=width, force_terminal=terminal, force_jupyter=False, highlight=False)
+    console = Console(file=sys.stdout if terminal else captured, width=width, force_terminal=terminal,
+                      force_jupyter=False, highlight=False)  # fmt: skip
     name = getattr(model, "name", type(model).__name__)
     console.print(Text(f'Model: "{name}"', style="bold"))
     console.print(_table(columns, rows, _column_widths(positions, columns, console.width)))
     for title, weights in _totals(model).items():
         console.print(Text(f" {title}: ").append(_amount(weights), style="bold"))
-    if isinstance(out, io.StringIO):
-        lines = (line.rstrip() for line in out.getvalue().splitlines())
+    if not terminal:
+        lines = (line.rstrip() for line in captured.getvalue().splitlines())
         (print_fn or print)("\n".join(lines))
 
 
@@ -144,7 +145,7 @@ def _row(name: str, module: nn.Module, shape: str, sources: list[str] | None = N
     waits = not getattr(module, "built", True) and getattr(type(module), "build", None) is not Layer.build
     built = not waits and len(weights) == len(_weights(module, unmade=True))
     return Row(name, type(module).__name__, shape, f"{_count(weights):,}{'' if built else ' (unbuilt)'}", trainable,
-               list(dict.fromkeys(sources or ())), module)  # fmt: skip
+               sources or [], module)  # fmt: skip
 
 
 def _with_nested(row: Row) -> Iterator[Row]:
@@ -333,7 +334,7 @@ def _column_widths(positions: Sequence[float] | None, columns: list[str], width:
         raise ValueError(f"positions must be {len(columns)} growing numbers, the ends of the columns "
                          f"{', '.join(columns)}, and got {list(positions)}.")  # fmt: skip
     ends = [int(end * width) if positions[-1] <= 1 else int(end) for end in positions]
-    return [max(1, end - start - 2) for start, end in zip([0, *ends], ends, strict=False)]
+    return [max(1, end - start - 3) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _table(columns: list[str], rows: list[Row], widths: list[int | None]) -> Any:
