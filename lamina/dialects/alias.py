@@ -61,10 +61,16 @@ def old_classes(members: Mapping[str, Any]) -> dict[str, Any]:
     ['AtrousConv1D', 'AtrousConvolution1D', 'Convolution1D']
     """
     return {
-        old: members[today] if old in keras3.SYNONYMS else Alias(old, members[today])
+        old: old_class(old, members[today])
         for old, (today, _) in keras3.ALIASES.items()
         if today in members and old not in members
     }
+
+
+@functools.cache
+def old_class(name: str, cls: Any) -> Any:
+    """A layer class under an older name: itself where only the name differs, else an :class:`Alias` of it."""
+    return cls if name in keras3.SYNONYMS else Alias(name, cls)
 
 
 @functools.cache

@@ -163,7 +163,7 @@ CALLS = {
     "activity_l1": Call(renamed={"l": "l1"}),
     "activity_l2": Call(renamed={"l": "l2"}),
     "activity_l1l2": Call("l1 l2", defaults=_L1L2),
-    "MaxNorm": Call(renamed={"m": "max_value"}),
+    **{name: Call(renamed={"m": "max_value"}) for name in ("MaxNorm", "max_norm", "maxnorm")},
     "MinMaxNorm": Call(renamed={"low": "min_value", "high": "max_value"}),
     "ReduceLROnPlateau": Call(renamed={"epsilon": "min_delta"}),
     "ModelCheckpoint": Call(

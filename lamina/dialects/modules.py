@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lamina.dialects import keras3, paths, translator
-from lamina.dialects.alias import old_call
+from lamina.dialects.alias import old_call, old_class
 from lamina.errors import did_you_mean
 
 _TOP = tuple(sorted({root.partition(".")[0] for root in paths.ROOTS}))
@@ -114,12 +114,19 @@ def _look_up(below: str, name: str, targets: Iterable[types.ModuleType]) -> Any:
     older = translator.dialect() not in (None, "keras3")
     meant = paths.MEANT.get(part, {}) if older else {}
     today = paths.NAMES.get(part, {}).get(name, name)
-    for module in targets:
+    modules = list(targets) if name in keras3.ALIASES else targets
+    for module in modules:
         for candidate in dict.fromkeys((meant.get(name, name), name, today)):
             found = getattr(module, candidate, _MISSING)
             if found is not _MISSING:
                 return _in_old_words(name, candidate, found)
-    return _MISSING
+    return _old_class(name, modules) if name in keras3.ALIASES else _MISSING
+
+
+def _old_class(name: str, modules: Iterable[types.ModuleType]) -> Any:
+    today = keras3.ALIASES[name][0]
+    found = next((vars(module)[today] for module in modules if today in vars(module)), _MISSING)
+    return _MISSING if found is _MISSING else old_class(name, found)
 
 
 def _in_old_words(name: str, today: str, found: Any) -> Any:

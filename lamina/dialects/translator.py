@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import itertools
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from lamina.dialects import keras1, keras2, keras3, tf_keras
 from lamina.dialects.generation import Call, Generation, Gone
 from lamina.errors import did_you_mean
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 GENERATIONS = {
@@ -390,6 +393,28 @@ def translate_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if "metrics" in kwargs:
         kwargs["metrics"] = _metrics(kwargs["metrics"])
     return args, kwargs
+
+
+def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator: the function takes the arguments of every generation. ``Class.method`` leaves ``self`` as it is.
+
+    >>> @any_spelling("to_categorical")
+    ... def to_categorical(x, num_classes=None):
+    ...     return num_classes
+    >>> to_categorical([1], nb_classes=3)
+    3
+    """
+    own = 1 if "." in name else 0
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def translated(*args: Any, **kwargs: Any) -> R:
+            rest, kwargs = translate_call(name, args[own:], kwargs)
+            return function(*args[:own], *rest, **kwargs)
+
+        return translated  # pyright: ignore[reportReturnType]
+
+    return decorate
 
 
 def _call_tables(name: str) -> tuple[Call | None, Call | None]:

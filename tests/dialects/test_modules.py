@@ -14,10 +14,11 @@ import pytest
 import lamina.layers
 import lamina.models
 import lamina.utils
-from lamina.dialects import dialect, paths
+from lamina.dialects import ALIASES, dialect, paths
 from lamina.dialects.modules import OldModule, Shell, as_keras
 
 PATHS: dict[str, list[str]] = json.loads(Path(__file__).with_name("paths.json").read_text())
+SIGNATURES = json.loads(Path(__file__).with_name("signatures.json").read_text())
 MODULES = sorted({(generation, path) for generation, found in PATHS.items() for path in found})
 
 
@@ -63,6 +64,18 @@ def test_every_public_module_is_lamina_s_or_says_that_it_is_not(door, generation
 def test_layer_files(door, path):
     module = importlib.import_module(f"keras.layers.{path}")
     assert module.Dense is lamina.layers.Dense
+
+
+@pytest.mark.parametrize("name", sorted(SIGNATURES))
+def test_every_layer_is_there_or_said_not_to_be(door, name):
+    import keras.layers as layers
+
+    known = {**vars(lamina.layers), **lamina.layers.base.LAYERS.members}
+    if name in known or ALIASES.get(name, ("",))[0] in known or name in ("Merge", "merge"):
+        assert callable(getattr(layers, name))
+        return
+    with pytest.raises(AttributeError, match=rf"^keras\.layers has no '{name}' in lamina\."):
+        getattr(layers, name)
 
 
 def test_ways_to_one_class(door):
