@@ -266,6 +266,6 @@ def test_layer_range(ends, shown):
     ids=["unknown", "one string", "positions"],
 )
 def test_wrong_options(options, message):
-    with pytest.raises(ValueError, match=".") as raised:
+    with pytest.raises(ValueError, match=r"\S") as raised:
         text_of(stack(), **options)
     assert str(raised.value) == message
