@@ -30,9 +30,10 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     if threshold == 0 and max_value is None:
         return torch.relu(x) if negative_slope == 0 else F.leaky_relu(x, negative_slope)
     if threshold == 0 and negative_slope == 0:
-        return torch.clamp(x, 0, max_value)
-    above = x if max_value is None else torch.clamp(x, max=max_value)
-    return torch.where(x >= threshold, above, negative_slope * (x - threshold))
+        return F.hardtanh(x, 0.0, max_value)
+    above = F.threshold(x, threshold, 0.0)
+    above = above if max_value is None else above.clamp(max=max_value)
+    return above if negative_slope == 0 else above - negative_slope * torch.relu(threshold - x)
 
 
 @register()
@@ -49,12 +50,14 @@ def relu6(x: Any) -> Any:
 
 @register()
 def softmax(x: Any, axis: Any = -1) -> Any:
-    """``exp(x) / sum(exp(x))`` along ``axis``: positive numbers that add up to 1.
+    """``exp(x) / sum(exp(x))`` along ``axis`` (or several, summed together): positive numbers that add up to 1.
 
     >>> softmax(torch.tensor([1.0, 2.0, 3.0])).numpy().round(2).tolist()
     [0.09000000357627869, 0.23999999463558197, 0.6700000166893005]
     """
-    return torch.softmax(x, axis)
+    if isinstance(axis, int):
+        return torch.softmax(x, axis)
+    return torch.exp(x - torch.logsumexp(x, tuple(axis), keepdim=True))
 
 
 @register()

@@ -1,9 +1,11 @@
-"""One check for each kind of argument that many layers take, so that a wrong one fails with the same words everywhere."""
+"""One check for each kind of argument that many layers take: a wrong one fails with the same words everywhere."""
 
 from __future__ import annotations
 
 import operator
 from typing import Any
+
+from lamina import config
 
 
 def positive_int(value: Any, name: str, layer: Any) -> int:
@@ -66,3 +68,26 @@ def fraction(value: Any, name: str, layer: Any, below_one: bool = False) -> floa
         bound = "from 0 to below 1" if below_one else "from 0 to 1"
         raise ValueError(f"{type(layer).__name__} {layer.name!r} needs a number {bound} for {name}, and got {value!r}.")
     return value
+
+
+def non_negative(value: Any, name: str, layer: Any) -> float:
+    """``value`` when it is a number that is not below zero.
+
+    Raises:
+        ValueError: ``LeakyReLU 'leaky_re_lu' needs a non-negative number for negative_slope, and got None.``
+    """
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not value >= 0:
+        raise ValueError(f"{type(layer).__name__} {layer.name!r} needs a non-negative number for {name}, "
+                         f"and got {value!r}.")  # fmt: skip
+    return value
+
+
+def data_format_of(value: Any, layer: Any) -> str:
+    """``value``, or the program's ``image_data_format`` for ``None``.
+
+    Raises:
+        ValueError: ``Conv2D 'conv2d' needs 'channels_last' or 'channels_first' for data_format, and got 'NHWC'.``
+    """
+    value = config.image_data_format() if value is None else value
+    return one_of(value, ("channels_last", "channels_first"), "data_format", layer)

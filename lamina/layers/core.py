@@ -1,4 +1,7 @@
-"""The core layers: Dense and its relatives, dropout, and the layers that only reshape."""
+"""The core layers: inputs, Dense and its relatives, and the layers that wrap one simple idea.
+
+EinsumDense, the dropout layers and those that only reshape, which Keras counts among them, have files of their own.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,17 @@ from lamina.graph.symbolic import Node, Shape, SymbolicTensor
 from lamina.layers import calling
 from lamina.layers.arguments import positive_int
 from lamina.layers.base import LAYERS, InputSpec, Layer
+from lamina.layers.dropout import Dropout as Dropout
+from lamina.layers.dropout import SpatialDropout1D as SpatialDropout1D
+from lamina.layers.dropout import SpatialDropout2D as SpatialDropout2D
+from lamina.layers.dropout import SpatialDropout3D as SpatialDropout3D
+from lamina.layers.einsum_dense import EinsumDense as EinsumDense
 from lamina.layers.input_spec import is_shape
-from lamina.registry import serialize
+from lamina.layers.reshaping import Flatten as Flatten
+from lamina.layers.reshaping import Permute as Permute
+from lamina.layers.reshaping import RepeatVector as RepeatVector
+from lamina.layers.reshaping import Reshape as Reshape
+from lamina.registry import deserialize, serialize
 
 
 @LAYERS.register()
@@ -215,6 +227,98 @@ class Activation(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
+
+
+@LAYERS.register()
+class Identity(Layer):
+    """The inputs, unchanged.
+
+    Shape: any -> the same.
+
+    Source: https://keras.io/api/layers/core_layers/identity/
+
+    >>> Identity()(torch.tensor([1, 2]))
+    tensor([1, 2])
+    """
+
+    supports_masking = True
+    takes_integers = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The inputs' own shapes and types, whatever structure holds them."""
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@LAYERS.register()
+class Masking(Layer):
+    """Masks the steps at which all features equal ``mask_value``; the outputs there are 0.
+
+    Arguments:
+        mask_value: the number that marks a step as missing (or a tensor of one for each feature).
+
+    Shape: ``(batch, steps, *features)`` -> the same, with a mask ``(batch, steps)`` where there is one features axis.
+
+    Source: https://keras.io/api/layers/core_layers/masking/
+
+    >>> Masking(mask_value=-1.0)(torch.tensor([[[1.0, -1.0], [-1.0, -1.0]]]))
+    tensor([[[ 1., -1.],
+             [ 0.,  0.]]])
+    """
+
+    supports_masking = True
+
+    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mask_value = deserialize(mask_value) if isinstance(mask_value, dict) else mask_value
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.where(torch.ne(inputs, self.mask_value).any(-1, keepdim=True), inputs, 0.0)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return torch.ne(inputs, self.mask_value).any(-1)  # (B, T, F) -> (B, T)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+@LAYERS.register()
+class ActivityRegularization(Layer):
+    """The inputs, unchanged, with the penalty ``(l1 * sum(|x|) + l2 * sum(x ** 2)) / batch`` added to the loss.
+
+    Arguments:
+        l1: the factor of the absolute values' sum.
+        l2: the factor of the squares' sum.
+
+    Shape: any -> the same.
+
+    Source: https://keras.io/api/layers/regularization_layers/activity_regularization/
+
+    >>> layer = ActivityRegularization(l1=0.5)
+    >>> layer(torch.tensor([[1.0, -3.0]])), layer.losses
+    (tensor([[ 1., -3.]]), [tensor(2.)])
+    """
+
+    supports_masking = True
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
+        self.l1 = l1
+        self.l2 = l2
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {key: value for key, value in super().get_config().items() if key != "activity_regularizer"}
 
 
 @LAYERS.register()
