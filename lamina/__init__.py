@@ -21,7 +21,7 @@ from lamina import optimizers as optimizers
 from lamina import random as random
 from lamina import regularizers as regularizers
 from lamina import utils as utils
-from lamina.dialects import as_keras as as_keras
+from lamina.dialects.modules import as_keras as as_keras
 from lamina.dtypes import DTypePolicy as DTypePolicy
 from lamina.graph.symbolic import KerasTensor as KerasTensor
 from lamina.layers.base import Layer as Layer

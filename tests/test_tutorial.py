@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from lamina.dialects import as_keras
+from lamina.dialects.modules import as_keras
 
 
 @pytest.fixture(autouse=True)
