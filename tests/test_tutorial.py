@@ -47,7 +47,7 @@ def test_dense_with_all_ten_arguments() -> None:
     output = layer(x)
     kernel, bias = layer.get_weights()
     # output = activation(dot(input, kernel) + bias)
-    np.testing.assert_allclose(output.detach().numpy(), x @ kernel + bias, rtol=1e-6)
+    np.testing.assert_allclose(output.detach().numpy(), x @ kernel + bias, rtol=1e-5, atol=1e-6)
 
 
 def test_sequential_knows_its_shapes_from_the_first_layer_on() -> None:
