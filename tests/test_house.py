@@ -190,6 +190,8 @@ FORBIDDEN_MODULES = {"pickle", "marshal", "dill", "cloudpickle", "shelve", "urll
 # (module, what): why it may.
 ALLOWED: dict[tuple[str, str], str] = {
     ("lamina.graph.plan", "exec"): "compiles the forward that lamina itself generated from a graph of known layers",
+    ("lamina.callbacks.remote", "urllib.parse"): "RemoteMonitor sends to the address that its user gives it",
+    ("lamina.callbacks.remote", "urllib.request"): "as above",
 }
 
 
