@@ -57,6 +57,8 @@ class DTypePolicy:
     'bfloat16'
     """
 
+    _keras_module = "keras"
+
     def __init__(self, name: str | None = None) -> None:
         name = config.floatx() if name is None else name
         mixed = isinstance(name, str) and name.startswith("mixed_")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.base import LAYERS, Layer
 from lamina.layers.calling import as_shapes, run_for_shape, who
 from lamina.layers.core import Input, InputLayer, Lambda
-from lamina.layers.tracking import Items
+from lamina.layers.tracking import children_of
 from lamina.registry import deserialize, serialize
 from lamina.saving import functional, keras_zip, load_model, save_model, weights_h5
 from lamina.saving.files import read_json
@@ -251,9 +251,7 @@ class Model(Trainer, Layer):
         """The layers, in Keras's order."""
         if self._plan is not None:
             self.symbols()
-        return [
-            layer for child in self.children() for layer in (child.children() if isinstance(child, Items) else [child])
-        ]
+        return [child for _, child in children_of(self)]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of this name, or at this index of :attr:`layers`."""
@@ -380,6 +378,8 @@ class Sequential(Model):
         """
         layer = self._as_layer(layer)
         if isinstance(layer, InputLayer):
+            if self._chain is not None or self._modules:
+                raise ValueError(f"{who(self)} has its input already; an Input can only come first.")
             return self._start(layer.output)
         name = getattr(layer, "name", None)
         if any(name is not None and getattr(other, "name", None) == name for other in self._modules.values()):
@@ -387,13 +387,11 @@ class Sequential(Model):
                 f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`."
             )
         self._restore_chain()
-        shape = first_input_shape(layer)
-        if self._chain is None and not self._modules and shape is not None:
+        before, shape = self._chain, first_input_shape(layer)
+        if before is None and not self._modules and shape is not None:
             self._start(Input(batch_shape=shape, dtype=first_input_dtype(layer)))
-        if self._chain is not None:
-            self._extend(layer)
-        key = self._key(layer)
-        self._modules[key] = layer
+        self._extend([layer], otherwise=before)
+        self._modules[self._key(layer)] = layer
         self._forget_plan()
 
     def pop(self) -> Any:
@@ -403,9 +401,8 @@ class Sequential(Model):
         self._restore_chain()
         _, layer = self._modules.popitem()
         if self._chain is not None:
-            self._chain = (self._chain[0], self._chain[0])
-            for other in self._modules.values():
-                self._extend(other)
+            self._start(self._chain[0])
+            self._extend(self._modules.values(), otherwise=None)
         self._forget_plan()
         return layer
 
@@ -418,13 +415,7 @@ class Sequential(Model):
             dtype = first_input_dtype(first) if first is not None else None
             shape = as_shapes(input_shape)
             self._start(Input(batch_shape=(None, *shape[1:]), dtype=dtype))
-            layers = list(self._modules.values())
-            try:
-                for layer in layers:
-                    self._extend(layer)
-            except Exception:
-                self._chain = None
-                raise
+            self._extend(self._modules.values(), otherwise=None)
         self.prepare()
 
     def prepare(self) -> None:
@@ -445,22 +436,23 @@ class Sequential(Model):
     forward = call
 
     def _start(self, tensor: SymbolicTensor) -> None:
-        if self._chain is not None or self._modules:
-            raise ValueError(f"{who(self)} has its input already; an Input can only come first.")
         self._chain = (tensor, tensor)
 
-    def _extend(self, layer: Any) -> None:
-        if self._chain is None:
-            raise ValueError(f"{who(self)} has no input yet.")
-        try:
-            output = layer(self._chain[1])
-        except (ValueError, TypeError) as error:
-            error.add_note(f"The layers before it:\n{self._summary_so_far()}")
-            raise
-        if not isinstance(output, SymbolicTensor):
-            raise ValueError(f"A layer in a Sequential must give one tensor, and {describe(layer)} gave "
-                             f"{describe(output)}. Use a functional Model for several.")  # fmt: skip
-        self._chain = (self._chain[0], output)
+    def _extend(self, layers: Iterable[Any], otherwise: tuple[SymbolicTensor, SymbolicTensor] | None) -> None:
+        """Put layers at the end of the chain, if there is one; when one does not fit, it is what it was: ``otherwise``."""
+        for layer in layers:
+            if self._chain is None:
+                return
+            try:
+                output = layer(self._chain[1])
+                if not isinstance(output, SymbolicTensor):
+                    raise ValueError(f"A layer in a Sequential must give one tensor, and {describe(layer)} gave "
+                                     f"{describe(output)}. Use a functional Model for several.")  # fmt: skip
+            except Exception as error:
+                error.add_note(f"The model so far:\n{self._summary_so_far()}")
+                self._chain = otherwise
+                raise
+            self._chain = (self._chain[0], output)
 
     def _restore_chain(self) -> None:
         """A copied or unpickled stack has a plan and no symbolic tensors; to change it, it needs them again."""

@@ -20,7 +20,7 @@ from lamina import naming, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
 from lamina.layers import calling
-from lamina.layers.construction import LayerMeta, derive_config, unknown_argument
+from lamina.layers.construction import LayerMeta, derive_config, from_config, unknown_argument
 from lamina.layers.input_spec import InputSpec
 from lamina.layers.weights import WeightOwner
 from lamina.registry import Table, serialize
@@ -94,7 +94,6 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         self._plain_call = False
         self._nodes: list[Node] = []
         self._build_shapes: Any = None
-        self._compute_dtype = as_dtype(self.dtype_policy.compute_dtype)
         self._initial_weights = kwargs.pop("weights", None)
         self.batch_input_shape = calling.input_shape_argument(kwargs, type(self).__name__)
         for unknown in kwargs:
@@ -147,7 +146,7 @@ class Layer(WeightOwner, metaclass=LayerMeta):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A new layer from what ``get_config`` returned."""
-        return cls(**config)
+        return from_config(cls, config)
 
     def get_build_config(self) -> dict[str, Any] | None:
         """What the layer was built for, as files keep it."""
@@ -181,6 +180,16 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         return calling.call_with_care(self, args, kwargs)
 
     # -- what it is --
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """The types in which weights are stored and the layer computes; a name or config is taken for one."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, policy: Any) -> None:
+        self._dtype_policy = as_policy(policy)
+        self._compute_dtype = as_dtype(self._dtype_policy.compute_dtype)
 
     @property
     def dtype(self) -> str:
@@ -240,7 +249,6 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         changed = fn(torch.empty(0, dtype=self._compute_dtype)).dtype
         if changed is not self._compute_dtype:
             self.dtype_policy = DTypePolicy(dtype_name(changed))
-            self._compute_dtype = changed
         return self
 
     def __getstate__(self) -> dict[str, Any]:

@@ -80,8 +80,27 @@ def bind(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, 
 
 def unknown_argument(cls: type, name: str) -> str:
     """The sentence for an argument that no constructor of ``cls`` takes."""
-    known = dict.fromkeys((*argument_names(cls), *BASE_ARGUMENTS, *INPUT_ARGUMENTS[:1]))
+    names = argument_names(cls)
+    passes_on = "name" in names  # the constructor takes **kwargs, and Layer gets them
+    if name in BASE_ARGUMENTS + INPUT_ARGUMENTS and not passes_on:
+        return (f"{cls.__name__} got the argument {name!r}, which its constructor does not take. To take what all layers "
+                "take, let it end in **kwargs and call super().__init__(**kwargs).")  # fmt: skip
+    known = dict.fromkeys((*names, *BASE_ARGUMENTS, *INPUT_ARGUMENTS[:1]) if passes_on else names)
     return f"{cls.__name__} got an unknown argument {name!r}.{did_you_mean(name, known)}"
+
+
+def from_config(cls: type, config: dict[str, Any]) -> Any:
+    """A layer from its config. What every layer has and this constructor does not take is set afterwards."""
+    names = argument_names(cls)
+    later = {key: config[key] for key in ("name", "dtype", "trainable") if key in config and key not in names}
+    layer: Any = cls(**{key: value for key, value in config.items() if key not in later})
+    if "name" in later:
+        layer.name = later["name"]
+    if "dtype" in later:
+        layer.dtype_policy = later["dtype"]
+    if not later.get("trainable", True):
+        layer.trainable = False
+    return layer
 
 
 def derive_config(layer: Any) -> dict[str, Any]:

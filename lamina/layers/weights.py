@@ -36,7 +36,7 @@ class WeightOwner(nn.Module):
     """The part of a layer that owns weights. Trainable ones are parameters, the others buffers, as torch itself does."""
 
     name: str
-    dtype_policy: DTypePolicy
+    _dtype_policy: DTypePolicy
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class WeightOwner(nn.Module):
             raise TypeError(f"add_weight of {type(self).__name__} {self.name!r} got an unknown argument "
                             f"{sorted(unknown)[0]!r}.")  # fmt: skip
         sizes = tuple(int(size) for size in ((shape,) if isinstance(shape, int) else shape or ()))
-        wanted = as_dtype(dtype if dtype is not None else self.dtype_policy.variable_dtype)
+        wanted = as_dtype(dtype if dtype is not None else self._dtype_policy.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if wanted.is_floating_point else "zeros"
         if _without_memory:
@@ -197,7 +197,9 @@ class WeightOwner(nn.Module):
         """Set the layer's own weights from what :meth:`save_own_variables` stored."""
         mine = list(own_weights(self))
         if len(store) != len(mine):
-            raise ValueError(f"{type(self).__name__} {self.name!r} has {len(mine)} weights, and the file has {len(store)}.")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} has {len(mine)} weights, and the file has {len(store)}."
+            )
         with torch.no_grad():
             for number, weight in enumerate(mine):
                 weight.copy_(torch.as_tensor(np.asarray(store[str(number)])))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lamina.graph.symbolic import leaves
 from lamina.layers.tracking import Items, TrackedDict, TrackedList
 from lamina.layers.weights import WeightOwner, own_weights, to_numpy
 from lamina.registry import snake_case
@@ -47,7 +48,9 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
 def write(model: Any, path: str | os.PathLike[str]) -> None:
     """Write the weights of a built model to a new HDF5 file."""
     if not model.built:
-        raise ValueError(f"Model {model.name!r} has no weights to save: it is not built. Call it on data, or build() it.")
+        raise ValueError(
+            f"Model {model.name!r} has no weights to save: it is not built. Call it on data, or build() it."
+        )
     with h5py.File(path, "w") as file:
         for place, module in places(model):
             group = file.require_group(f"{place}/vars" if place else "vars")
@@ -164,7 +167,7 @@ def _holds_modules(value: Any) -> bool:
 
 def _container(items: list[Any], place: str, seen: set[int]) -> Iterator[tuple[str, nn.Module]]:
     counts: dict[str, int] = {}
-    for item in items:
+    for item in leaves(items):
         if not isinstance(item, nn.Module) or id(item) in seen:
             continue
         base = snake_case(getattr(item, "_keras_class_name", type(item).__name__))

@@ -22,7 +22,7 @@ from lamina.graph.plan import Plan, Step, Value
 from lamina.graph.symbolic import leaves
 from lamina.layers.base import Layer
 from lamina.layers.input_spec import is_shape
-from lamina.layers.tracking import Items
+from lamina.layers.tracking import children_of
 from lamina.layers.weights import weights_of
 
 UNKNOWN = "?"
@@ -126,11 +126,8 @@ def is_linear(model: Any) -> bool:
 
 def _children(model: Any) -> Iterator[tuple[str, nn.Module]]:
     """The modules directly inside, those in lists and dicts too, by their own names or else their attributes'."""
-    for key, child in model.named_children() if isinstance(model, nn.Module) else ():
-        if isinstance(child, Items):
-            yield from ((_name(item, f"{key.removesuffix('_')}.{part}"), item) for part, item in child.named_children())
-        else:
-            yield _name(child, key), child
+    if isinstance(model, nn.Module):
+        yield from ((_name(child, place), child) for place, child in children_of(model))
 
 
 def _name(module: nn.Module, otherwise: str) -> str:
