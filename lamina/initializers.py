@@ -1,99 +1,233 @@
-"""Initializers: how weights start. Each is called with a shape and a dtype and returns a tensor."""
+"""Initializers: how a weight starts. Each is called with a shape and a dtype and returns a new tensor.
+
+A random one with an integer seed gives the same values at every call, one with a ``SeedGenerator`` goes on in its
+stream, and one without a seed follows torch's global generator (``torch.manual_seed``).
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
+from lamina import random
 from lamina.dtypes import as_dtype
-from lamina.random import SeedGenerator, generator_for
+from lamina.errors import did_you_mean
+from lamina.random import SEEDS, SeedGenerator
 from lamina.registry import Table
-from lamina.registry import deserialize as _deserialize
-from lamina.registry import serialize as _serialize
+from lamina.registry import deserialize as deserialize_value
+from lamina.registry import serialize as serialize_value
 
 INITIALIZERS: Table[Initializer] = Table("initializer", "keras.initializers")
 
-# The standard deviation of a standard normal distribution that is cut at two standard deviations.
+# The standard deviation of a standard normal distribution that is cut at -2 and 2.
 TRUNCATED_STDDEV = 0.87962566103423978
+# What TensorFlow 1 wrote into the configs of its initializers besides their own arguments.
+_TENSORFLOW_1 = ("dtype", "verify_shape")
 
 
 class Initializer:
-    """The base of initializers: a subclass makes a tensor in ``__call__(self, shape, dtype=None)``."""
+    """The base of initializers: a subclass makes a tensor in ``__call__(self, shape, dtype=None)``.
+
+    >>> class Ramp(Initializer):
+    ...     def __call__(self, shape, dtype=None):
+    ...         return torch.arange(shape[0], dtype=torch.float32)
+    >>> Ramp()((3,))
+    tensor([0., 1., 2.])
+    """
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, shape, dtype=None).")
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """The constructor's arguments as plain values."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """An initializer from what :meth:`get_config` returned."""
-        return cls(**config)
+        """An initializer from what ``get_config`` returned."""
+        takes = inspect.signature(cls).parameters
+        return cls(**{key: value for key, value in config.items() if key in takes or key not in _TENSORFLOW_1})
 
     def clone(self) -> Any:
         """An equal initializer."""
         return type(self).from_config(self.get_config())
 
 
-class RandomInitializer(Initializer):
-    """The base of random initializers. A seeded one gives the same values each time it is called, as in Keras 3."""
-
-    def __init__(self, seed: Any = None) -> None:
-        if isinstance(seed, dict):
-            seed = _deserialize(seed, {"SeedGenerator": SeedGenerator})
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, SeedGenerator))):
-            raise ValueError(
-                f"{type(self).__name__} needs an integer, a SeedGenerator or None for seed, and got {seed!r}."
-            )
-        self.seed = seed
-
-    def generator(self) -> torch.Generator | None:
-        """Where the random numbers come from: torch's own, unless there is a seed."""
-        return generator_for(self.seed)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"seed": _serialize(self.seed)}
+# ---- not random ----------------------------------------------------------------------------------------------------
 
 
+@INITIALIZERS.register("zero")
 class Zeros(Initializer):
-    """All 0."""
+    """All 0 (Keras 1: ``zero``).
+
+    >>> Zeros()((2,))
+    tensor([0., 0.])
+    """
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
         return torch.zeros(tuple(shape), dtype=as_dtype(dtype))
 
 
+@INITIALIZERS.register("one")
 class Ones(Initializer):
-    """All 1."""
+    """All 1 (Keras 1: ``one``).
+
+    >>> Ones()((2,))
+    tensor([1., 1.])
+    """
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
         return torch.ones(tuple(shape), dtype=as_dtype(dtype))
 
 
+@INITIALIZERS.register()
 class Constant(Initializer):
-    """All ``value``, or the array ``value``.
+    """All ``value``: a number, or an array that is repeated to fill the shape.
 
     >>> Constant(3)((2,))
     tensor([3., 3.])
     """
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = _deserialize(value) if isinstance(value, dict) else value
+        self.value = deserialize_value(value)
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
-        value = torch.as_tensor(self.value, dtype=as_dtype(dtype))
-        return torch.zeros(tuple(shape), dtype=value.dtype) + value
+        return torch.as_tensor(self.value, dtype=as_dtype(dtype)).broadcast_to(tuple(shape)).clone()
 
     def get_config(self) -> dict[str, Any]:
-        return {"value": _serialize(self.value)}
+        return {"value": serialize_value(self.value)}
 
 
+class GivenValues(Constant):
+    """The numbers of an array, for a weight of the array's shape: what :func:`get` makes of an array or tensor."""
+
+    _keras_class_name = "Constant"
+    _keras_module = "keras.initializers"
+
+    def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
+        if tuple(shape) != tuple(self.value.shape):
+            raise ValueError(f"An array of shape {tuple(self.value.shape)} was given as the initializer of a weight of "
+                             f"shape {tuple(shape)}; the two must be equal.")  # fmt: skip
+        return super().__call__(shape, dtype)
+
+
+@INITIALIZERS.register("IdentityInitializer")
+class Identity(Initializer):
+    """``gain`` on the diagonal, 0 elsewhere, for weights of two axes (Keras 1: ``scale`` for ``gain``).
+
+    >>> Identity(2.0)((2, 3))
+    tensor([[2., 0., 0.],
+            [0., 2., 0.]])
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
+        if len(shape) != 2:
+            raise ValueError(f"Identity makes weights of 2 axes, and was asked for shape {tuple(shape)}.")
+        return self.gain * torch.eye(*shape, dtype=as_dtype(dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        # Keras 3.15 forgets the gain in its configs; it reads one that is there.
+        return {} if self.gain == 1 else {"gain": self.gain}
+
+
+_WINDOWS = ("bartlett", "blackman", "cosine", "hamming", "hann", "nuttall")
+
+
+@INITIALIZERS.register("STFTInitializer")
+class STFT(Initializer):
+    """One side of a Fourier transform of windows: ``cos`` or ``sin`` of ``-2 pi t f / (2 F - 2)`` at frame ``t``, band ``f``.
+
+    Arguments:
+        side: ``"real"`` (cosines) or ``"imag"`` (sines).
+        window: ``"hann"``, ``"hamming"``, ``"bartlett"``, ``"blackman"``, ``"cosine"``, ``"nuttall"``, the window's
+            values, or ``None``.
+        scaling: ``"density"`` divides by the window's Euclidean norm, ``"spectrum"`` by the sum of its absolute values.
+        periodic: whether the window is one period of a periodic one, and so does not end where it began.
+
+    Shape: ``(frames, 1, F)``.
+
+    Source: https://keras.io/api/layers/initializers/ (Keras reads the window's name with SciPy, which knows more.)
+
+    >>> STFT(window=None)((2, 1, 3)).flatten().tolist()
+    [1.0, 1.0, 1.0, 1.0, 0.0, -1.0]
+    """
+
+    def __init__(
+        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+    ) -> None:
+        _one_of(side, ("real", "imag"), "side", self)
+        _one_of(scaling, ("density", "spectrum", None), "scaling", self)
+        if isinstance(window, str):
+            _one_of(window, _WINDOWS, "window (or the window's values)", self)
+        self.side = side
+        self.window = deserialize_value(window)
+        self.scaling = scaling
+        self.periodic = periodic
+
+    def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
+        frames, channels, bands = shape
+        if channels != 1:
+            raise ValueError(f"STFT makes weights of shape (frames, 1, bands), and was asked for {tuple(shape)}.")
+        time = torch.arange(frames, dtype=torch.float64)
+        frequency = torch.arange(bands, dtype=torch.float64) / ((bands - 1) * 2)
+        angle = -2 * math.pi * torch.outer(time, frequency)  # (frames, bands)
+        wave = angle.cos() if self.side == "real" else angle.sin()
+        if self.window is not None:
+            wave = wave * self._scaled_window(frames)[:, None]
+        return wave[:, None, :].to(as_dtype(dtype))
+
+    def _scaled_window(self, frames: int) -> torch.Tensor:
+        if isinstance(self.window, str):
+            window = getattr(torch.signal.windows, self.window)(frames, sym=not self.periodic, dtype=torch.float64)
+        else:
+            window = torch.as_tensor(self.window, dtype=torch.float64)
+        if window.shape != (frames,):
+            raise ValueError(f"STFT's window has shape {tuple(window.shape)}, and the weight needs ({frames},).")
+        if self.scaling is None:
+            return window
+        return window / torch.linalg.vector_norm(window, 2 if self.scaling == "density" else 1)
+
+    def get_config(self) -> dict[str, Any]:
+        window = serialize_value(self.window)
+        return {"side": self.side, "window": window, "periodic": self.periodic, "scaling": self.scaling}
+
+
+# ---- random --------------------------------------------------------------------------------------------------------
+
+
+class RandomInitializer(Initializer):
+    """The base of random initializers.
+
+    Arguments:
+        seed: an integer, a ``SeedGenerator`` (or its config), or ``None``.
+    """
+
+    def __init__(self, seed: Any = None) -> None:
+        if isinstance(seed, dict):
+            seed = SEEDS.deserialize(seed)
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer, SeedGenerator, type(None))):
+            raise ValueError(f"{type(self).__name__} needs an integer, a SeedGenerator or None for seed, "
+                             f"and got {seed!r}.")  # fmt: skip
+        self.seed = seed
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": serialize_value(self.seed)}
+
+
+@INITIALIZERS.register("normal")
 class RandomNormal(RandomInitializer):
-    """Normally distributed (Keras 1: ``normal``, with ``scale`` for ``stddev``)."""
+    """Normally distributed numbers (Keras 1: ``normal``, with ``scale`` for ``stddev``).
+
+    >>> RandomNormal(seed=1)((2, 3)).shape
+    torch.Size([2, 3])
+    """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
@@ -101,25 +235,31 @@ class RandomNormal(RandomInitializer):
         self.stddev = stddev
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
-        return torch.empty(tuple(shape), dtype=as_dtype(dtype)).normal_(
-            self.mean, self.stddev, generator=self.generator()
-        )
+        return random.normal(shape, self.mean, self.stddev, dtype, self.seed)
 
     def get_config(self) -> dict[str, Any]:
-        return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
+@INITIALIZERS.register()
 class TruncatedNormal(RandomNormal):
-    """Normally distributed, within two standard deviations of the mean."""
+    """Normally distributed numbers, all within two ``stddev`` of the mean.
+
+    >>> bool((TruncatedNormal(stddev=1.0)((1000,)).abs() <= 2).all())
+    True
+    """
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
-        values = torch.empty(tuple(shape), dtype=as_dtype(dtype))
-        torch.nn.init.trunc_normal_(values, 0.0, 1.0, -2.0, 2.0, generator=self.generator())
-        return values.mul_(self.stddev).add_(self.mean)
+        return random.truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
 
 
+@INITIALIZERS.register("uniform")
 class RandomUniform(RandomInitializer):
-    """Uniformly distributed from ``minval`` to ``maxval`` (Keras 1: ``uniform``, with ``scale`` for both)."""
+    """Numbers between ``minval`` and ``maxval``, each as likely (Keras 1: ``uniform``, with ``scale`` for ``maxval``).
+
+    >>> RandomUniform(0.0, 1.0, seed=1)((2, 3)).shape
+    torch.Size([2, 3])
+    """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
         super().__init__(seed)
@@ -127,25 +267,29 @@ class RandomUniform(RandomInitializer):
         self.maxval = maxval
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
-        values = torch.empty(tuple(shape), dtype=as_dtype(dtype))
-        return values.uniform_(self.minval, self.maxval, generator=self.generator())
+        return random.uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
     def get_config(self) -> dict[str, Any]:
-        return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
+        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
 
+@INITIALIZERS.register()
 class VarianceScaling(RandomInitializer):
-    """Random numbers with variance ``scale / n``, where ``n`` is the number of inputs, outputs, or their mean.
+    """Random numbers with mean 0 and variance ``scale / n``; ``n`` counts the inputs or outputs of a unit.
 
     Arguments:
         scale: a positive number.
-        mode: ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``: what ``n`` is.
-        distribution: ``"truncated_normal"`` (``"normal"``), ``"untruncated_normal"`` or ``"uniform"``.
-        seed: an integer, a SeedGenerator, or ``None``.
-        input_axes, output_axes: the axes of the weight that run over inputs and over outputs, when they are not the
-            last but one and the last.
+        mode: what ``n`` is: ``"fan_in"`` (inputs), ``"fan_out"`` (outputs) or ``"fan_avg"`` (their mean).
+        distribution: ``"truncated_normal"`` (also called ``"normal"``), ``"untruncated_normal"`` or ``"uniform"``.
+        seed: an integer, a ``SeedGenerator``, or ``None``.
+        input_axes, output_axes: the axes of the weight that run over inputs and over outputs. By default the last but
+            one and the last, each times the size of a convolution's window.
 
     Source: https://keras.io/api/layers/initializers/
+
+    >>> values = VarianceScaling(2.0, distribution="uniform", seed=1)((200, 100))
+    >>> bool(abs(values.var() - 2 / 200) < 0.001)
+    True
     """
 
     def __init__(
@@ -158,16 +302,11 @@ class VarianceScaling(RandomInitializer):
         output_axes: Any = None,
     ) -> None:
         super().__init__(seed)
-        if scale <= 0:
-            raise ValueError(f"{type(self).__name__} needs a positive scale, and got {scale!r}.")
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(
-                f"{type(self).__name__} needs 'fan_in', 'fan_out' or 'fan_avg' for mode, and got {mode!r}."
-            )
-        distribution = "truncated_normal" if distribution == "normal" else distribution
-        if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
-            raise ValueError(f"{type(self).__name__} needs 'truncated_normal', 'untruncated_normal' or 'uniform' for "
-                             f"distribution, and got {distribution!r}.")  # fmt: skip
+        if not scale > 0:
+            raise ValueError(f"{type(self).__name__} needs a positive number for scale, and got {scale!r}.")
+        _one_of(mode, ("fan_in", "fan_out", "fan_avg"), "mode", self)
+        distribution = {"normal": "truncated_normal"}.get(distribution.lower(), distribution.lower())
+        _one_of(distribution, ("truncated_normal", "untruncated_normal", "uniform"), "distribution", self)
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
@@ -175,71 +314,136 @@ class VarianceScaling(RandomInitializer):
         self.output_axes = output_axes
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
-        shape = tuple(shape)
-        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
-        count = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
-        variance = self.scale / max(1.0, count)
-        values = torch.empty(shape, dtype=as_dtype(dtype))
+        inputs, outputs = compute_fans(shape, self.input_axes, self.output_axes)
+        count = {"fan_in": inputs, "fan_out": outputs, "fan_avg": (inputs + outputs) / 2}[self.mode]
+        stddev = math.sqrt(self.scale / max(1.0, count))
         if self.distribution == "uniform":
-            limit = math.sqrt(3 * variance)
-            return values.uniform_(-limit, limit, generator=self.generator())
+            limit = math.sqrt(3) * stddev
+            return random.uniform(shape, -limit, limit, dtype, self.seed)
         if self.distribution == "untruncated_normal":
-            return values.normal_(0.0, math.sqrt(variance), generator=self.generator())
-        torch.nn.init.trunc_normal_(values, 0.0, 1.0, -2.0, 2.0, generator=self.generator())
-        return values.mul_(math.sqrt(variance) / TRUNCATED_STDDEV)
+            return random.normal(shape, 0.0, stddev, dtype, self.seed)
+        return random.truncated_normal(shape, 0.0, stddev / TRUNCATED_STDDEV, dtype, self.seed)
 
     def get_config(self) -> dict[str, Any]:
-        config = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, **super().get_config()}
-        config |= {"input_axes": self.input_axes, "output_axes": self.output_axes}
-        # The leaves fix the first three, which their constructors do not take.
-        return {key: value for key, value in config.items() if type(self) is VarianceScaling or key in _LEAF_ARGUMENTS}
+        return {
+            **super().get_config(),
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "input_axes": self.input_axes,
+            "output_axes": self.output_axes,
+        }
 
 
-_LEAF_ARGUMENTS = ("seed", "input_axes", "output_axes")
+def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
+    """How many numbers of a weight lead into one unit, and how many lead out of one input.
 
-
-def compute_fans(shape: tuple[int, ...], input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
-    """How many numbers flow into, and out of, each number that a weight of this shape gives.
-
-    >>> compute_fans((3, 3, 16, 32))
-    (144, 288)
+    >>> compute_fans((3, 3, 16, 32)), compute_fans((8, 2, 4), input_axes=[0], output_axes=[1, 2])
+    ((144, 288), (8, 8))
     """
-    if input_axes is not None or output_axes is not None:
-        inputs = [axis % len(shape) for axis in _as_axes(input_axes)]
-        outputs = [axis % len(shape) for axis in _as_axes(output_axes)]
-        field = math.prod(size for axis, size in enumerate(shape) if axis not in inputs + outputs)
-        return math.prod(shape[a] for a in inputs) * field, math.prod(shape[a] for a in outputs) * field
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[axis] for axis in input_axes), math.prod(shape[axis] for axis in output_axes)
     if len(shape) < 2:
         size = shape[0] if shape else 1
-        return int(size), int(size)
-    field = math.prod(shape[:-2])  # of a convolution: the kernel's positions
-    return int(shape[-2] * field), int(shape[-1] * field)
+        return size, size
+    window = math.prod(shape[:-2])
+    return shape[-2] * window, shape[-1] * window
 
 
-def _as_axes(axes: Any) -> tuple[int, ...]:
-    return () if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+class _NamedScaling(VarianceScaling):
+    """The base of those whose name says scale, mode and distribution."""
+
+    scale: ClassVar[float]
+    mode: ClassVar[str]
+    distribution: ClassVar[str]
+
+    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
+        RandomInitializer.__init__(self, seed)
+        self.input_axes = input_axes
+        self.output_axes = output_axes
+
+    def get_config(self) -> dict[str, Any]:
+        return {**RandomInitializer.get_config(self), "input_axes": self.input_axes, "output_axes": self.output_axes}
 
 
-def _leaf(name: str, scale: float, mode: str, distribution: str, text: str) -> type[VarianceScaling]:
-    def __init__(self: Any, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
-        VarianceScaling.__init__(self, scale, mode, distribution, seed, input_axes, output_axes)
+@INITIALIZERS.register()
+class GlorotUniform(_NamedScaling):
+    """Uniform with variance ``2 / (inputs + outputs)``: https://proceedings.mlr.press/v9/glorot10a.html
 
-    return type(name, (VarianceScaling,), {"__init__": __init__, "__doc__": text, "__module__": __name__})
+    >>> GlorotUniform()((3, 4)).shape
+    torch.Size([3, 4])
+    """
 
-
-GlorotUniform = _leaf("GlorotUniform", 1.0, "fan_avg", "uniform", "Uniform with variance ``2 / (inputs + outputs)``.")
-GlorotNormal = _leaf("GlorotNormal", 1.0, "fan_avg", "truncated_normal",
-                     "Truncated normal with variance ``2 / (inputs + outputs)``.")  # fmt: skip
-HeUniform = _leaf("HeUniform", 2.0, "fan_in", "uniform", "Uniform with variance ``2 / inputs``.")
-HeNormal = _leaf("HeNormal", 2.0, "fan_in", "truncated_normal", "Truncated normal with variance ``2 / inputs``.")
-LecunUniform = _leaf("LecunUniform", 1.0, "fan_in", "uniform", "Uniform with variance ``1 / inputs``.")
-LecunNormal = _leaf("LecunNormal", 1.0, "fan_in", "truncated_normal", "Truncated normal with variance ``1 / inputs``.")
+    scale, mode, distribution = 1.0, "fan_avg", "uniform"
 
 
+@INITIALIZERS.register()
+class GlorotNormal(_NamedScaling):
+    """Truncated normal with variance ``2 / (inputs + outputs)``: https://proceedings.mlr.press/v9/glorot10a.html
+
+    >>> GlorotNormal()((3, 4)).shape
+    torch.Size([3, 4])
+    """
+
+    scale, mode, distribution = 1.0, "fan_avg", "truncated_normal"
+
+
+@INITIALIZERS.register()
+class HeUniform(_NamedScaling):
+    """Uniform with variance ``2 / inputs``: https://arxiv.org/abs/1502.01852
+
+    >>> HeUniform()((3, 4)).shape
+    torch.Size([3, 4])
+    """
+
+    scale, mode, distribution = 2.0, "fan_in", "uniform"
+
+
+@INITIALIZERS.register()
+class HeNormal(_NamedScaling):
+    """Truncated normal with variance ``2 / inputs``: https://arxiv.org/abs/1502.01852
+
+    >>> HeNormal()((3, 4)).shape
+    torch.Size([3, 4])
+    """
+
+    scale, mode, distribution = 2.0, "fan_in", "truncated_normal"
+
+
+@INITIALIZERS.register()
+class LecunUniform(_NamedScaling):
+    """Uniform with variance ``1 / inputs``: https://arxiv.org/abs/1706.02515
+
+    >>> LecunUniform()((3, 4)).shape
+    torch.Size([3, 4])
+    """
+
+    scale, mode, distribution = 1.0, "fan_in", "uniform"
+
+
+@INITIALIZERS.register()
+class LecunNormal(_NamedScaling):
+    """Truncated normal with variance ``1 / inputs``: https://arxiv.org/abs/1706.02515
+
+    >>> LecunNormal()((3, 4)).shape
+    torch.Size([3, 4])
+    """
+
+    scale, mode, distribution = 1.0, "fan_in", "truncated_normal"
+
+
+@INITIALIZERS.register("OrthogonalInitializer")
 class Orthogonal(RandomInitializer):
-    """A random matrix with orthonormal rows or columns (whichever are fewer), times ``gain``.
+    """``gain`` times a random matrix whose rows or columns, whichever are fewer, are orthonormal.
 
-    A weight of more than two axes is seen as a matrix whose columns are its last axis.
+    A weight of more than two axes is read as a matrix whose columns are its last axis.
+
+    Arguments:
+        gain: the length of those vectors (Keras 1: ``scale``, 1.1 by default).
+        seed: an integer, a ``SeedGenerator``, or ``None``.
+
+    Raises:
+        ValueError: for a shape of fewer than two axes.
 
     Source: https://arxiv.org/abs/1312.6120
 
@@ -253,65 +457,52 @@ class Orthogonal(RandomInitializer):
         self.gain = gain
 
     def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
-        shape, wanted = tuple(shape), as_dtype(dtype)
         if len(shape) < 2:
-            raise ValueError(f"Orthogonal makes weights of at least 2 axes, and was asked for shape {shape}.")
+            raise ValueError(f"Orthogonal makes weights of at least 2 axes, and was asked for shape {tuple(shape)}.")
+        wanted = as_dtype(dtype)
+        work = wanted if wanted in (torch.float32, torch.float64) else torch.float32  # halves have no QR
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        exact = wanted if wanted in (torch.float32, torch.float64) else torch.float32  # torch has no QR of halves
-        normal = torch.empty(max(rows, columns), min(rows, columns), dtype=exact).normal_(generator=self.generator())
-        q, r = torch.linalg.qr(normal)
-        q = q * torch.where(torch.diagonal(r) < 0, -1.0, 1.0).to(exact)  # makes the distribution uniform
+        q, r = torch.linalg.qr(random.normal((max(rows, columns), min(rows, columns)), dtype=work, seed=self.seed))
+        q = q * torch.sign(torch.diagonal(r))  # QR fixes the signs; with them undone every rotation is as likely
         q = q.t() if rows < columns else q
-        return (self.gain * q).reshape(shape).to(wanted)
+        return (self.gain * q).reshape(tuple(shape)).to(wanted)
 
     def get_config(self) -> dict[str, Any]:
-        return {"gain": self.gain, **super().get_config()}
+        return {**super().get_config(), "gain": self.gain}
 
 
-class IdentityInitializer(Initializer):
-    """The identity matrix (1 on the diagonal), times ``gain``, for weights of two axes."""
-
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
-
-    def __call__(self, shape: Any, dtype: Any = None) -> torch.Tensor:
-        shape = tuple(shape)
-        if len(shape) != 2:
-            raise ValueError(f"Identity makes weights of 2 axes, and was asked for shape {shape}.")
-        return self.gain * torch.eye(*shape, dtype=as_dtype(dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        return {"gain": self.gain}
+def _one_of(value: Any, known: tuple[Any, ...], name: str, owner: Any) -> None:
+    if value not in known:
+        listed = ", ".join(repr(item) for item in known)
+        hint = did_you_mean(value, [item for item in known if item]) if isinstance(value, str) else ""
+        raise ValueError(f"{type(owner).__name__} takes {listed} for {name}, and got {value!r}.{hint}")
 
 
-Identity = IdentityInitializer
+# ---- by name -------------------------------------------------------------------------------------------------------
 
-zeros, ones, constant = Zeros, Ones, Constant
+zeros, ones, constant, identity, stft = Zeros, Ones, Constant, Identity, STFT
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
-variance_scaling, orthogonal, identity = VarianceScaling, Orthogonal, IdentityInitializer
+variance_scaling, orthogonal = VarianceScaling, Orthogonal
+glorot_uniform, glorot_normal, he_uniform, he_normal = GlorotUniform, GlorotNormal, HeUniform, HeNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal
+# Older names of the same.
+zero, one, normal, uniform = Zeros, Ones, RandomNormal, RandomUniform
+IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
 
 
-def _function(cls: Callable[..., Any], name: str) -> Callable[..., Any]:
-    def make(seed: Any = None) -> Any:
-        return cls(seed=seed)
+def get(identifier: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """An initializer from a name, a config, a class, an array of values, or a function ``f(shape, dtype=None)``.
 
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"The function form of :class:`{cls.__name__}`."
-    return make
+    Raises:
+        ValueError: for an unknown name, with the nearest known one.
 
-
-glorot_uniform, glorot_normal = _function(GlorotUniform, "glorot_uniform"), _function(GlorotNormal, "glorot_normal")
-he_uniform, he_normal = _function(HeUniform, "he_uniform"), _function(HeNormal, "he_normal")
-lecun_uniform, lecun_normal = _function(LecunUniform, "lecun_uniform"), _function(LecunNormal, "lecun_normal")
-
-for _cls, *_aliases in (
-    (Zeros, "zero"), (Ones, "one"), (Constant,), (RandomNormal, "normal"), (RandomUniform, "uniform"),
-    (TruncatedNormal,), (VarianceScaling,), (GlorotUniform,), (GlorotNormal,), (HeUniform,), (HeNormal,),
-    (LecunUniform,), (LecunNormal,), (Orthogonal, "OrthogonalInitializer"), (IdentityInitializer, "Identity", "identity"),
-):  # fmt: skip
-    INITIALIZERS.add(_cls, *_aliases)
+    >>> get("zeros")((2,)), get(np.array([1.0, 2.0]))((2,))
+    (tensor([0., 0.]), tensor([1., 2.]))
+    """
+    if isinstance(identifier, (np.ndarray, np.generic, torch.Tensor)):
+        return GivenValues(identifier)
+    return INITIALIZERS.get(identifier, custom_objects)
 
 
-get = INITIALIZERS.get
 serialize = INITIALIZERS.serialize
 deserialize = INITIALIZERS.deserialize
