@@ -382,10 +382,9 @@ class Sequential(Model):
                 raise ValueError(f"{who(self)} has its input already; an Input can only come first.")
             return self._start(layer.output)
         name = getattr(layer, "name", None)
-        if any(name is not None and getattr(other, "name", None) == name for other in self._modules.values()):
-            raise ValueError(
-                f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`."
-            )
+        twin = self._modules.get(module_key(layer, self._is_reserved, ()))
+        if twin is not None and name is not None and getattr(twin, "name", None) == name:
+            raise ValueError(f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`.")
         self._restore_chain()
         before, shape = self._chain, first_input_shape(layer)
         if before is None and not self._modules and shape is not None:

@@ -6,6 +6,7 @@ A built layer that is called on one tensor skips all of this; see ``Layer.__call
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -348,8 +349,7 @@ def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
 def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """What ``build`` or ``compute_output_shape`` is to be called with: the first input's shape, or one for each
     argument of ``call`` that has a parameter: ``query`` -> ``query_shape``."""
-    parameters = [name for name, parameter in inspect.signature(function).parameters.items()
-                  if parameter.kind is not inspect.Parameter.VAR_KEYWORD]  # fmt: skip
+    parameters = _parameters(getattr(function, "__func__", function))
     if not parameters:
         return {}
     if len(parameters) == 1 or not all(name.endswith("_shape") for name in parameters):
@@ -358,6 +358,16 @@ def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, An
     found = {name: shapes_of(given[name.removesuffix("_shape")]) for name in parameters
              if given.get(name.removesuffix("_shape")) is not None}  # fmt: skip
     return found or {parameters[0]: shapes_of(args[0])}
+
+
+@functools.cache
+def _parameters(function: Any) -> list[str]:
+    """The names of a method's parameters, without ``self`` and ``**kwargs``."""
+    return [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
 
 
 def shapes_of(structure: Any) -> Any:

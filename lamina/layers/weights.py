@@ -116,7 +116,9 @@ class WeightOwner(nn.Module):
         return f"{name}_weight" if taken else name
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, torch.Tensor):
+        if isinstance(value, (str, int, float)):
+            pass
+        elif isinstance(value, torch.Tensor):
             self._rename(name, value)
         elif isinstance(value, (list, dict)) and name not in _PLAIN_ATTRIBUTES:
             if not (name.startswith("_") and type(self).__module__.startswith("lamina.")):
