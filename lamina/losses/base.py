@@ -59,7 +59,7 @@ def as_tensor(value: Any, dtype: torch.dtype | None = None, device: torch.device
         if isinstance(value, np.ndarray) and not value.flags.writeable:
             value = value.copy()
         value = torch.as_tensor(value)
-    if value.dtype is dtype and (device is None or value.device == device):
+    if (dtype is None or value.dtype is dtype) and (device is None or value.device == device):
         return value
     return value.to(device=device, dtype=dtype)
 
@@ -199,6 +199,7 @@ class Loss:
     """
 
     target_dtype: torch.dtype | None = None  # what targets are cast to, once, before training; None is the loss's own
+    logits_of: str | None = None  # "softmax" or "sigmoid", where the loss can start from what that activation is given
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         self.name = name or unique_name(type(self).__name__)

@@ -7,7 +7,7 @@ when it skips a model's last softmax or sigmoid.
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -100,7 +100,7 @@ def _sparse_from_logits(
         raise _out_of_range(name, labels, logits.shape[-1], ignore_class) or error from None
 
 
-def _probability_of(name: str, labels: Tensor, probabilities: Tensor, ignore_class: int | None = None) -> Tensor:
+def probability_of(name: str, labels: Tensor, probabilities: Tensor, ignore_class: int | None = None) -> Tensor:
     """The probability of each label, on the last axis."""
     try:
         return probabilities.gather(-1, labels.unsqueeze(-1)).squeeze(-1)
@@ -138,7 +138,7 @@ def sparse_categorical_crossentropy(
     if from_logits:
         values = _sparse_from_logits(name, labels, scores).reshape(labels.shape)
     else:
-        values = -_clip(_probability_of(name, labels, scores) / scores.sum(-1)).log()
+        values = -_clip(probability_of(name, labels, scores) / scores.sum(-1)).log()
     if kept is not None:
         values = torch.where(kept, values, 0.0)
         values._keras_mask = kept  # pyright: ignore[reportAttributeAccessIssue]
@@ -267,7 +267,7 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
     """
     name = "categorical_generalized_cross_entropy"
     y_pred = as_float(y_pred)
-    return (1 - _probability_of(name, class_labels(name, y_true, y_pred), y_pred).pow(q)) / q
+    return (1 - probability_of(name, class_labels(name, y_true, y_pred), y_pred).pow(q)) / q
 
 
 # ---- classes ---------------------------------------------------------------------------------------------------------
@@ -276,7 +276,6 @@ def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0
 class _Crossentropy(KnownLoss):
     """A crossentropy that one kernel computes from the logits of ``logits_of``."""
 
-    logits_of: ClassVar[str]
     from_logits: bool
     axis: int
 
