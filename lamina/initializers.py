@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch.signal import windows
 
 from lamina import random
 from lamina.dtypes import as_dtype
@@ -185,7 +186,7 @@ class STFT(Initializer):
 
     def _scaled_window(self, frames: int) -> torch.Tensor:
         if isinstance(self.window, str):
-            window = getattr(torch.signal.windows, self.window)(frames, sym=not self.periodic, dtype=torch.float64)
+            window = getattr(windows, self.window)(frames, sym=not self.periodic, dtype=torch.float64)
         else:
             window = torch.as_tensor(self.window, dtype=torch.float64)
         if window.shape != (frames,):
