@@ -17,6 +17,7 @@ from lamina.training.diagnosis_words import ADVICE, HEADINGS, REASONS
 
 MIN_EPOCHS = 5
 MATTERS = 0.02  # the part of a loss that a rise must be
+IMPROVES = 0.05  # the part of a loss that the last third of the epochs must bring to count as an improvement
 LARGE_GAP = 0.25  # the part of the validation loss that a gap must be
 STILL_FALLS = 0.1  # the part of the loss, and of all it has fallen, that the last third of the epochs must bring
 LEARNT = 0.2  # the part of its first value that a training loss must have fallen to count as learnt
@@ -59,9 +60,10 @@ class Curve:
         self.values = np.asarray(values, dtype=float)
         self.width = width
         self.levels = np.median(np.lib.stride_tricks.sliding_window_view(self.values, width), axis=1)
-        bends = np.abs(np.diff(self.values, n=2))
-        # For white noise of deviation s, second differences have deviation sqrt(6) s; 0.6745 turns a median into it.
-        self.noise = float(np.median(bends)) / (0.6745 * math.sqrt(6))
+        # For white noise of deviation s, second differences have deviation sqrt(6) s, third ones sqrt(20) s; 0.6745 turns
+        # a median into a deviation. A bend of the curve itself adds to both, so the smaller is nearer to the noise.
+        self.noise = min(float(np.median(np.abs(np.diff(self.values, n=n)))) / (0.6745 * math.sqrt(variance))
+                         for n, variance in ((2, 6), (3, 20)))  # fmt: skip
 
     @property
     def end(self) -> float:
@@ -72,12 +74,21 @@ class Curve:
     def chance(self) -> float:
         """What two levels differ by through noise alone, the lowest of all levels being one of them."""
         places = max(2.0, len(self.values) / self.width)
-        return self.noise * (2.5 * math.sqrt(2) + math.sqrt(2 * math.log(places))) / math.sqrt(self.width)
+        return self.noise * (3 * math.sqrt(2) + math.sqrt(2 * math.log(places))) / math.sqrt(self.width)
 
     def lowest(self) -> tuple[int, float]:
         """Where the lowest level is (the best single epoch in it), and how low it is."""
         start = int(np.argmin(self.levels))
         return start + int(np.argmin(self.values[start : start + self.width])), float(self.levels[start])
+
+    def rises_after(self, turn: int) -> bool:
+        """Whether the epochs after ``turn`` go up, by the Mann-Kendall test at 5%: most later ones are above earlier ones."""
+        after = self.values[turn + 1 :]
+        k = len(after)
+        if k < 4:
+            return False
+        concordance = float(np.sum(np.triu(np.sign(after[None, :] - after[:, None]), 1)))
+        return (concordance - 1) / math.sqrt(k * (k - 1) * (2 * k + 5) / 18) > 1.645
 
     def drop(self) -> float:
         """By how much the last third of the epochs has brought the level down."""
@@ -149,25 +160,25 @@ def _compare(train: Curve, validation: Curve, epochs: Sequence[int], accuracy: f
     """The verdict on two whole curves."""
     turn, low = validation.lowest()
     rise, gap = validation.end - low, validation.end - train.end
+    lowest = float(validation.values[turn])
     at_turn = float(train.levels[min(turn, len(train.levels) - 1)])
-    facts = {"gap": gap, "train": train.end, "val": validation.end, "low": low, "noise": validation.noise,
-             "percent": 100 * rise / max(abs(low), 1e-12)}  # fmt: skip
+    facts = {"gap": gap, "train": train.end, "val": validation.end, "low": lowest, "noise": validation.noise,
+             "percent": 100 * (validation.end - lowest) / max(abs(lowest), 1e-12)}  # fmt: skip
 
-    if rise > max(validation.chance, MATTERS * abs(low)):
+    clear = rise > max(validation.chance, MATTERS * abs(low))
+    likely = rise > max(validation.chance / 2, IMPROVES * abs(low)) and validation.rises_after(turn)
+    if clear or likely:
         if train.end - at_turn > max(train.chance, MATTERS * abs(at_turn)):
             return facts | _unsure("both_rise", "lower_rate clip", since=epochs[turn])
         stop = max(2, round(0.1 * len(epochs)))
         return facts | {"verdict": "overfitting", "why": "rises" if gap > 0 else "rises_below", "since": epochs[turn],
                         "advice": "stop_early more_data dropout smaller regularize", "patience": stop}  # fmt: skip
 
-    levelled = _levelled_off(validation)
     if gap > max(validation.chance + train.chance, LARGE_GAP * abs(validation.end)):
-        before = float(validation.levels[0] - train.levels[0])
-        if validation.drop() > max(validation.chance, MATTERS * abs(validation.end)):
+        if validation.drop() > max(validation.chance, IMPROVES * abs(validation.end)):
             return facts | {"verdict": "good fit", "why": "gap_improving", "advice": "longer watch_gap"}
-        fell = float(train.levels[min(levelled, len(train.levels) - 1)]) - train.end
-        if fell > max(train.chance, MATTERS * abs(validation.end)) and gap - before > gap / 3:
-            return facts | {"verdict": "overfitting", "why": "gap", "since": epochs[levelled], "patience": 3,
+        if gap - float(validation.levels[0] - train.levels[0]) > gap / 3:  # it opened during training
+            return facts | {"verdict": "overfitting", "why": "gap", "since": epochs[_levelled_off(validation)], "patience": 3,
                             "advice": "more_data dropout regularize smaller stop_early"}  # fmt: skip
         return facts | _unsure("old_gap", "same_source shuffle_split")
     if validation.chance > LARGE_GAP * max(abs(validation.end), abs(float(validation.values[0]) - low)):

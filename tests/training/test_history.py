@@ -1,0 +1,112 @@
+"""``History``: what it keeps, what it draws, and that it can be kept."""
+
+import pickle
+import sys
+
+import matplotlib
+import pytest
+import torch
+
+from lamina.callbacks import Callback, History
+
+
+def curves(**history) -> History:
+    made = History()
+    made.history = history
+    return made
+
+
+def test_it_is_a_callback_and_keeps_floats():
+    history = History()
+    assert isinstance(history, Callback)
+    history.on_train_begin()
+    history.on_epoch_end(0, {"loss": torch.tensor(0.5), "val_loss": 1})
+    history.on_epoch_end(1, {"loss": 0.25, "val_loss": 0.75, "matrix": [1, 2]})
+    assert history.history == {"loss": [0.5, 0.25], "val_loss": [1.0, 0.75], "matrix": [[1, 2]]}
+    assert [type(value) for value in history.history["val_loss"]] == [float, float]
+    assert history.epoch == [0, 1]
+
+
+def test_training_that_goes_on_adds_to_the_curves():
+    history = History()
+    for start in (0, 2):
+        history.on_train_begin()
+        for epoch in (start, start + 1):
+            history.on_epoch_end(epoch, {"loss": float(epoch)})
+    assert history.history["loss"] == [0.0, 1.0, 2.0, 3.0]
+    assert history.epoch == [2, 3]  # as in Keras: those of the last call
+    assert history.epochs("loss") == [1, 2, 3, 4]
+
+
+def test_validation_in_some_epochs_only():
+    history = History()
+    history.on_train_begin()
+    for epoch in range(6):
+        logs = {"loss": 1.0 - epoch / 10}
+        history.on_epoch_end(epoch, logs | ({"val_loss": 0.5} if epoch % 2 else {}))
+    assert history.epochs("val_loss") == [2, 4, 6]
+    axes = history.plot().axes[0]
+    assert axes.lines[1].get_xdata().tolist() == [2, 4, 6]
+
+
+def test_plot_has_a_panel_for_the_loss_and_one_for_each_metric(tmp_path):
+    history = curves(
+        accuracy=[0.5, 0.7], loss=[1.0, 0.5], val_accuracy=[0.4, 0.6], val_loss=[1.1, 0.6], learning_rate=[1, 1]
+    )
+    figure = history.plot(tmp_path / "curves.png")
+    assert [axes.get_title() for axes in figure.axes] == ["loss", "accuracy", "learning_rate"]
+    loss = figure.axes[0]
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["training", "validation"]
+    assert loss.lines[0].get_ydata().tolist() == [1.0, 0.5]
+    assert [text.get_text() for text in loss.texts] == ["best: 2"]
+    assert (tmp_path / "curves.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_without_a_path_pyplot_shows_it():
+    from matplotlib import pyplot
+
+    figure = curves(loss=[1.0, 0.5]).plot()
+    assert pyplot.fignum_exists(figure.number)
+    pyplot.close(figure)
+
+
+def test_plot_of_chosen_metrics():
+    history = curves(loss=[1.0], accuracy=[0.5], mae=[0.1])
+    assert [axes.get_title() for axes in history.plot(metrics=["mae", "loss"]).axes] == ["mae", "loss"]
+    with pytest.raises(
+        ValueError, match=r"^There is no curve named 'acuracy'. Did you mean 'accuracy'\? There are: loss, ac"
+    ):
+        history.plot(metrics="acuracy")
+
+
+def test_nothing_to_plot():
+    with pytest.raises(
+        ValueError, match=r"^There is nothing to draw: the history is empty. Train with fit\(\) first\.$"
+    ):
+        History().plot()
+
+
+def test_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"^Drawing curves needs matplotlib: pip install 'lamina\[plot\]'\.$"):
+        curves(loss=[1.0]).plot()
+
+
+def test_nan_in_a_curve_is_drawn_around():
+    axes = curves(loss=[1.0, 0.5, 0.4], val_loss=[1.0, float("nan"), 0.5]).plot().axes[0]
+    assert [text.get_text() for text in axes.texts] == ["best: 3"]
+
+
+def test_a_pickle_keeps_the_numbers_and_not_the_model():
+    history = curves(loss=[1.0])
+    history.set_model(object())
+    again = pickle.loads(pickle.dumps(history))
+    assert again.history == {"loss": [1.0]}
+    assert again.model is None
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        matplotlib.pyplot.close("all")
