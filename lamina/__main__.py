@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.metadata
 import runpy
 import sys
 from pathlib import Path
 
+from lamina import __version__
 from lamina.dialects.hints import guess
 from lamina.dialects.modules import as_keras
 from lamina.dialects.translator import GENERATIONS
@@ -17,7 +17,7 @@ from lamina.dialects.translator import GENERATIONS
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; ``argv`` is without the program's name. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="lamina", description="Keras code of any age, as PyTorch.")
-    parser.add_argument("--version", action="version", version=f"lamina {_version()}")
+    parser.add_argument("--version", action="version", version=f"lamina {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
 
     # Of its own, since it may also stand among the script's arguments.
@@ -38,13 +38,6 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"there is no script {str(options.script)!r}")
     later, arguments = dialect.parse_known_args(options.arguments)
     return run_script(options.script, arguments, later.dialect or options.dialect)
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("lamina")
-    except importlib.metadata.PackageNotFoundError:
-        return "from its sources, not installed"
 
 
 def run_script(script: Path, arguments: list[str], dialect: str | None = None) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 
+import lamina
 from lamina.__main__ import main
 from lamina.dialects import dialect
 
@@ -84,6 +84,8 @@ def test_wrong_command_lines(capsys, argv, message):
     assert message in capsys.readouterr().err
 
 
-def test_version_and_module():
-    done = subprocess.run([sys.executable, "-m", "lamina", "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("lamina ")
+def test_version(capsys):
+    with pytest.raises(SystemExit) as error:
+        main(["--version"])
+    assert error.value.code == 0
+    assert capsys.readouterr().out == f"lamina {lamina.__version__}\n"

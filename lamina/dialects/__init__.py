@@ -8,6 +8,7 @@
 from lamina.dialects.alias import Alias as Alias
 from lamina.dialects.alias import old_classes as old_classes
 from lamina.dialects.keras3 import ALIASES as ALIASES
+from lamina.dialects.modules import as_keras as as_keras
 from lamina.dialects.translator import any_spelling as any_spelling
 from lamina.dialects.translator import dialect as dialect
 from lamina.dialects.translator import merge_layer as merge_layer

@@ -77,12 +77,12 @@ class OldModule(types.ModuleType):
     def __dir__(self) -> list[str]:
         below = _below_root(self.__name__) or ""
         part = below.partition(".")[0]
-        names = {public for module in self._targets() for public in dir(module) if not public.startswith("_")}
-        modules = {
-            name for name in names if isinstance(getattr(sys.modules.get("lamina"), name, None), types.ModuleType)
-        }
+        names = {
+            public for module in self._targets() for public in dir(module)
+            if not public.startswith("_") and not isinstance(getattr(module, public), types.ModuleType)
+        }  # fmt: skip
         renamed = {old for old, new in paths.NAMES.get(part, {}).items() if new in names}
-        return sorted((names - modules) | renamed | paths.BYGONE.get(part, frozenset()))
+        return sorted(names | renamed | paths.BYGONE.get(part, frozenset()))
 
 
 class Shell(types.ModuleType):

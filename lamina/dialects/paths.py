@@ -70,6 +70,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "optimizers.legacy": ("lamina.optimizers",),
     "optimizers.experimental": ("lamina.optimizers",),
     "experimental": (),
+    "preprocessing": ("lamina.preprocessing", "lamina.utils"),
     **{f"preprocessing.{name}": (f"lamina.preprocessing.{name}", "lamina.preprocessing", "lamina.utils")
        for name in ("image", "sequence", "text")},
     "wrappers.scikit_learn": ("lamina.wrappers",),

@@ -390,6 +390,8 @@ def translate_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if not args:
         for key, value in {**table.defaults, **older.defaults}.items():
             kwargs.setdefault(renamed.get(key, key), value)
+    if "optimizer" in kwargs and older.order:
+        kwargs["optimizer"] = _optimizer(kwargs["optimizer"])
     if "metrics" in kwargs:
         kwargs["metrics"] = _metrics(kwargs["metrics"])
     return args, kwargs
@@ -410,7 +412,7 @@ def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(function)
         def translated(*args: Any, **kwargs: Any) -> R:
             rest, kwargs = translate_call(name, args[own:], kwargs)
-            return function(*args[:own], *rest, **kwargs)
+            return function(*args[:own], *rest, **kwargs)  # pyright: ignore[reportCallIssue]
 
         return translated  # pyright: ignore[reportReturnType]
 
@@ -423,6 +425,15 @@ def _call_tables(name: str) -> tuple[Call | None, Call | None]:
     general = f"Model.{method}" if "." in name else name
     calls = _active.calls if _active is not None else {}
     return keras3.CALLS.get(general), calls.get(name, calls.get(general))
+
+
+def _optimizer(optimizer: Any) -> Any:
+    """An optimizer that is given by name has the active dialect's defaults, too."""
+    if not isinstance(optimizer, str) or _active is None:
+        return optimizer
+    class_name = next((name for name in _active.calls if name.lower() == optimizer.lower()), None)
+    defaults = translate_call(class_name, (), {})[1] if class_name else {}
+    return {"class_name": class_name, "config": defaults} if defaults else optimizer
 
 
 def _metrics(metrics: Any) -> Any:
