@@ -15,6 +15,12 @@ from lamina.variables import Variable
 
 _NONE_PASSES = -1e10  # Keras's prediction outside the top k, and the threshold that everything else exceeds
 COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+_COUNTED = {
+    "true_positives": lambda positive, above: positive & above,
+    "false_positives": lambda positive, above: ~positive & above,
+    "true_negatives": lambda positive, above: ~(positive | above),
+    "false_negatives": lambda positive, above: positive & ~above,
+}
 
 
 # ---- counting --------------------------------------------------------------------------------------------------------
@@ -23,8 +29,8 @@ COUNTS = ("true_positives", "false_positives", "true_negatives", "false_negative
 class Thresholds:
     """Counts, at each of several thresholds, how many labels and predictions agree and disagree.
 
-    A prediction is positive where it is above the threshold. Each is sorted into a bucket by how many thresholds it
-    exceeds, so a batch costs one pass however many thresholds there are.
+    A prediction is positive where it is above the threshold. With several, each prediction is put into a bucket by how
+    many thresholds it exceeds, so a batch costs one pass however many there are.
 
     Arguments:
         values: the thresholds.
@@ -40,9 +46,16 @@ class Thresholds:
         self._sorted = [values[index] for index in order]
         self._place = None if self._sorted == values else sorted(range(len(values)), key=order.__getitem__)
 
-    def count(self, y_true: Tensor, y_pred: Tensor, weight: Tensor | None, by_label: bool) -> dict[str, Tensor]:
-        """The four counts, ``(thresholds,)`` or, ``by_label``, ``(thresholds, labels)``, from arrays of one shape."""
-        positive = (y_true != 0).to(y_pred.dtype)
+    def count(
+        self, names: tuple[str, ...], y_true: Tensor, y_pred: Tensor, weight: Tensor | None, by_label: bool
+    ) -> dict[str, Tensor]:
+        """Counts by name, ``(thresholds,)`` or, ``by_label``, ``(thresholds, labels)``, from arrays of one shape."""
+        positive = y_true != 0
+        if len(self.values) == 1:
+            above = y_pred > self.values[0]
+            found = {name: _COUNTED[name](positive, above) for name in names}
+            return {name: (which if weight is None else which * weight).sum() for name, which in found.items()}
+        positive = positive.to(y_pred.dtype)
         positive, negative = (
             (positive, 1 - positive) if weight is None else (positive * weight, (1 - positive) * weight)
         )
@@ -137,7 +150,7 @@ class _Counts(Metric):
             weight = label_weights if weight is None else weight * label_weights
         if weight is not None:
             weight = weight.expand_as(y_pred)
-        counts = self._thresholds.count(y_true, y_pred, weight, by_label)
+        counts = self._thresholds.count(self._names, y_true, y_pred, weight, by_label)
         for name, variable in self._kept.items():
             variable.add_(counts[name])
 
