@@ -1,4 +1,7 @@
-"""Activations: functions of one tensor, by name. Each is one torch call where torch has the kernel."""
+"""Activations: functions of one tensor, by name. Each is one call of torch where torch has the kernel.
+
+They take tensors and symbolic tensors alike. Source of all: https://keras.io/api/layers/activations/
+"""
 
 from __future__ import annotations
 
@@ -7,237 +10,407 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from lamina import registry
 from lamina.registry import Table
 
 ACTIVATIONS: Table[Any] = Table("activation", "keras.activations", functions=True)
-register = ACTIVATIONS.register
 
 
-@register()
+@ACTIVATIONS.register()
 def linear(x: Any) -> Any:
-    """``x`` itself."""
+    """``x`` itself.
+
+    >>> linear(torch.tensor([-1.0, 2.0]))
+    tensor([-1.,  2.])
+    """
     return x
 
 
-@register()
-def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """``max(x, 0)``; in general ``x`` from ``threshold`` up to ``max_value``, and ``negative_slope * (x - threshold)``
-    below (Keras 2: ``alpha`` for ``negative_slope``).
+# ---- rectifiers ----------------------------------------------------------------------------------------------------
 
-    >>> relu(torch.tensor([-1.0, 2.0, 9.0]), max_value=6.0)
+
+def _slope(negative_slope: float, alpha: float | None, function: str, default: float) -> float:
+    if alpha is None:
+        return negative_slope
+    if negative_slope != default:
+        raise TypeError(f"{function} got both negative_slope and alpha, its older name.")
+    return alpha
+
+
+@ACTIVATIONS.register()
+def relu(
+    x: Any,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+    *,
+    alpha: float | None = None,
+) -> Any:
+    """``max(x, 0)``; in general ``min(x, max_value)`` above ``threshold``, and ``negative_slope * (x - threshold)`` below.
+
+    Arguments:
+        negative_slope: the slope below the threshold (Keras 1 and 2: ``alpha``).
+        max_value: the greatest value; ``None`` is no limit.
+        threshold: where the rectifier opens.
+
+    >>> relu(torch.tensor([-1.0, 2.0, 9.0]), negative_slope=0.1, max_value=6.0)
+    tensor([-0.1000,  2.0000,  6.0000])
+    """
+    slope = _slope(negative_slope, alpha, "relu", 0.0)
+    if threshold == 0 and max_value is None:
+        return torch.relu(x) if slope == 0 else F.leaky_relu(x, slope)
+    if threshold == 0 and slope == 0:
+        return torch.clamp(x, 0, max_value)
+    above = x if max_value is None else torch.clamp(x, max=max_value)
+    return torch.where(x > threshold, above, slope * (x - threshold))
+
+
+@ACTIVATIONS.register()
+def leaky_relu(x: Any, negative_slope: float = 0.2, *, alpha: float | None = None) -> Any:
+    """``x`` above 0, ``negative_slope * x`` (Keras 2: ``alpha``) below. The layer LeakyReLU has another default, 0.3.
+
+    >>> leaky_relu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.2000,  2.0000])
+    """
+    return F.leaky_relu(x, _slope(negative_slope, alpha, "leaky_relu", 0.2))
+
+
+@ACTIVATIONS.register()
+def relu6(x: Any) -> Any:
+    """``min(max(x, 0), 6)``.
+
+    >>> relu6(torch.tensor([-1.0, 2.0, 9.0]))
     tensor([0., 2., 6.])
     """
-    if threshold == 0 and max_value is None:
-        return torch.relu(x) if negative_slope == 0 else F.leaky_relu(x, negative_slope)
-    if threshold == 0 and negative_slope == 0:
-        return F.hardtanh(x, 0.0, max_value)
-    above = F.threshold(x, threshold, 0.0)
-    above = above if max_value is None else above.clamp(max=max_value)
-    return above if negative_slope == 0 else above - negative_slope * torch.relu(threshold - x)
-
-
-@register()
-def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
-    """``x`` above 0, ``negative_slope * x`` below."""
-    return F.leaky_relu(x, negative_slope)
-
-
-@register()
-def relu6(x: Any) -> Any:
-    """``min(max(x, 0), 6)``."""
     return F.relu6(x)
 
 
-@register()
-def softmax(x: Any, axis: Any = -1) -> Any:
-    """``exp(x) / sum(exp(x))`` along ``axis`` (or several, summed together): positive numbers that add up to 1.
-
-    >>> softmax(torch.tensor([1.0, 2.0, 3.0])).numpy().round(2).tolist()
-    [0.09000000357627869, 0.23999999463558197, 0.6700000166893005]
-    """
-    if isinstance(axis, int):
-        return torch.softmax(x, axis)
-    return torch.exp(x - torch.logsumexp(x, tuple(axis), keepdim=True))
-
-
-@register()
-def log_softmax(x: Any, axis: int = -1) -> Any:
-    """``log(softmax(x))``."""
-    return F.log_softmax(x, axis)
-
-
-@register()
+@ACTIVATIONS.register()
 def elu(x: Any, alpha: float = 1.0) -> Any:
-    """``x`` above 0, ``alpha * (exp(x) - 1)`` below."""
+    """``x`` above 0, ``alpha * (exp(x) - 1)`` below: https://arxiv.org/abs/1511.07289
+
+    >>> elu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
     return F.elu(x, alpha)
 
 
-@register()
-def selu(x: Any) -> Any:
-    """``1.0507 * elu(x, 1.6733)``: https://arxiv.org/abs/1706.02515"""
-    return F.selu(x)
-
-
-@register()
+@ACTIVATIONS.register()
 def celu(x: Any, alpha: float = 1.0) -> Any:
-    """``max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)``: https://arxiv.org/abs/1704.07483"""
+    """``x`` above 0, ``alpha * (exp(x / alpha) - 1)`` below: https://arxiv.org/abs/1704.07483
+
+    >>> celu(torch.tensor([-1.0, 2.0]), alpha=2.0)
+    tensor([-0.7869,  2.0000])
+    """
     return F.celu(x, alpha)
 
 
-@register()
-def softplus(x: Any) -> Any:
-    """``log(1 + exp(x))``."""
-    return F.softplus(x)
+@ACTIVATIONS.register()
+def selu(x: Any) -> Any:
+    """``1.0507 * elu(x, 1.6733)``, which keeps mean 0 and variance 1: https://arxiv.org/abs/1706.02515
+
+    >>> selu(torch.tensor([-1.0, 2.0]))
+    tensor([-1.1113,  2.1014])
+    """
+    return F.selu(x)
 
 
-@register()
-def softsign(x: Any) -> Any:
-    """``x / (1 + |x|)``."""
-    return F.softsign(x)
-
-
-@register("swish")
-def silu(x: Any) -> Any:
-    """``x * sigmoid(x)``, also known as swish: https://arxiv.org/abs/1710.05941"""
-    return F.silu(x)
-
-
-swish = silu
-
-
-@register()
-def gelu(x: Any, approximate: bool = False) -> Any:
-    """``x * P(X <= x)`` for a standard normal ``X``, or its approximation by ``tanh``: https://arxiv.org/abs/1606.08415"""
-    return F.gelu(x, approximate="tanh" if approximate else "none")
-
-
-@register()
-def tanh(x: Any) -> Any:
-    """The hyperbolic tangent."""
-    return torch.tanh(x)
-
-
-@register()
-def sigmoid(x: Any) -> Any:
-    """``1 / (1 + exp(-x))``."""
-    return torch.sigmoid(x)
-
-
-@register()
-def log_sigmoid(x: Any) -> Any:
-    """``log(sigmoid(x))``."""
-    return F.logsigmoid(x)
-
-
-@register()
-def exponential(x: Any) -> Any:
-    """``exp(x)``."""
-    return torch.exp(x)
-
-
-@register()
-def hard_sigmoid(x: Any) -> Any:
-    """``relu6(x + 3) / 6``, as in Keras 3. Keras 1 and 2 had :func:`hard_sigmoid_keras2`."""
-    return F.hardsigmoid(x)
-
-
-@register()
-def hard_sigmoid_keras2(x: Any) -> Any:
-    """``clip(0.2 * x + 0.5, 0, 1)``: what ``hard_sigmoid`` was in Keras 1 and 2."""
-    return torch.clamp(0.2 * x + 0.5, 0, 1)
-
-
-@register("hard_swish")
-def hard_silu(x: Any) -> Any:
-    """``x * hard_sigmoid(x)``: https://arxiv.org/abs/1905.02244"""
-    return F.hardswish(x)
-
-
-hard_swish = hard_silu
-
-
-@register()
-def hard_tanh(x: Any) -> Any:
-    """``x`` between -1 and 1."""
-    return F.hardtanh(x)
-
-
-@register()
-def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """``x`` where ``|x| > threshold``, else 0."""
-    return F.hardshrink(x, threshold)
-
-
-@register()
-def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """``x`` moved by ``threshold`` towards 0, and 0 within it."""
-    return F.softshrink(x, threshold)
-
-
-@register()
-def tanh_shrink(x: Any) -> Any:
-    """``x - tanh(x)``."""
-    return F.tanhshrink(x)
-
-
-@register()
-def squareplus(x: Any, b: float = 4) -> Any:
-    """``(x + sqrt(x ** 2 + b)) / 2``: https://arxiv.org/abs/2112.11687"""
-    return (x + torch.sqrt(torch.square(x) + b)) / 2
-
-
-@register()
-def sparse_plus(x: Any) -> Any:
-    """0 up to -1, ``(x + 1) ** 2 / 4`` between, ``x`` from 1."""
-    return torch.where(x <= -1, torch.zeros_like(x), torch.where(x < 1, torch.square(x + 1) / 4, x))
-
-
-@register()
-def sparse_sigmoid(x: Any) -> Any:
-    """0 up to -1, ``(x + 1) / 2`` between, 1 from 1."""
-    return torch.clamp((x + 1) / 2, 0, 1)
-
-
-@register()
+@ACTIVATIONS.register()
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
-    """``x`` above ``threshold``, else ``default_value``."""
+    """``x`` above ``threshold``, else ``default_value``.
+
+    >>> threshold(torch.tensor([-1.0, 2.0]), 1.0, 0.5)
+    tensor([0.5000, 2.0000])
+    """
     return F.threshold(x, threshold, default_value)
 
 
-@register()
-def glu(x: Any, axis: int = -1) -> Any:
-    """The first half along ``axis`` times the sigmoid of the second: https://arxiv.org/abs/1612.08083"""
-    return F.glu(x, axis)
+# ---- smooth rectifiers ---------------------------------------------------------------------------------------------
 
 
-@register()
+@ACTIVATIONS.register()
+def softplus(x: Any) -> Any:
+    """``log(1 + exp(x))``.
+
+    >>> softplus(torch.tensor([-1.0, 2.0]))
+    tensor([0.3133, 2.1269])
+    """
+    return F.softplus(x)
+
+
+@ACTIVATIONS.register()
+def squareplus(x: Any, b: float = 4) -> Any:
+    """``(x + sqrt(x ** 2 + b)) / 2``: https://arxiv.org/abs/2112.11687
+
+    >>> squareplus(torch.tensor([0.0, 1.5]))
+    tensor([1., 2.])
+    """
+    return (x + torch.sqrt(torch.square(x) + b)) / 2
+
+
+@ACTIVATIONS.register()
+def sparse_plus(x: Any) -> Any:
+    """0 up to -1, ``(x + 1) ** 2 / 4`` between, ``x`` from 1 on.
+
+    >>> sparse_plus(torch.tensor([-2.0, 0.0, 3.0]))
+    tensor([0.0000, 0.2500, 3.0000])
+    """
+    return torch.where(x < 1, torch.square(torch.relu(x + 1)) / 4, x)
+
+
+@ACTIVATIONS.register("swish")
+def silu(x: Any) -> Any:
+    """``x * sigmoid(x)``, also called swish: https://arxiv.org/abs/1710.05941
+
+    >>> silu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.2689,  1.7616])
+    """
+    return F.silu(x)
+
+
+@ACTIVATIONS.register()
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """``x`` times the probability that a standard normal number is below ``x``: https://arxiv.org/abs/1606.08415
+
+    Arguments:
+        approximate: whether to use ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3)))`` instead.
+
+    >>> gelu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.1587,  1.9545])
+    """
+    return F.gelu(x, approximate="tanh" if approximate else "none")
+
+
+@ACTIVATIONS.register()
 def mish(x: Any) -> Any:
-    """``x * tanh(softplus(x))``: https://arxiv.org/abs/1908.08681"""
+    """``x * tanh(softplus(x))``: https://arxiv.org/abs/1908.08681
+
+    >>> mish(torch.tensor([-1.0, 2.0]))
+    tensor([-0.3034,  1.9440])
+    """
     return F.mish(x)
 
 
-@register()
+@ACTIVATIONS.register("hard_swish")
+def hard_silu(x: Any) -> Any:
+    """``x * hard_sigmoid(x)``, also called hard_swish: https://arxiv.org/abs/1905.02244
+
+    >>> hard_silu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.3333,  1.6667])
+    """
+    return F.hardswish(x)
+
+
+@ACTIVATIONS.register()
+def glu(x: Any, axis: int = -1) -> Any:
+    """The first half along ``axis`` times the sigmoid of the second half: https://arxiv.org/abs/1612.08083
+
+    >>> glu(torch.tensor([2.0, 0.0]))
+    tensor([1.])
+    """
+    return F.glu(x, axis)
+
+
+# ---- sigmoids ------------------------------------------------------------------------------------------------------
+
+
+@ACTIVATIONS.register()
+def sigmoid(x: Any) -> Any:
+    """``1 / (1 + exp(-x))``.
+
+    >>> sigmoid(torch.tensor([-1.0, 0.0]))
+    tensor([0.2689, 0.5000])
+    """
+    return torch.sigmoid(x)
+
+
+@ACTIVATIONS.register()
+def hard_sigmoid(x: Any) -> Any:
+    """``clip(x / 6 + 0.5, 0, 1)``. Keras 1 and 2 had another slope: :func:`hard_sigmoid_keras2`.
+
+    >>> hard_sigmoid(torch.tensor([-1.0, 1.0, 4.0]))
+    tensor([0.3333, 0.6667, 1.0000])
+    """
+    return F.hardsigmoid(x)
+
+
+@ACTIVATIONS.register()
+def hard_sigmoid_keras2(x: Any) -> Any:
+    """``clip(0.2 * x + 0.5, 0, 1)``: what ``hard_sigmoid`` was in Keras 1 and 2.
+
+    >>> hard_sigmoid_keras2(torch.tensor([-1.0, 1.0, 4.0]))
+    tensor([0.3000, 0.7000, 1.0000])
+    """
+    return F.hardsigmoid(1.2 * x)  # its slope is 1/6
+
+
+@ACTIVATIONS.register()
+def sparse_sigmoid(x: Any) -> Any:
+    """``clip(0.5 * x + 0.5, 0, 1)``.
+
+    >>> sparse_sigmoid(torch.tensor([-1.0, 0.0, 4.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    return F.hardsigmoid(3 * x)  # its slope is 1/6
+
+
+@ACTIVATIONS.register()
+def log_sigmoid(x: Any) -> Any:
+    """``log(sigmoid(x))``.
+
+    >>> log_sigmoid(torch.tensor([-1.0, 0.0]))
+    tensor([-1.3133, -0.6931])
+    """
+    return F.logsigmoid(x)
+
+
+@ACTIVATIONS.register()
+def tanh(x: Any) -> Any:
+    """``(exp(x) - exp(-x)) / (exp(x) + exp(-x))``.
+
+    >>> tanh(torch.tensor([-1.0, 0.0]))
+    tensor([-0.7616,  0.0000])
+    """
+    return torch.tanh(x)
+
+
+@ACTIVATIONS.register()
+def hard_tanh(x: Any) -> Any:
+    """``clip(x, -1, 1)``.
+
+    >>> hard_tanh(torch.tensor([-2.0, 0.5]))
+    tensor([-1.0000,  0.5000])
+    """
+    return F.hardtanh(x)
+
+
+@ACTIVATIONS.register()
+def softsign(x: Any) -> Any:
+    """``x / (1 + |x|)``.
+
+    >>> softsign(torch.tensor([-1.0, 3.0]))
+    tensor([-0.5000,  0.7500])
+    """
+    return F.softsign(x)
+
+
+# ---- shrinking, and others -----------------------------------------------------------------------------------------
+
+
+@ACTIVATIONS.register()
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """``x`` where ``|x| > threshold``, else 0.
+
+    >>> hard_shrink(torch.tensor([-1.0, 0.5]))
+    tensor([-1.,  0.])
+    """
+    return F.hardshrink(x, threshold)
+
+
+@ACTIVATIONS.register()
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """``x`` moved by ``threshold`` towards 0, and 0 where it is nearer than that.
+
+    >>> soft_shrink(torch.tensor([-1.0, 0.4]))
+    tensor([-0.5000,  0.0000])
+    """
+    return F.softshrink(x, threshold)
+
+
+@ACTIVATIONS.register()
+def tanh_shrink(x: Any) -> Any:
+    """``x - tanh(x)``.
+
+    >>> tanh_shrink(torch.tensor([-1.0, 2.0]))
+    tensor([-0.2384,  1.0360])
+    """
+    return F.tanhshrink(x)
+
+
+@ACTIVATIONS.register()
+def exponential(x: Any) -> Any:
+    """``exp(x)``.
+
+    >>> exponential(torch.tensor([0.0, 1.0]))
+    tensor([1.0000, 2.7183])
+    """
+    return torch.exp(x)
+
+
+# ---- along an axis -------------------------------------------------------------------------------------------------
+
+
+def _axes(x: Any, axis: Any) -> tuple[int, ...]:
+    return tuple(range(x.dim())) if axis is None else tuple(axis)
+
+
+@ACTIVATIONS.register()
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """``exp(x) / sum(exp(x))`` along ``axis``: positive numbers that add up to 1.
+
+    Arguments:
+        axis: an axis, several, or ``None`` for all of them.
+
+    >>> softmax(torch.tensor([1.0, 2.0, 3.0]))
+    tensor([0.0900, 0.2447, 0.6652])
+    """
+    if isinstance(axis, int):
+        return torch.softmax(x, axis)
+    return torch.exp(log_softmax(x, axis))
+
+
+@ACTIVATIONS.register()
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """``x - log(sum(exp(x)))`` along ``axis``, the logarithm of :func:`softmax`.
+
+    >>> log_softmax(torch.tensor([1.0, 2.0, 3.0]))
+    tensor([-2.4076, -1.4076, -0.4076])
+    """
+    if isinstance(axis, int):
+        return torch.log_softmax(x, axis)
+    return x - torch.logsumexp(x, _axes(x, axis), keepdim=True)
+
+
+@ACTIVATIONS.register()
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """The nearest point to ``x`` whose numbers are not negative and add up to 1: https://arxiv.org/abs/1602.02068"""
-    ordered, _ = torch.sort(x, dim=axis, descending=True)
-    ranks = torch.cumsum(torch.ones_like(x), dim=axis)
-    sums = torch.cumsum(ordered, dim=axis)
-    support = 1 + ranks * ordered > sums
-    count = torch.sum(torch.where(support, torch.ones_like(x), torch.zeros_like(x)), dim=axis, keepdim=True)
-    tau = (torch.sum(torch.where(support, ordered, torch.zeros_like(x)), dim=axis, keepdim=True) - 1) / count
-    return torch.relu(x - tau)
+    """``max(x - t, 0)`` with the ``t`` for which the numbers along ``axis`` add up to 1: https://arxiv.org/abs/1602.02068
+
+    >>> sparsemax(torch.tensor([1.0, 1.5, -1.0]))
+    tensor([0.2500, 0.7500, 0.0000])
+    """
+    ordered = torch.sort(x, dim=axis, descending=True)[0]
+    ranks = torch.cumsum(torch.ones_like(x), axis)
+    # t for the k greatest numbers alone is (their sum - 1) / k; it grows as long as they are above it, and then falls.
+    candidates = (torch.cumsum(ordered, axis) - 1) / ranks
+    return torch.relu(x - torch.amax(candidates, axis, keepdim=True))
 
 
-def get(identifier: Any) -> Any:
-    """An activation from a name, a config or a function; ``None`` is :func:`linear`.
+# Older names of the same.
+swish, hard_swish = silu, hard_silu
+
+
+def get(identifier: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """An activation from a name, a config, or a function or layer; ``None`` is :func:`linear`.
 
     Raises:
         ValueError: for an unknown name, with the nearest known one.
+
+    >>> get("relu") is relu, get(None) is linear
+    (True, True)
     """
     if identifier is None:
         return linear
-    return ACTIVATIONS.get(identifier)
+    find = deserialize if isinstance(identifier, dict) else ACTIVATIONS.get
+    return find(identifier, custom_objects)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The activation that :func:`serialize` wrote: a function, or a layer used as one, such as ``LeakyReLU()``."""
+    name = config.get("class_name") if isinstance(config, dict) else None
+    layers = registry.TABLES.get("layer")
+    if layers is not None and name in layers.members and name not in ACTIVATIONS.members:
+        return layers.deserialize(config, custom_objects)
+    return ACTIVATIONS.deserialize(config, custom_objects)
 
 
 serialize = ACTIVATIONS.serialize
-deserialize = ACTIVATIONS.deserialize

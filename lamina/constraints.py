@@ -1,4 +1,8 @@
-"""Constraints: after each update a weight is brought back to where it may be."""
+"""Constraints: what a weight may be. Each is called on a weight after an update, and returns the nearest allowed one.
+
+A constraint is any function of a tensor that returns one of the same shape. A class of yours that derives from
+:class:`Constraint` can be written into configs too.
+"""
 
 from __future__ import annotations
 
@@ -6,44 +10,58 @@ from typing import Any
 
 import torch
 
-from lamina import config
+from lamina.config import epsilon
 from lamina.registry import Table
 
 CONSTRAINTS: Table[Constraint] = Table("constraint", "keras.constraints")
 
 
 class Constraint:
-    """The base of constraints: a subclass returns the nearest allowed tensor in ``__call__``."""
+    """The base of constraints: a subclass returns the allowed weight in ``__call__(self, w)``.
+
+    >>> class Even(Constraint):
+    ...     def __call__(self, w):
+    ...         return w - w.mean()
+    >>> Even()(torch.tensor([1.0, 2.0]))
+    tensor([-0.5000,  0.5000])
+    """
 
     def __call__(self, w: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, w).")
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """The constructor's arguments as plain values."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A constraint from what :meth:`get_config` returned."""
+        """A constraint from what ``get_config`` returned."""
         return cls(**config)
 
 
-def _norm(w: torch.Tensor, axis: Any) -> torch.Tensor:
-    dim = tuple(axis) if isinstance(axis, (list, tuple)) else axis
-    return w.square().sum(dim=dim, keepdim=True).sqrt()
+class _NormConstraint(Constraint):
+    """The base of those on the Euclidean norm of the vectors that lie along ``axis``."""
+
+    axis: Any
+
+    def norms(self, w: torch.Tensor) -> torch.Tensor:
+        """The norm of each vector; size 1 along ``axis``."""
+        return torch.linalg.vector_norm(w, dim=self.axis, keepdim=True)
 
 
-class MaxNorm(Constraint):
-    """Vectors along ``axis`` are at most ``max_value`` long: longer ones are shortened.
+@CONSTRAINTS.register("maxnorm")
+class MaxNorm(_NormConstraint):
+    """``w * clip(norm, 0, max_value) / norm``: vectors that are too long are shortened.
 
     Arguments:
-        max_value: the greatest length (Keras 1: ``m``).
-        axis: the axis, or axes, along which a vector lies; 0 for a Dense kernel, ``[0, 1, 2]`` for a Conv2D kernel.
+        max_value: the greatest norm (Keras 1: ``m``).
+        axis: the axis, or axes, along which a vector lies: 0 for a Dense kernel, ``[0, 1, 2]`` for a Conv2D kernel.
 
-    Source: https://keras.io/api/layers/constraints/
+    Source: https://keras.io/api/layers/constraints/ (Keras 1: ``maxnorm``)
 
-    >>> MaxNorm(1.0)(torch.tensor([[3.0], [4.0]])).tolist()
-    [[0.6000000238418579], [0.800000011920929]]
+    >>> MaxNorm(1.0)(torch.tensor([[3.0], [4.0]]))
+    tensor([[0.6000],
+            [0.8000]])
     """
 
     def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
@@ -51,23 +69,27 @@ class MaxNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: torch.Tensor) -> torch.Tensor:
-        norms = _norm(w, self.axis)
-        return w * (norms.clamp(0, self.max_value) / (config.epsilon() + norms))
+        norms = self.norms(w)
+        return w * (norms.clamp(0, self.max_value) / (epsilon() + norms))
 
     def get_config(self) -> dict[str, Any]:
         return {"max_value": self.max_value, "axis": self.axis}
 
 
-class MinMaxNorm(Constraint):
-    """Vectors along ``axis`` have a length from ``min_value`` to ``max_value``.
+@CONSTRAINTS.register()
+class MinMaxNorm(_NormConstraint):
+    """``w * (rate * clip(norm, min_value, max_value) + (1 - rate) * norm) / norm``.
 
     Arguments:
-        rate: how far a vector moves to its allowed length at each step; 1 is all the way.
+        min_value, max_value: the least and the greatest norm (Keras 1: ``low``, ``high``).
+        rate: how far a norm goes towards its bound at each update; 1 is all the way.
+        axis: the axis, or axes, along which a vector lies: 0 for a Dense kernel, ``[0, 1, 2]`` for a Conv2D kernel.
 
     Source: https://keras.io/api/layers/constraints/
 
-    >>> MinMaxNorm(1.0, 2.0)(torch.tensor([[0.3], [0.4]])).norm()
-    tensor(1.0000)
+    >>> MinMaxNorm(10.0, 20.0, rate=0.5)(torch.tensor([[3.0], [4.0]]))
+    tensor([[4.5000],
+            [6.0000]])
     """
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
@@ -77,16 +99,19 @@ class MinMaxNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: torch.Tensor) -> torch.Tensor:
-        norms = _norm(w, self.axis)
-        wanted = self.rate * norms.clamp(self.min_value, self.max_value) + (1 - self.rate) * norms
-        return w * (wanted / (config.epsilon() + norms))
+        norms = self.norms(w)
+        wanted = torch.lerp(norms, norms.clamp(self.min_value, self.max_value), self.rate)
+        return w * (wanted / (epsilon() + norms))
 
     def get_config(self) -> dict[str, Any]:
         return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
 
 
+@CONSTRAINTS.register("nonneg")
 class NonNeg(Constraint):
-    """Weights below 0 become 0.
+    """``max(w, 0)``.
+
+    Source: https://keras.io/api/layers/constraints/ (Keras 1: ``nonneg``)
 
     >>> NonNeg()(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
@@ -96,78 +121,69 @@ class NonNeg(Constraint):
         return w.clamp(min=0)
 
 
-class UnitNorm(Constraint):
-    """Vectors along ``axis`` have length 1.
+@CONSTRAINTS.register("unitnorm")
+class UnitNorm(_NormConstraint):
+    """``w / norm``.
 
-    >>> UnitNorm()(torch.tensor([[3.0], [4.0]])).norm()
-    tensor(1.)
+    Arguments:
+        axis: the axis, or axes, along which a vector lies: 0 for a Dense kernel, ``[0, 1, 2]`` for a Conv2D kernel.
+
+    Source: https://keras.io/api/layers/constraints/ (Keras 1: ``unitnorm``)
+
+    >>> UnitNorm()(torch.tensor([[3.0], [4.0]]))
+    tensor([[0.6000],
+            [0.8000]])
     """
 
     def __init__(self, axis: Any = 0) -> None:
         self.axis = axis
 
     def __call__(self, w: torch.Tensor) -> torch.Tensor:
-        return w / (config.epsilon() + _norm(w, self.axis))
+        return w / (epsilon() + self.norms(w))
 
     def get_config(self) -> dict[str, Any]:
         return {"axis": self.axis}
 
 
+@CONSTRAINTS.register()
 class RadialConstraint(Constraint):
-    """Convolution kernels ``(height, width, in, out)`` become the same at equal distance from their middle: each value
-    becomes the one straight above the middle at its (Chebyshev) distance.
+    """Convolution kernels become square rings around their middle, each of one value, which is taken from the diagonal.
 
-    Source: Keras 2's ``keras.constraints.RadialConstraint``.
+    A kernel of 4 takes its inner ring from place (1, 1) and its outer one from (3, 3); one of 3 takes its middle from
+    (0, 0) and its ring from (1, 1). These are the places that Keras 2's code reads; its page names others.
 
-    >>> kernel = torch.arange(9.0).reshape(3, 3, 1, 1)
-    >>> RadialConstraint()(kernel).reshape(3, 3).tolist()
-    [[1.0, 1.0, 1.0], [1.0, 4.0, 1.0], [1.0, 1.0, 1.0]]
+    Shape: ``(size, size, in, out) -> the same``.
+
+    Raises:
+        ValueError: when called on a weight of any other shape.
+
+    Source: ``tf.keras.constraints.RadialConstraint`` of Keras 2
+
+    >>> RadialConstraint()(torch.arange(16.0).reshape(4, 4, 1, 1)).squeeze()
+    tensor([[15., 15., 15., 15.],
+            [15.,  5.,  5., 15.],
+            [15.,  5.,  5., 15.],
+            [15., 15., 15., 15.]])
     """
 
     def __call__(self, w: torch.Tensor) -> torch.Tensor:
         if w.dim() != 4 or w.shape[0] != w.shape[1]:
-            raise ValueError(f"RadialConstraint takes square kernels (size, size, in, out), and got {tuple(w.shape)}.")
+            raise ValueError("RadialConstraint is for square kernels (size, size, in, out), and got shape "
+                             f"{tuple(w.shape)}.")  # fmt: skip
         size = w.shape[0]
-        middle = (size - 1) / 2
-        place = (torch.arange(size, device=w.device) - middle).abs()
-        distance = torch.maximum(place[:, None], place[None, :])  # 0 (or 0.5) in the middle, growing outwards
-        column = w[:, size // 2]  # (size, in, out)
-        row = (middle - distance).round().long() if size % 2 else (middle - distance).long()
-        return column[row]
+        half, odd = size // 2, size % 2
+        place = torch.arange(size, device=w.device)
+        outwards = torch.where(place < half, half - place - (1 - odd), place - half)  # 2 1 0 1 2, or 1 0 0 1
+        ring = torch.maximum(outwards[:, None], outwards[None, :])  # (size, size)
+        source = torch.where(ring == 0, max(half - 1, 0), half + ring - odd)
+        return w[source, source]  # (size, size, in, out)
 
 
-def max_norm(max_value: float = 2, axis: Any = 0) -> MaxNorm:
-    """The function form of :class:`MaxNorm` (Keras 1: ``maxnorm``)."""
-    return MaxNorm(max_value, axis)
+# ---- by name -------------------------------------------------------------------------------------------------------
 
-
-def min_max_norm(min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> MinMaxNorm:
-    """The function form of :class:`MinMaxNorm`."""
-    return MinMaxNorm(min_value, max_value, rate, axis)
-
-
-def non_neg() -> NonNeg:
-    """The function form of :class:`NonNeg` (Keras 1: ``nonneg``)."""
-    return NonNeg()
-
-
-def unit_norm(axis: Any = 0) -> UnitNorm:
-    """The function form of :class:`UnitNorm` (Keras 1: ``unitnorm``)."""
-    return UnitNorm(axis)
-
-
-def radial_constraint() -> RadialConstraint:
-    """The function form of :class:`RadialConstraint`."""
-    return RadialConstraint()
-
-
-maxnorm, nonneg, unitnorm = max_norm, non_neg, unit_norm
-
-CONSTRAINTS.add(MaxNorm, "maxnorm")
-CONSTRAINTS.add(MinMaxNorm)
-CONSTRAINTS.add(NonNeg, "nonneg")
-CONSTRAINTS.add(UnitNorm, "unitnorm")
-CONSTRAINTS.add(RadialConstraint)
+max_norm, min_max_norm, non_neg, unit_norm, radial_constraint = MaxNorm, MinMaxNorm, NonNeg, UnitNorm, RadialConstraint
+# Keras 1's names of the same.
+maxnorm, nonneg, unitnorm = MaxNorm, NonNeg, UnitNorm
 
 get = CONSTRAINTS.get
 serialize = CONSTRAINTS.serialize

@@ -156,7 +156,7 @@ class STFT(Initializer):
 
     Source: https://keras.io/api/layers/initializers/ (Keras reads the window's name with SciPy, which knows more.)
 
-    >>> STFT(window=None)((2, 1, 3)).flatten().tolist()
+    >>> STFT(window=None)((2, 1, 3)).round(decimals=4).flatten().tolist()
     [1.0, 1.0, 1.0, 1.0, 0.0, -1.0]
     """
 

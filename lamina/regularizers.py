@@ -1,10 +1,16 @@
-"""Regularizers: penalties on weights and outputs that are added to the loss."""
+"""Regularizers: penalties on weights and on outputs, which are added to the loss.
+
+A penalty is any function of a tensor that returns a scalar. A class of yours that derives from :class:`Regularizer` can
+be written into configs too.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from lamina.registry import Table
 
@@ -12,146 +18,171 @@ REGULARIZERS: Table[Regularizer] = Table("regularizer", "keras.regularizers")
 
 
 class Regularizer:
-    """The base of penalties: a subclass computes a scalar from a tensor in ``__call__``."""
+    """The base of penalties: a subclass computes a scalar in ``__call__(self, x)``.
+
+    >>> class Range(Regularizer):
+    ...     def __call__(self, x):
+    ...         return x.max() - x.min()
+    >>> Range()(torch.tensor([1.0, 4.0]))
+    tensor(3.)
+    """
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, x).")
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """The constructor's arguments as plain values."""
         return {}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """A regularizer from what :meth:`get_config` returned."""
+        """A regularizer from what ``get_config`` returned."""
         return cls(**config)
 
 
-class L1L2(Regularizer):
-    """``l1 * sum(|x|) + l2 * sum(x ** 2)``.
-
-    Arguments:
-        l1, l2: the factors; ``None`` is 0.
-
-    Source: https://keras.io/api/layers/regularizers/ (Keras 1: ``l1l2``)
-
-    >>> L1L2(l1=0.1, l2=0.01)(torch.tensor([1.0, -2.0]))
-    tensor(0.3500)
-    """
-
-    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
-        self.l1 = _factor(l1, "l1", self)
-        self.l2 = _factor(l2, "l2", self)
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.l1:
-            return self.l2 * x.square().sum()
-        penalty = self.l1 * x.abs().sum()
-        return penalty + self.l2 * x.square().sum() if self.l2 else penalty
-
-    def get_config(self) -> dict[str, Any]:
-        return {"l1": self.l1, "l2": self.l2}
+def _factor(value: Any, name: str, owner: Regularizer) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ValueError(f"{type(owner).__name__} needs a number from 0 up for {name}, and got {value!r}.")
+    return float(value)
 
 
+def _sum_of_squares(x: torch.Tensor) -> torch.Tensor:
+    return torch.square(torch.linalg.vector_norm(x))  # one pass over x, and one back
+
+
+@REGULARIZERS.register()
 class L1(Regularizer):
     """``l1 * sum(|x|)``.
+
+    Arguments:
+        l1: the factor, not negative (Keras 1 and 2: ``l``).
+
+    Source: https://keras.io/api/layers/regularizers/
 
     >>> L1(0.1)(torch.tensor([1.0, -2.0]))
     tensor(0.3000)
     """
 
     def __init__(self, l1: float | None = 0.01) -> None:
-        self.l1 = _factor(l1, "l1", self, 0.01)
+        self.l1 = _factor(0.01 if l1 is None else l1, "l1", self)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return self.l1 * x.abs().sum()
+        return self.l1 * torch.linalg.vector_norm(x, 1)
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1}
 
 
+@REGULARIZERS.register()
 class L2(Regularizer):
     """``l2 * sum(x ** 2)``.
+
+    Arguments:
+        l2: the factor, not negative (Keras 1 and 2: ``l``).
+
+    Source: https://keras.io/api/layers/regularizers/
 
     >>> L2(0.1)(torch.tensor([1.0, -2.0]))
     tensor(0.5000)
     """
 
     def __init__(self, l2: float | None = 0.01) -> None:
-        self.l2 = _factor(l2, "l2", self, 0.01)
+        self.l2 = _factor(0.01 if l2 is None else l2, "l2", self)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return self.l2 * x.square().sum()
+        return self.l2 * _sum_of_squares(x)
 
     def get_config(self) -> dict[str, Any]:
         return {"l2": self.l2}
 
 
-class OrthogonalRegularizer(Regularizer):
-    """Penalises rows (or columns) that are not at right angles: ``factor * mean |cos(a, b)|`` over the pairs of them.
+@REGULARIZERS.register("L1L2Regularizer", "WeightRegularizer", "ActivityRegularizer")  # Keras 1's classes
+class L1L2(Regularizer):
+    """``l1 * sum(|x|) + l2 * sum(x ** 2)``.
 
     Arguments:
-        factor: how much it weighs.
-        mode: ``"rows"`` or ``"columns"``.
+        l1, l2: the factors, not negative; ``None`` is 0.
 
     Source: https://keras.io/api/layers/regularizers/
 
-    >>> OrthogonalRegularizer()(torch.eye(3))
-    tensor(0.)
+    >>> L1L2(l1=0.1, l2=0.01)(torch.tensor([1.0, -2.0]))
+    tensor(0.3500)
+    """
+
+    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
+        self.l1 = _factor(l1 or 0.0, "l1", self)
+        self.l2 = _factor(l2 or 0.0, "l2", self)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.l1:
+            return self.l2 * _sum_of_squares(x)
+        penalty = self.l1 * torch.linalg.vector_norm(x, 1)
+        return penalty + self.l2 * _sum_of_squares(x) if self.l2 else penalty
+
+    def get_config(self) -> dict[str, Any]:
+        return {"l1": self.l1, "l2": self.l2}
+
+
+@REGULARIZERS.register()
+class OrthogonalRegularizer(Regularizer):
+    """``factor`` times the mean of ``|cos(a, b)|`` over all pairs of rows (or columns) of a matrix.
+
+    Arguments:
+        factor: the factor, not negative.
+        mode: ``"rows"`` or ``"columns"``, which are to be at right angles.
+
+    Raises:
+        ValueError: when called on a tensor that has not two axes.
+
+    Source: https://keras.io/api/layers/regularizers/
+
+    >>> OrthogonalRegularizer(0.5)(torch.tensor([[1.0, 0.0], [3.0, 4.0]]))
+    tensor(0.3000)
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        if mode not in ("rows", "columns"):
-            raise ValueError(f"OrthogonalRegularizer needs 'rows' or 'columns' for mode, and got {mode!r}.")
         self.factor = _factor(factor, "factor", self)
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"OrthogonalRegularizer takes 'rows' or 'columns' for mode, and got {mode!r}.")
         self.mode = mode
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         if x.dim() != 2:
-            raise ValueError(f"OrthogonalRegularizer takes weights of 2 axes, and got shape {tuple(x.shape)}.")
-        vectors = x if self.mode == "rows" else x.t()
-        vectors = torch.nn.functional.normalize(vectors, dim=1)
-        cosines = vectors @ vectors.t()
-        count = vectors.shape[0]
-        others = cosines * (1 - torch.eye(count, dtype=x.dtype, device=x.device))
-        return self.factor * 0.5 * others.abs().sum() / (count * (count - 1) / 2)
+            raise ValueError(f"OrthogonalRegularizer is for weights of 2 axes, and got shape {tuple(x.shape)}.")
+        vectors = F.normalize(x if self.mode == "rows" else x.t(), dim=1)  # (n, length)
+        cosines = torch.tril(vectors @ vectors.t(), -1)  # (n, n), each pair once
+        pairs = len(vectors) * (len(vectors) - 1) / 2
+        return self.factor / max(pairs, 1) * torch.linalg.vector_norm(cosines, 1)
 
     def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "mode": self.mode}
 
 
-def _factor(value: Any, name: str, owner: Any, default: float = 0.0) -> float:
-    value = default if value is None else value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not torch.isfinite(torch.tensor(float(value))):
-        raise ValueError(f"{type(owner).__name__} needs a finite number for {name}, and got {value!r}.")
-    return float(value)
+# ---- by name -------------------------------------------------------------------------------------------------------
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 
-def l1(l1: float = 0.01) -> L1:
-    """The function form of :class:`L1`."""
-    return L1(l1)
+def l1l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
+    """:class:`L1L2` with the defaults that Keras 1 and 2 gave it.
 
-
-def l2(l2: float = 0.01) -> L2:
-    """The function form of :class:`L2`."""
-    return L2(l2)
-
-
-def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
-    """:class:`L1L2` with Keras 2's defaults (Keras 1: ``l1l2``)."""
+    >>> l1l2().get_config()
+    {'l1': 0.01, 'l2': 0.01}
+    """
     return L1L2(l1, l2)
 
 
-REGULARIZERS.add(L1, "l1")
-REGULARIZERS.add(L2, "l2")
-REGULARIZERS.add(L1L2, "l1l2", "L1L2Regularizer")
-REGULARIZERS.add(OrthogonalRegularizer)
-
-
 def get(identifier: Any, custom_objects: dict[str, Any] | None = None) -> Any:
-    """A regularizer from a name, a config, an object or a function; ``None`` stays ``None``."""
-    if identifier == "l1_l2":  # Keras 2's name means its function's defaults
-        return l1_l2()
+    """A regularizer from a name, a config, a class, or a function of a tensor; ``None`` stays ``None``.
+
+    Raises:
+        ValueError: for an unknown name, with the nearest known one.
+
+    >>> get("l2").get_config()
+    {'l2': 0.01}
+    """
+    if identifier == "l1_l2":  # a name of Keras 2 alone, where it means that function with its defaults
+        return l1l2()
     return REGULARIZERS.get(identifier, custom_objects)
 
 
