@@ -17,6 +17,9 @@ from lamina.layers.base import Layer
 from lamina.layers.construction import BASE_ARGUMENTS, argument_names
 from lamina.testing import OPTIONAL, PROPERTIES, check_layer
 
+# NumPy asks Keras's variables for an array in a way that they do not know yet.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 IN_KERAS = [row for row in ROWS if row.keras is not None]
 # Config keys that Keras writes and that say nothing about the layer.
 KERAS_ONLY = {"quantization_config", "gptq_unpacked_column_size"}

@@ -252,8 +252,9 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        # Recorded calls belong to the session that described the model; a copy makes its own when it needs them.
-        return {**self.__dict__, "_nodes": []}
+        # Recorded calls belong to the session that described the model, and losses to the last call's data: a copy makes
+        # its own when it needs them.
+        return {**self.__dict__, "_nodes": [], "_losses": []}
 
     def extra_repr(self) -> str:
         """What ``print(model)`` shows of the layer besides its class."""

@@ -388,6 +388,12 @@ class Lambda(Layer):
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"output_shape": serialize(self.output_shape_rule)}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        functions = {key: deserialize(config[key]) for key in ("function", "output_shape", "mask")
+                     if isinstance(config.get(key), dict)}  # fmt: skip
+        return super().from_config(config | functions)
+
 
 def _parameter_names(function: Callable[..., Any]) -> list[str]:
     try:

@@ -5,7 +5,6 @@ from catalog.row import Row, Wrong
 L2 = {"class_name": "L2", "config": {"l2": 0.1}}
 MAX_NORM = {"class_name": "MaxNorm", "config": {"max_value": 0.5, "axis": 0}}
 CONSTANT = {"class_name": "Constant", "config": {"value": 0.5}}
-NOISE_NEEDS_SEED = {"seed": 7}
 
 
 def double(x):
@@ -14,6 +13,10 @@ def double(x):
 
 def scale(x, factor=1.0):
     return x * factor
+
+
+def positive(x, mask=None):
+    return x[..., 0] > 0
 
 
 def first_half(x):
@@ -45,7 +48,7 @@ ROWS = [
     Row("Lambda", {"function": double}, (2, 3, 4)),
     Row("Lambda", {"function": first_half, "output_shape": (2,)}, (2, 4)),
     Row("Lambda", {"function": scale, "arguments": {"factor": 3.0}}, (2, 4)),
-    Row("Lambda", {"function": double, "mask": double}, (2, 4)),
+    Row("Lambda", {"function": double, "mask": positive}, (2, 3, 4)),
     Row("Masking", {}, (2, 3, 4)),
     Row("Masking", {"mask_value": 0.5}, (2, 3, 4)),
     Row("ActivityRegularization", {"l1": 0.1, "l2": 0.2}, (2, 3)),
