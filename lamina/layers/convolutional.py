@@ -20,6 +20,7 @@ from lamina.layers.arguments import data_format_of, int_tuple, one_of, positive_
 from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.calling import who
 from lamina.layers.windows import same_padding, slid_shape
+from lamina.registry import serialize
 
 Pads = list[tuple[int, int]]  # zeros before and after, for each spatial axis
 
@@ -169,6 +170,9 @@ class Conv(Layer):
         return slid_shape(
             self, input_shape, self._extent, self.strides, self.padding, self._channels_last, self.filters
         )
+
+    def get_config(self) -> dict[str, Any]:
+        return {"activity_regularizer": serialize(self.activity_regularizer)} | super().get_config()
 
 
 @LAYERS.register("Convolution1D")

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from lamina import activations, constraints, initializers, regularizers
 from lamina.graph.symbolic import Shape
 from lamina.layers.base import LAYERS, InputSpec, Layer
+from lamina.registry import serialize
 
 
 class Einsum:
@@ -197,4 +198,5 @@ class EinsumDense(Layer):
         return Einsum(self.equation, input_shape, self.partial_output_shape).output_shape
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"output_shape": self.partial_output_shape}
+        return {"activity_regularizer": serialize(self.activity_regularizer), **super().get_config(),
+                "output_shape": self.partial_output_shape}  # fmt: skip

@@ -148,6 +148,7 @@ class GlobalPool(Layer):
     """
 
     rank: ClassVar[int]
+    reduction: ClassVar[Callable[..., torch.Tensor]]
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -157,6 +158,9 @@ class GlobalPool(Layer):
         first = 1 if self.data_format == "channels_last" else 2
         self._axes = tuple(range(first, first + self.rank))
 
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return type(self).reduction(inputs, self._axes, self.keepdims)  # (B, *S, C) -> (B, C)
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         kept = (size if axis not in self._axes else 1 for axis, size in enumerate(input_shape))
         return tuple(kept) if self.keepdims else tuple(s for a, s in enumerate(input_shape) if a not in self._axes)
@@ -165,15 +169,13 @@ class GlobalPool(Layer):
 class GlobalMaxPool(GlobalPool):
     """The largest number of each channel."""
 
-    def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        return inputs.amax(self._axes, keepdim=self.keepdims)  # (B, *S, C) -> (B, C)
+    reduction = torch.amax
 
 
 class GlobalAveragePool(GlobalPool):
     """The mean of each channel."""
 
-    def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        return inputs.mean(self._axes, keepdim=self.keepdims)  # (B, *S, C) -> (B, C)
+    reduction = torch.mean
 
 
 class AdaptivePool(Layer):
