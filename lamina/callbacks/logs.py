@@ -20,11 +20,12 @@ class CSVLogger(Callback):
 
     Source: https://keras.io/api/callbacks/csv_logger/
 
+    >>> from pathlib import Path
     >>> logger = CSVLogger("log.csv")
     >>> logger.on_train_begin()
     >>> logger.on_epoch_end(0, {"loss": 0.5, "accuracy": 0.9})
     >>> logger.on_train_end()
-    >>> print(open("log.csv").read())
+    >>> print(Path("log.csv").read_text())
     epoch,accuracy,loss
     0,0.9,0.5
     <BLANKLINE>

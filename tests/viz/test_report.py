@@ -162,10 +162,10 @@ def test_a_copy_shows_the_same(again):
     assert text_of(again(branched)) == text_of(branched)
 
 
-def test_what_does_not_fit_is_reported_below_the_layers_before_it():
+def test_what_does_not_fit_is_reported_above_the_model_so_far():
     with pytest.raises(ValueError, match="linear") as raised:
         Sequential([Dense(3, input_shape=(4,), name="a"), nn.Linear(5, 2)], name="net")
-    assert raised.value.__notes__[-1].startswith('The layers before it:\nModel: "net"\n')
+    assert raised.value.__notes__[-1].startswith('The model so far:\nModel: "net"\n')
     assert "a (Dense)      (None, 3)           15" in raised.value.__notes__[-1]
 
 
