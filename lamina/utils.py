@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import abc
-import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 
 from lamina import config, registry
-from lamina.dialects import translate_call
+from lamina.dialects import any_spelling
 from lamina.random import set_random_seed as set_random_seed
 from lamina.registry import CustomObjectScope as CustomObjectScope
 from lamina.registry import custom_object_scope as custom_object_scope
@@ -22,25 +21,11 @@ from lamina.registry import get_registered_name as get_registered_name
 from lamina.registry import get_registered_object as get_registered_object
 from lamina.registry import register_keras_serializable as register_keras_serializable
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 serialize_keras_object = registry.serialize
 deserialize_keras_object = registry.deserialize
 
 
-def _any_spelling(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that takes the arguments of every Keras generation, as the dialect tables have them."""
-
-    @functools.wraps(function)
-    def translated(*args: Any, **kwargs: Any) -> R:
-        args, kwargs = translate_call(function.__name__, args, kwargs)
-        return function(*args, **kwargs)
-
-    return translated  # pyright: ignore[reportReturnType]
-
-
-@_any_spelling
+@any_spelling("to_categorical")
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     """One row per class number: 1 at the class, 0 elsewhere.
 
@@ -87,7 +72,7 @@ def _check_classes(x: np.ndarray, num_classes: int | None) -> tuple[np.ndarray, 
     return classes, length
 
 
-@_any_spelling
+@any_spelling("normalize")
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     """``x`` over its norm of the given order along ``axis``; rows of zeros stay as they are.
 

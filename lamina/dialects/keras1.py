@@ -246,6 +246,7 @@ GENERATION = Generation(
     calls={
         "Model.compile": Call("optimizer loss metrics loss_weights sample_weight_mode"),
         "Sequential.compile": Call("optimizer loss metrics sample_weight_mode"),
+        "Sequential.train_on_batch": Call("x y class_weight sample_weight"),
         "Model.fit": Call(f"{_FIT} initial_epoch"),
         "Model.fit_generator": Call(
             "generator samples_per_epoch nb_epoch verbose callbacks validation_data nb_val_samples class_weight "

@@ -398,7 +398,9 @@ def translate_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
 
 
 def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator: the function takes the arguments of every generation. ``Class.method`` leaves ``self`` as it is.
+    """A decorator: the function takes the arguments of every generation.
+
+    ``Class.method`` is for methods: ``self`` is left as it is, and a subclass's own table goes first.
 
     >>> @any_spelling("to_categorical")
     ... def to_categorical(x, num_classes=None):
@@ -406,13 +408,16 @@ def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     >>> to_categorical([1], nb_classes=3)
     3
     """
-    own = 1 if "." in name else 0
+    is_method, method = "." in name, name.rpartition(".")[2]
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def translated(*args: Any, **kwargs: Any) -> R:
-            rest, kwargs = translate_call(name, args[own:], kwargs)
-            return function(*args[:own], *rest, **kwargs)  # pyright: ignore[reportCallIssue]
+            if not is_method:
+                args, kwargs = translate_call(name, args, kwargs)
+                return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+            rest, kwargs = translate_call(f"{type(args[0]).__name__}.{method}", args[1:], kwargs)
+            return function(args[0], *rest, **kwargs)  # pyright: ignore[reportCallIssue]
 
         return translated  # pyright: ignore[reportReturnType]
 

@@ -1,11 +1,16 @@
 """Every layer, by name."""
 
+from typing import Any
+
+from lamina.dialects import old_classes
+from lamina.errors import did_you_mean
 from lamina.layers.advanced_activations import ELU as ELU
 from lamina.layers.advanced_activations import LeakyReLU as LeakyReLU
 from lamina.layers.advanced_activations import PReLU as PReLU
 from lamina.layers.advanced_activations import ReLU as ReLU
 from lamina.layers.advanced_activations import Softmax as Softmax
 from lamina.layers.advanced_activations import ThresholdedReLU as ThresholdedReLU
+from lamina.layers.base import LAYERS
 from lamina.layers.base import InputSpec as InputSpec
 from lamina.layers.base import Layer as Layer
 from lamina.layers.convolutional import Conv1D as Conv1D
@@ -61,3 +66,17 @@ from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
+
+_OLDER = old_classes(LAYERS.members)
+LAYERS.members.update(_OLDER)
+
+
+def __getattr__(name: str) -> Any:
+    """Layers of older Keras that are one of today's in other words, such as ``AtrousConvolution2D``."""
+    if name in _OLDER:
+        return _OLDER[name]
+    raise AttributeError(f"lamina.layers has no {name!r}.{did_you_mean(name, [*globals(), *_OLDER])}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_OLDER})

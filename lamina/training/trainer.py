@@ -6,25 +6,24 @@ import functools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 
-from lamina import dialects, losses, optimizers
+from lamina import losses, optimizers
 from lamina import metrics as all_metrics
 from lamina.callbacks import CallbackList
+from lamina.dialects import any_spelling
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.layers.calling import in_mode
 from lamina.layers.weights import WeightOwner, to_numpy
 from lamina.metrics import Metric
 from lamina.training.data import Batches, make_batches, split_validation, to_tensor, unpack
 from lamina.training.history import History
+from lamina.training.older import OlderMethods
 from lamina.training.progress import ProgressBar
 from lamina.training.steps import Step
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 # Arguments of nn.Module.compile (that is, of torch.compile); Keras's compile has none of them.
 _TORCH_COMPILE = {"fullgraph", "dynamic", "backend", "mode", "options", "disable"}
@@ -43,23 +42,7 @@ class Setup:
     jit_compile: bool
 
 
-def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A method that takes the arguments of every Keras generation; the dialect tables say which became which."""
-
-    def decorate(method: Callable[P, R]) -> Callable[P, R]:
-        untyped: Any = method
-
-        @functools.wraps(method)
-        def translated(*args: Any, **kwargs: Any) -> Any:
-            rest, kwargs = dialects.translate_call(name, args[1:], kwargs)
-            return untyped(args[0], *rest, **kwargs)
-
-        return translated  # pyright: ignore[reportReturnType]
-
-    return decorate
-
-
-class Trainer(WeightOwner):
+class Trainer(OlderMethods, WeightOwner):
     """The part of a model that trains. ``train_step``, ``compute_loss`` and ``compute_metrics`` are yours to override."""
 
     optimizer: Any = None
@@ -181,7 +164,8 @@ class Trainer(WeightOwner):
         logs: dict[str, Any] = {}
         try:
             hooks.on_train_begin()
-            for epoch in range(initial_epoch, epochs):
+            resumed = self.__dict__.pop("_initial_epoch", None)  # BackupAndRestore found where an earlier run stopped
+            for epoch in range(initial_epoch if resumed is None else resumed, epochs):
                 hooks.on_epoch_begin(epoch)
                 bar.epoch_begin(epoch)
                 logs = self._train_epoch(batches, hooks, bar)
@@ -195,6 +179,7 @@ class Trainer(WeightOwner):
             self.optimizer.finalize_variable_values(self.trainable_weights)
             hooks.on_train_end(logs)
         finally:  # also after Ctrl-C: the model infers again, with the weights of the last whole step
+            bar.close()
             self.eval()
         return history
 
