@@ -375,6 +375,9 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 def sparsemax(x: Any, axis: int = -1) -> Any:
     """``max(x - t, 0)`` with the ``t`` for which the numbers along ``axis`` add up to 1: https://arxiv.org/abs/1602.02068
 
+    Keras 3.15.1 has another ``t`` when several numbers stay above 0, and they do not add up to 1 there. That is its
+    error (https://github.com/keras-team/keras/issues/23425), mended since.
+
     >>> sparsemax(torch.tensor([1.0, 1.5, -1.0]))
     tensor([0.2500, 0.7500, 0.0000])
     """

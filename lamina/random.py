@@ -321,9 +321,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
         raise ValueError(f"random.dropout needs a rate from 0 to 1, and got {rate!r}.")
     if rate == 0:
         return inputs
-    shape = inputs.shape
-    if noise_shape is not None:
-        shape = tuple(size if asked is None else asked for size, asked in zip(shape, noise_shape, strict=True))
+    shape = inputs.shape if noise_shape is None else _noise_shape(inputs.shape, noise_shape)
     device = inputs.device
     if _state_of(seed) is None and (torch.compiler.is_compiling() or device.type != "cpu" or math.prod(shape) < _FEW):
         # A compiler or a GPU makes one kernel of torch's own dropout, and small tensors are done by one call.
@@ -331,6 +329,13 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
             return F.dropout(inputs, rate, training=True)
         return inputs * F.dropout(torch.ones(shape, dtype=inputs.dtype, device=device), rate, training=True)
     return inputs * _noise(shape, rate, inputs, seed)
+
+
+def _noise_shape(shape: Any, asked: Any) -> tuple[int, ...]:
+    if len(asked) != len(shape):
+        raise ValueError(f"random.dropout needs one noise size per axis of its input, shape {tuple(shape)}, and got "
+                         f"{tuple(asked)}.")  # fmt: skip
+    return tuple(size if wish is None else wish for size, wish in zip(shape, asked, strict=True))
 
 
 def _noise(shape: Any, rate: float, inputs: torch.Tensor, seed: Any) -> torch.Tensor:
