@@ -11,9 +11,8 @@ from lamina import losses as losses_module
 from lamina import metrics as metrics_module
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import leaves
-from lamina.losses import CLASS_OF, Loss
-from lamina.losses.base import LossFunctionWrapper
-from lamina.metrics import Mean, MeanMetricWrapper, Metric
+from lamina.losses import Loss
+from lamina.metrics import Mean, Metric
 
 
 class OutputNames:
@@ -54,9 +53,14 @@ class OutputNames:
 class Losses:
     """The loss of each output and their weighted sum."""
 
-    def __init__(self, loss: Any, weights: Any, outputs: OutputNames) -> None:
+    def __init__(self, loss: Any, weights: Any, outputs: OutputNames, y: Any, y_pred: Any) -> None:
         self.outputs = outputs
-        self.losses: list[Loss | None] = [_get_loss(one) for one in outputs.in_order(loss, "loss", broadcast=True)]
+        identifiers = outputs.in_order(loss, "loss", broadcast=True)
+        targets, predictions = outputs.in_order(y, "y", broadcast=True), leaves(y_pred)
+        self.losses: list[Loss | None] = [
+            losses_module.resolve(identifier, getattr(target, "shape", None), getattr(prediction, "shape", None))
+            for identifier, target, prediction in zip(identifiers, targets, predictions, strict=True)
+        ]
         by_output = outputs.in_order(weights, "loss_weights", broadcast=True)
         self.weights = [1.0 if weight is None else float(weight) for weight in by_output]
         self.only = self.losses[0] if outputs.count == 1 and self.weights[0] == 1.0 else None
@@ -90,13 +94,14 @@ class Metrics:
 
     def __init__(self, metrics: Any, weighted: Any, outputs: OutputNames, y: Any, y_pred: Any, losses: Any) -> None:
         self.outputs = outputs
-        targets, predictions = outputs.in_order(y, "y"), leaves(y_pred)
+        targets, predictions = outputs.in_order(y, "y", broadcast=True), leaves(y_pred)
         loss_list = losses if losses is not None else [None] * outputs.count
         self.entries: list[tuple[int, Metric, bool, str]] = []  # (output, metric, weighted, name)
         for given, is_weighted in ((metrics, False), (weighted, True)):
             for index, identifiers in enumerate(_by_output(given, outputs)):
                 for identifier in identifiers:
-                    metric = _get_metric(identifier, targets[index], predictions[index], loss_list[index])
+                    shapes = getattr(targets[index], "shape", None), getattr(predictions[index], "shape", None)
+                    metric = metrics_module.resolve(identifier, *shapes, loss_list[index])
                     name = metric.name if outputs.count == 1 else f"{outputs.names[index]}_{metric.name}"
                     self.entries.append((index, metric, is_weighted, name))
         self.metrics = [metric for _, metric, _, _ in self.entries]
@@ -123,30 +128,6 @@ class Metrics:
             value = metric.result()
             found.update(value if isinstance(value, dict) else {name: value})
         return found
-
-
-def _get_loss(identifier: Any) -> Loss | None:
-    found = losses_module.get(identifier)
-    if found is None or isinstance(found, Loss):
-        return found
-    known = CLASS_OF.get(found) if getattr(found, "__hash__", None) else None
-    return known() if known is not None else LossFunctionWrapper(found)
-
-
-def _get_metric(identifier: Any, y: Any, y_pred: Any, loss: Any) -> Metric:
-    """A metric from a name, a function or an object; ``"accuracy"`` means the one that fits the output, as in Keras."""
-    if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc", "crossentropy", "ce"):
-        metric = metrics_module.resolve_accuracy(identifier.lower(), tuple(y.shape), tuple(y_pred.shape), loss)
-    else:
-        metric = metrics_module.get(identifier)
-    if isinstance(metric, Loss):
-        loss_object = metric
-        metric = MeanMetricWrapper(lambda y_true, y_pred: loss_object.call(y_true, y_pred), name=metric.name)
-    if not isinstance(metric, Metric):
-        metric = MeanMetricWrapper(metric, name=getattr(metric, "__name__", None))
-    if isinstance(identifier, str):
-        metric.name = identifier
-    return metric
 
 
 def _by_output(given: Any, outputs: OutputNames) -> list[list[Any]]:

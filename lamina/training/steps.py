@@ -64,7 +64,7 @@ class Step:
         self.outputs = OutputNames(y_pred, model.output_names)
         setup = model.compile_setup
         self.own_loss = type(model).compute_loss is not _trainer_class(model).compute_loss
-        self.losses = None if setup.loss is None else Losses(setup.loss, setup.loss_weights, self.outputs)
+        self.losses = None if setup.loss is None else Losses(setup.loss, setup.loss_weights, self.outputs, y, y_pred)
         loss_list = self.losses.losses if self.losses is not None else None
         self.metrics = Metrics(setup.metrics, setup.weighted_metrics, self.outputs, y, y_pred, loss_list)
         self.own_metrics = type(model).compute_metrics is not _trainer_class(model).compute_metrics
@@ -86,7 +86,7 @@ class Step:
         known = {"softmax": activations.softmax, "sigmoid": activations.sigmoid}
         kind = next((kind for kind, function in known.items() if layer.activation is function), None)
         from_logits = losses_module.with_logits(losses.only)
-        if kind is None or from_logits is None or getattr(losses.only, "logits_of", None) != kind:
+        if kind is None or from_logits is None or from_logits.logits_of != kind:
             return
         self.logits_of = layer.activation
         self._skipped = frozenset([number])
@@ -175,7 +175,7 @@ class Step:
         model, optimizer = self.model, self.model.optimizer
         forward, loss_of, measure, loss_mean = self.forward(), self.loss(), self.measure(), self.loss_mean
         params = [weight for weight in model.trainable_weights if isinstance(weight, nn.Parameter)]
-        _build_optimizer(optimizer, model, params)
+        build_optimizer(optimizer, model, params)
         update = _updater(optimizer, params)
         scale = optimizer.scale_loss if getattr(optimizer, "scales_loss", False) else None
         gradients = _Gradients(params, model)
@@ -259,7 +259,7 @@ class _Gradients:
         return grads
 
 
-def _build_optimizer(optimizer: Any, model: nn.Module, params: list[nn.Parameter]) -> None:
+def build_optimizer(optimizer: Any, model: nn.Module, params: list[nn.Parameter]) -> None:
     """Tell the optimizer what it is to change. One that knows all of it already keeps its state (frozen ones wait)."""
     known = {id(param) for param in optimizer.params} if optimizer.built else set()
     if optimizer.built and len(known) > len(params) and all(id(param) in known for param in params):
