@@ -102,14 +102,18 @@ class PReLU(AdvancedActivation):
             name="alpha", shape=tuple(own.get(axis, 1) for axis in range(1, rank)), initializer=self.alpha_initializer,
             regularizer=self.alpha_regularizer, constraint=self.alpha_constraint)  # fmt: skip
         # Where the shared axes are the first ones, torch's own kernel does it, on (rows, alphas).
-        self._in_rows = shared == set(range(1, len(shared) + 1))
+        first = set(range(1, len(shared) + 1))
+        self._rows_end = len(shared) if shared == first else None
+        self._one_for_all = not own
         self.input_spec = InputSpec(ndim=rank, axes=own)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        if not self._in_rows:
+        if self._one_for_all:
+            return F.prelu(inputs, self.alpha.flatten())
+        if self._rows_end is None:
             return torch.relu(inputs) - self.alpha * torch.relu(-inputs)
-        rows = inputs.reshape(-1, self.alpha.numel())  # (B, *sizes) -> (rows, alphas)
-        return F.prelu(rows, self.alpha.flatten()).reshape(inputs.shape)  # -> (B, *sizes)
+        rows = inputs.flatten(0, self._rows_end).flatten(1)  # (B, *shared, *own) -> (rows, alphas)
+        return F.prelu(rows, self.alpha.flatten()).reshape(inputs.shape)  # -> (B, *shared, *own)
 
 
 @LAYERS.register()

@@ -152,6 +152,7 @@ def test_compile_and_export(name, arguments):
     layer = getattr(layers, name)(6, 3, activation="relu", **arguments)
     x = torch.randn(SHAPES[name][0])
     y = layer(x)
+    torch._dynamo.reset()
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x), y)
     exported = torch.export.export(layer, (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=2)},))
