@@ -168,5 +168,5 @@ class LambdaCallback(Callback):
 
 
 def say(text: str) -> None:
-    """Print a callback's message, below a progress bar that is being drawn."""
-    print(f"\n{text}" if sys.stdout.isatty() else text)
+    """Print a callback's message, in the place of a progress bar that is being drawn: it is drawn again below."""
+    print(f"\r\x1b[K{text}" if sys.stdout.isatty() else text)

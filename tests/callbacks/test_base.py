@@ -1,6 +1,7 @@
 """The protocol: which hooks are called, in what order, and that hooks nobody has cost nothing."""
 
 import inspect
+import sys
 import time
 
 import keras
@@ -219,3 +220,10 @@ def test_lambda_callback():
     hooks.on_test_end({"loss": 1.0})
     hooks.on_train_end()
     assert seen == [4, {"loss": 1.0}]
+
+
+@pytest.mark.parametrize(("terminal", "text"), [(True, "\r\x1b[Khello\n"), (False, "hello\n")])
+def test_messages_replace_a_bar_that_is_being_drawn(terminal, text, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    say("hello")
+    assert capsys.readouterr().out == text
