@@ -90,11 +90,11 @@ class Model(Trainer, Layer):
             self._modules[key] = module
             if not isinstance(module, Layer):  # torch's own modules start out training, ours inferring
                 module.train(self.training)
-        for key, tensor in plan.constants.items():
-            if isinstance(tensor, nn.Parameter):
-                self.register_parameter(key, tensor)
+        for key, constant in plan.constants.items():
+            if isinstance(constant, torch.Tensor) and not isinstance(constant, nn.Parameter):
+                self.register_buffer(key, constant)
             else:
-                self.register_buffer(key, tensor)
+                setattr(self, key, constant)
         tensors = leaves(inputs)
         self._input_names = [tensor.name or f"input_{i}" for i, tensor in enumerate(tensors)]
         self._input_kinds = [(len(tensor.shape), tensor.shape[-1:] == (1,), tensor.dtype) for tensor in tensors]

@@ -40,9 +40,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Constant:
-    """A tensor that the description used as it was; the model owns it under this attribute."""
+    """A tensor or object that the description used as it was; the model owns it under this attribute."""
 
     attribute: str
+
+
+# What generated code can spell. Anything else is kept beside it: tensors, arrays, seed generators.
+_SPELLED = (type(None), type(...), bool, int, float, complex, str, torch.dtype, torch.device, torch.memory_format)
 
 
 class Plan:
@@ -54,7 +58,7 @@ class Plan:
 
     Attributes:
         modules: attribute name -> module, in the order in which Keras lists a model's layers.
-        constants: attribute name -> tensor.
+        constants: attribute name -> tensor, or other object that code can't spell.
         masks: for each leaf of ``outputs``, the value of its mask, or ``None``.
     """
 
@@ -62,7 +66,7 @@ class Plan:
         self._numbers: dict[int, int] = {}
         self.values: list[tuple[Any, Any]] = []  # (shape, dtype) of every value
         self.modules: dict[str, torch.nn.Module] = {}
-        self.constants: dict[str, torch.Tensor] = {}
+        self.constants: dict[str, Any] = {}
         self.inputs = [self._number(tensor) for tensor in inputs]
         output_leaves = leaves(outputs)
         mask_tensors = [getattr(leaf, "mask", None) for leaf in output_leaves]
@@ -86,9 +90,9 @@ class Plan:
     def _reference(self, leaf: Any) -> Any:
         if isinstance(leaf, SymbolicValue):
             return self._number(leaf)
-        if isinstance(leaf, torch.Tensor):
-            for name, tensor in self.constants.items():
-                if tensor is leaf:
+        if type(leaf) not in _SPELLED:  # a subclass has a spelling of its own
+            for name, constant in self.constants.items():
+                if constant is leaf:
                     return Constant(name)
             name = f"constant_{len(self.constants)}"
             self.constants[name] = leaf
