@@ -16,6 +16,7 @@ from lamina.callbacks import (
     ModelCheckpoint,
     TerminateOnNaN,
 )
+from lamina.callbacks.base import say
 
 
 class Recorder(Callback):
