@@ -36,7 +36,7 @@ class ContractError(AssertionError):
     """A layer does not keep the contract; the message names the layer, the property, what was expected and what came."""
 
 
-class NotApplicable(Exception):  # noqa: N818 - it is an answer, not an error
+class NotApplicable(Exception):
     """A property that makes no sense for a layer; the message says why."""
 
 

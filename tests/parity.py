@@ -15,10 +15,15 @@ import numpy as np
 import torch
 from catalog import ROWS
 from catalog.row import Make, Row
+from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
 
 import lamina.layers
 from lamina.graph.symbolic import leaves, map_structure
+from lamina.layers.input_spec import is_shape
 from lamina.registry import serialize
+
+# Keras lets no operation give 64 bits unless it runs on TensorFlow; as an oracle for float64 it must.
+BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 LAMINA = SimpleNamespace(layers=lamina.layers)
 # The functions that rows name: both libraries may write their names into configs.
@@ -58,11 +63,16 @@ def inputs_of(row: Row, dtype: str | None = None) -> Any:
 
 
 def call_arguments(row: Row, dtype: str | None = None) -> dict[str, Any]:
-    """The row's further call arguments; what is no shape is passed as it is."""
+    """The row's further call arguments: floats for a shape, the numbers themselves for a list."""
     rng = np.random.default_rng(seed_of(row) + 1)
-    wanted = getattr(torch, dtype or row.dtype)
-    return {name: torch.from_numpy(rng.standard_normal(value)).to(wanted) if isinstance(value, tuple) else value
-            for name, value in row.call.items()}  # fmt: skip
+    wanted = getattr(torch, dtype or "float32")
+
+    def argument(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return torch.from_numpy(rng.standard_normal(value)).to(wanted)
+        return torch.tensor(value) if isinstance(value, list) else value
+
+    return {name: argument(value) for name, value in row.call.items()}
 
 
 def map_shapes(function: Callable[[tuple[int, ...]], Any], shapes: Any) -> Any:
@@ -81,11 +91,16 @@ def random_weights(row: Row, layer: Any) -> list[np.ndarray]:
             for weight, value in zip(layer.weights, values, strict=True)]  # fmt: skip
 
 
+def shape_list(shapes: Any) -> list[tuple[int | None, ...]]:
+    """The shapes in a structure of them."""
+    if is_shape(shapes):
+        return [tuple(shapes)]
+    return [shape for value in (shapes.values() if isinstance(shapes, dict) else shapes) for shape in shape_list(value)]
+
+
 def rank(shapes: Any) -> int:
     """The largest number of axes among the inputs."""
-    ranks: list[int] = []
-    map_shapes(lambda sizes: ranks.append(len(sizes)), shapes)
-    return max(ranks)
+    return max(map(len, shape_list(shapes)))
 
 
 def unknown(sizes: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int | None, ...]:
@@ -137,10 +152,10 @@ def assert_close(ours: list[torch.Tensor], theirs: list[torch.Tensor], tolerance
 
 
 def plain(config: Any) -> Any:
-    """A config as JSON has it."""
-    return json.loads(json.dumps(serialize(config)))
+    """A config as JSON has it; numbers that were float32 for a while are equal to those that were not."""
+    return json.loads(json.dumps(serialize(config)), parse_float=lambda text: float(f"{float(text):.6g}"))
 
 
 def plain_keras(config: Any) -> Any:
-    """Keras's config as JSON has it."""
-    return json.loads(json.dumps(keras.saving.serialize_keras_object(config)))
+    """Keras's config in the same way."""
+    return plain(keras.saving.serialize_keras_object(config))

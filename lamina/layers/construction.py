@@ -112,7 +112,7 @@ def derive_config(layer: Any) -> dict[str, Any]:
     cls = type(layer)
     config: dict[str, Any] = {}
     for base in cls.__mro__:
-        if "__init__" not in vars(base) or not hasattr(base, "call") or base.__name__ == "Layer":
+        if "__init__" not in vars(base) or not isinstance(base, LayerMeta) or base.__name__ == "Layer":
             continue
         ours = base.__module__.startswith("lamina.")
         for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:]:

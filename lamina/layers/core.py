@@ -328,7 +328,8 @@ class Lambda(Layer):
     Arguments:
         function: takes the inputs, and ``mask`` or ``training`` where it names them. Make it of torch functions.
         output_shape: the shape without the batch, or a function from input shape to output shape; found out when ``None``.
-        mask: the mask of the outputs, or a function ``(inputs, mask) -> mask``.
+        mask: the mask of the outputs, or a function ``(inputs, mask) -> mask``. When ``None`` the outputs have none, since
+            a function may do anything with the steps.
         arguments: further keyword arguments for ``function``.
 
     A file can name the function only when it was registered (``register_keras_serializable``): files hold no code.
@@ -381,9 +382,7 @@ class Lambda(Layer):
         return calling.map_shapes(lambda shape: (batch, *shape), rule)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        if callable(self.mask):
-            return self.mask(inputs, previous_mask)
-        return previous_mask if self.mask is None else self.mask
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"output_shape": serialize(self.output_shape_rule)}

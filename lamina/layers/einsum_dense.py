@@ -50,7 +50,6 @@ class Einsum:
                              f"and output_shape has {len(given)} with the batch.")  # fmt: skip
         for letter, size in zip(self.outputs, given, strict=True):
             self._settle(letter, size)
-        self.kernel_shape = tuple(self.known(letter) for letter in self.kernel)
         elided_sizes = input_shape[: self.before], input_shape[len(input_shape) - self.after :]
         self.output_shape = (*elided_sizes[0], *(self.sizes[letter] for letter in self.outputs),
                              *(elided_sizes[1] if self.after else ()))  # fmt: skip
@@ -66,6 +65,11 @@ class Einsum:
         elif known != size:
             raise ValueError(f"Axis {letter!r} in {self.equation!r} of EinsumDense has size {known} in the inputs, "
                              f"and {size} in output_shape.")  # fmt: skip
+
+    @property
+    def kernel_shape(self) -> tuple[int, ...]:
+        """The kernel's shape. All its sizes must be known."""
+        return tuple(self.known(letter) for letter in self.kernel)
 
     def known(self, letter: str) -> int:
         """The size of one of the kernel's axes."""

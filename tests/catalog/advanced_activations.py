@@ -3,6 +3,8 @@
 from catalog.core import CONSTANT, L2
 from catalog.row import Row, Wrong
 
+MASK_OF_STEPS = dict.fromkeys(("mask", "masks"), "a mask of steps does not broadcast to the inputs, in Keras as here")
+
 ROWS = [
     Row("LeakyReLU", {}, (2, 5)),
     Row("LeakyReLU", {"negative_slope": 0.1}, (2, 3, 5)),
@@ -18,8 +20,10 @@ ROWS = [
     Row("ThresholdedReLU", {}, (2, 5), keras=None),
     Row("ThresholdedReLU", {"theta": 0.2}, (2, 3, 5), keras=None),
     Row("Softmax", {}, (2, 5)),
-    Row("Softmax", {"axis": 1}, (2, 3, 5)),
-    Row("Softmax", {"axis": [1, 2]}, (2, 3, 5)),
+    Row("Softmax", {}, (2, 5), call={"mask": [[True, True, True, False, False], [True] * 5]}),
+    Row("Softmax", {"axis": 1}, (2, 3, 5), exceptions=MASK_OF_STEPS),
+    Row("Softmax", {"axis": (1, 2)}, (2, 3, 5), exceptions=MASK_OF_STEPS),
+    Row("Softmax", {"axis": (1, 2)}, (2, 2, 2), call={"mask": [[[True, False], [True, True]], [[False, True]] * 2]}),
 ]
 
 WRONG: list[Wrong] = []

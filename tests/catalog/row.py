@@ -30,11 +30,10 @@ class Row:
         shape: the input's shape with the batch; a list or dict of shapes for several inputs.
         dtype: the inputs' type; integers are drawn from ``range(high)``.
         keras: the class's name in Keras 3.15.1 where it differs; ``None`` where Keras has no such layer.
-        call: further arguments of the call, each with the shape of a float tensor.
+        call: further arguments of the call: a tuple is the shape of a float tensor, a list a tensor's numbers.
         training: whether values are compared in training mode.
         tolerance: how far float32 numbers may lie apart, relative to the largest.
-        exceptions: the tests (``values``, ``float64``, ``torch_export``, ...) that the layer fails, each with its reason.
-        not_in_keras: the config's keys, and what else Keras lacks: ``{"scale": "tf_keras only"}``.
+        exceptions: the tests (``values``, ``masks``, ``torch_export``, ...) that the row fails, each with its reason.
     """
 
     layer: str
@@ -47,13 +46,17 @@ class Row:
     training: bool = False
     tolerance: float = 1e-5
     exceptions: dict[str, str] = field(default_factory=dict)
-    not_in_keras: dict[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """``Dense(units=3)-2x4``: readable, and different for every row."""
         arguments = ",".join(f"{name}={_short(value)}" for name, value in self.kwargs.items())
-        return f"{self.layer}({arguments})-{_shape_text(self.shape)}" + ("-training" if self.training else "")
+        more = "".join(f"-{name}" for name in self.call) + ("-training" if self.training else "")
+        return (
+            f"{self.layer}({arguments})-{_shape_text(self.shape)}"
+            + more
+            + ("" if self.dtype == "float32" else f"-{self.dtype}")
+        )
 
     @property
     def keras_name(self) -> str | None:
