@@ -67,7 +67,7 @@ class L1(Regularizer):
         self.l1 = _factor(0.01 if l1 is None else l1, "l1", self)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return self.l1 * torch.linalg.vector_norm(x, 1)
+        return self.l1 * x.abs().sum()
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1}
@@ -116,7 +116,7 @@ class L1L2(Regularizer):
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         if not self.l1:
             return self.l2 * _sum_of_squares(x)
-        penalty = self.l1 * torch.linalg.vector_norm(x, 1)
+        penalty = self.l1 * x.abs().sum()
         return penalty + self.l2 * _sum_of_squares(x) if self.l2 else penalty
 
     def get_config(self) -> dict[str, Any]:
