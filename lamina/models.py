@@ -6,9 +6,10 @@ the generated code that ``model.code`` shows. A subclassed model runs the ``call
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable
+from copy import deepcopy
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from lamina.layers.base import LAYERS, Layer
 from lamina.layers.calling import as_shapes, run_for_shape, who
 from lamina.layers.core import Input, InputLayer, Lambda
 from lamina.layers.tracking import children_of
-from lamina.registry import deserialize, serialize
+from lamina.registry import CustomObjectScope, deserialize, reading, serialize
 from lamina.saving import functional, keras_zip, load_model, save_model, weights_h5
 from lamina.saving.files import read_json
 from lamina.training.trainer import Trainer
@@ -300,8 +301,8 @@ class Model(Trainer, Layer):
         weights_h5.load_weights(self, filepath, skip_mismatch)
 
     def to_json(self, **options: Any) -> str:
-        """How the model is made, as Keras 3's JSON; ``lamina.models.model_from_json`` reads it."""
-        return json.dumps({**serialize(self), "compile_config": None}, **options)
+        """How the model is made and compiled, as Keras 3's JSON; ``lamina.models.model_from_json`` reads it."""
+        return keras_zip.to_json(self, **options)
 
     def get_config(self) -> dict[str, Any]:
         """How the model is made: its layers and their connections, or a subclass's constructor arguments."""
@@ -313,18 +314,25 @@ class Model(Trainer, Layer):
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         """A new model, with new weights, from what ``get_config`` returned."""
         if "layers" not in config or "output_layers" not in config:
-            return cls(**config)
+            return super().from_config(config)
+        _check_keys(config, FUNCTIONAL_KEYS)
         inputs, outputs = functional.from_config(config, custom_objects)
         model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
         if not config.get("trainable", True):
             model.trainable = False
         return model
 
-    def get_compile_config(self) -> dict[str, Any] | None:
-        """What ``compile`` was told, as plain values; ``None`` when it was not called."""
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What the model was built for, as files keep it; the config of a functional model says so itself."""
+        if self._plan is not None and not isinstance(self, Sequential):
+            return {"input_shape": None}
+        return super().get_build_config()
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What ``compile`` was told, as plain values; empty when it was not called."""
         setup = self.compile_setup
         if setup is None:
-            return None
+            return {}
         told = {"optimizer": setup.optimizer, "loss": setup.loss, "loss_weights": setup.loss_weights,
                 "metrics": setup.metrics, "weighted_metrics": setup.weighted_metrics,
                 "run_eagerly": setup.run_eagerly, "steps_per_execution": 1, "jit_compile": setup.jit_compile}  # fmt: skip
@@ -332,11 +340,15 @@ class Model(Trainer, Layer):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as :meth:`get_compile_config` says."""
-        known = {name: deserialize(value) for name, value in config.items() if name in COMPILE_ARGUMENTS}
-        optimizer = known.pop("optimizer", None)
-        if optimizer is None:
+        if not config:
             return
-        self.compile(optimizer=optimizer, **known)
+        with reading(config):
+            _check_keys(config, COMPILE_KEYS)
+            told = {
+                name: deserialize(config[name], kind=kind) for name, kind in COMPILE_KINDS.items() if name in config
+            }
+            if told.get("optimizer") is not None:
+                self.compile(**told)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_forward": None, "_symbols": None, "_functions": None}
@@ -384,7 +396,9 @@ class Sequential(Model):
         name = getattr(layer, "name", None)
         twin = self._modules.get(module_key(layer, self._is_reserved, ()))
         if twin is not None and name is not None and getattr(twin, "name", None) == name:
-            raise ValueError(f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`.")
+            raise ValueError(
+                f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`."
+            )
         self._restore_chain()
         before, shape = self._chain, first_input_shape(layer)
         if before is None and not self._modules and shape is not None:
@@ -522,11 +536,14 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """A new stack, with new weights, from what ``get_config`` returned (Keras 1 and early 2: a list of layers)."""
-        entries = config if isinstance(config, list) else config["layers"]
-        settings = {} if isinstance(config, list) else config
+        settings: dict[str, Any] = {"layers": config} if isinstance(config, list) else config
+        _check_keys(settings, SEQUENTIAL_KEYS)
+        if not isinstance(settings.get("layers"), list):
+            raise ValueError(f"The config of a {cls.__name__} has a list of layers.")
         model = cls(name=settings.get("name"))
-        for entry in entries:
-            model.add(deserialize(entry, custom_objects, kind="layer"))
+        for entry in settings["layers"]:
+            with reading(entry):
+                model.add(deserialize(entry, custom_objects, kind="layer"))
         if not model.built and settings.get("build_input_shape") is not None:
             model.build(as_shapes(settings["build_input_shape"]))
         if not settings.get("trainable", True):
@@ -556,22 +573,62 @@ def first_input_dtype(layer: Any) -> Any:
     return getattr(layer, "input_dtype", None) or getattr(layer, "compute_dtype", None)
 
 
-COMPILE_ARGUMENTS = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "jit_compile")
+# The keys of configs, of all generations. Of what compile was told, each with what its value may be.
+COMPILE_KINDS = {"optimizer": "optimizer", "loss": "loss", "loss_weights": "value", "metrics": "metric",
+                 "weighted_metrics": "metric", "run_eagerly": "value", "jit_compile": "value"}  # fmt: skip
+COMPILE_KEYS = (*COMPILE_KINDS, "steps_per_execution", "auto_scale_loss", "sample_weight_mode", "pss_evaluation_shards")
+SEQUENTIAL_KEYS = ("name", "trainable", "dtype", "layers", "build_input_shape")
+FUNCTIONAL_KEYS = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")
+
+
+def _check_keys(config: dict[str, Any], known: tuple[str, ...]) -> None:
+    unknown = [key for key in config if key not in known]
+    if unknown:
+        raise ValueError(f"The config has an unknown key {unknown[0]!r}.{did_you_mean(unknown[0], known)}")
 
 
 def model_from_json(text: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """The model, with new weights, that :meth:`Model.to_json` described."""
-    return deserialize(read_json(text, "the JSON of the model"), custom_objects, kind="layer")
+    return model_from_config(read_json(text, "the JSON of the model"), custom_objects)
 
 
 def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-    """The model, with new weights, that a config with its class name describes."""
-    return deserialize(config, custom_objects, kind="layer")
+    """The model, with new weights, that a config with its class name describes; compiled when the config says how."""
+    model = deserialize(config, custom_objects, kind="layer")
+    if not isinstance(model, Model):
+        raise ValueError(f"The config describes {describe(model)}, and a model was expected.")
+    with CustomObjectScope(custom_objects or {}):
+        model.compile_from_config(config.get("compile_config") or {})
+    return model
 
 
-def clone_model(model: Any) -> Any:
-    """An equal model with new weights."""
-    return type(model).from_config(model.get_config())
+def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None) -> Any:
+    """An equal model with new weights.
+
+    Arguments:
+        input_tensors: symbolic tensors for a functional clone to begin with; by default new ones like the model's.
+        clone_function: makes a layer's clone; by default from the layer's config, and nested models the same way.
+    """
+    copy = clone_function or _clone_layer
+    if isinstance(model, Sequential):
+        start = [Input(batch_shape=model.input_shape, dtype=model.inputs[0].dtype)] if model._plan is not None else []
+        return type(model)([*(input_tensors or start), *map(copy, model.layers)], name=model.name)
+    if getattr(model, "_plan", None) is None:
+        return type(model).from_config(model.get_config())
+    parts: dict[str, Any] = {key: copy(module) for key, module in model._plan.modules.items()
+                             if not isinstance(module, InputLayer)}  # fmt: skip
+    constants = {key: getattr(model, key).detach().clone() for key in model._plan.constants}
+    flat = leaves(input_tensors) if input_tensors is not None else [
+        Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name) for tensor in model.inputs]  # fmt: skip
+    tensors_of = model._plan.replay(SimpleNamespace(**parts, **constants), flat)
+    inputs = map_structure(flat.__getitem__, model._input_structure)
+    return type(model)(inputs=inputs, outputs=tensors_of(model._plan.outputs), name=model.name)
+
+
+def _clone_layer(layer: Any) -> Any:
+    if isinstance(layer, Model):
+        return clone_model(layer)
+    return type(layer).from_config(layer.get_config()) if isinstance(layer, Layer) else deepcopy(layer)
 
 
 LAYERS.add(Model, "Functional")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -65,12 +65,14 @@ class Table(Generic[T]):
 
     def find(self, name: str, custom_objects: dict[str, Any] | None = None) -> Any:
         """The class or function of this name: the caller's own objects first, then the table's."""
-        found = find_custom(name, custom_objects)
+        found = find_named(name, custom_objects)
+        found = self.members.get(name) if found is None else found
+        found = find_custom(name, custom_objects) if found is None else found
         if found is None:
-            found = self.members.get(name)
-        if found is None:
-            raise ValueError(f"{name!r} is not a known {self.kind}.{did_you_mean(name, self.members)} "
-                             f"Your own can be passed as an object, or by name after `register_keras_serializable`.")
+            raise ValueError(
+                f"{name!r} is not a known {self.kind}.{did_you_mean(name, self.members)} "
+                f"Your own can be passed as an object, or by name after `register_keras_serializable`."
+            )
         return found
 
     def get(self, identifier: Any, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -98,6 +100,8 @@ class Table(Generic[T]):
         """The object that :meth:`serialize` wrote, or what any older Keras wrote for it."""
         if not isinstance(config, dict):
             return self.get(config, custom_objects)
+        if "class_name" not in config:
+            raise ValueError(f"The config of the {self.kind} has no class_name: {config!r}.")
         return deserialize(config, custom_objects, kind=self.kind)
 
     def module_of(self, cls: type) -> str | None:
@@ -131,7 +135,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
 def get_registered_name(obj: Any) -> str:
     """``'package>Name'`` of a registered object, and the plain name of any other."""
-    return _registered_names.get(obj, obj.__name__)
+    return _registered_names.get(obj) or obj.__name__
 
 
 def get_registered_object(name: str, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -170,17 +174,23 @@ class CustomObjectScope(contextlib.ContextDecorator):
 custom_object_scope = CustomObjectScope
 
 
-def find_custom(name: str, custom_objects: dict[str, Any] | None) -> Any:
-    """What the caller means by ``name``: from the call, the scopes (inner first), then the registered objects."""
+def find_named(name: str, custom_objects: dict[str, Any] | None) -> Any:
+    """What the caller calls exactly ``name``: from the call, the scopes (inner first), then ``'package>Name'``."""
     for objects in (custom_objects or {}, *reversed(_scopes)):
         if name in objects:
             return objects[name]
-    if name in _registered:
-        return _registered[name]
-    return next((obj for key, obj in _registered.items() if key.partition(">")[2] == name), None)
+    return _registered.get(name)
 
 
-# ---- configs -------------------------------------------------------------------------------------------------------
+def find_custom(name: str, custom_objects: dict[str, Any] | None) -> Any:
+    """:func:`find_named`, or the registered object whose name without its package is ``name``."""
+    found = find_named(name, custom_objects)
+    if found is None:
+        found = next((obj for key, obj in _registered.items() if key.partition(">")[2] == name), None)
+    return found
+
+
+# ---- writing configs -----------------------------------------------------------------------------------------------
 
 
 def serialize(obj: Any) -> Any:
@@ -197,8 +207,6 @@ def serialize(obj: Any) -> Any:
         return {str(key): serialize(value) for key, value in obj.items()}
     if isinstance(obj, (np.integer, np.floating, np.bool_)):
         return obj.item()
-    if isinstance(obj, torch.Size):
-        return list(obj)
     if isinstance(obj, torch.dtype):
         return str(obj).removeprefix("torch.")
     if isinstance(obj, slice):
@@ -209,7 +217,7 @@ def serialize(obj: Any) -> Any:
     if isinstance(obj, torch.Tensor):
         obj = obj.detach().cpu()
         return {"class_name": "__tensor__",
-                "config": {"value": obj.tolist(), "dtype": str(obj.dtype).removeprefix("torch.")}}
+                "config": {"value": obj.tolist(), "dtype": str(obj.dtype).removeprefix("torch.")}}  # fmt: skip
     if isinstance(obj, np.ndarray):
         return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
     if hasattr(obj, "get_config") and not isinstance(obj, type):
@@ -221,15 +229,15 @@ def serialize(obj: Any) -> Any:
 
 def _serialize_object(obj: Any) -> Config:
     cls = type(obj)
-    class_name = getattr(obj, "_keras_class_name", cls.__name__)
-    module = getattr(obj, "_keras_module", None) if cls.__module__.startswith("lamina.") else None
+    module, registered_name = _keras_home(obj)
     if module is None:
-        module = next((found for table in TABLES.values() if (found := table.module_of(cls))), None)
+        module, registered_name = cls.__module__, get_registered_name(cls)
+        module = None if module == "__main__" else module
     written: Config = {
-        "module": module or cls.__module__,
-        "class_name": class_name,
+        "module": module,
+        "class_name": getattr(obj, "_keras_class_name", cls.__name__),
         "config": serialize(obj.get_config()),
-        "registered_name": None if module else get_registered_name(cls),
+        "registered_name": registered_name,
     }
     build_config = getattr(obj, "get_build_config", lambda: None)()
     if build_config:
@@ -240,95 +248,209 @@ def _serialize_object(obj: Any) -> Config:
     return written
 
 
+def _keras_home(obj: Any) -> tuple[str | None, str | None]:
+    """The module that Keras writes for an object of lamina's own, and the name that it registers it under."""
+    cls = type(obj)
+    if cls.__module__.startswith("lamina."):
+        module = getattr(obj, "_keras_module", None)
+        if module is not None:
+            return module, obj._keras_class_name if module.startswith("keras.src.") else None
+    return next((found for table in TABLES.values() if (found := table.module_of(cls))), None), None
+
+
 def _serialize_function(function: Any) -> Any:
     for table in TABLES.values():
         if table.members.get(function.__name__) is function:
             return function.__name__
     if function.__name__ == "<lambda>":
         raise TypeError("A lambda can't be written into a config: files hold no code. Give the function a name with "
-                        "`def` and register it with `register_keras_serializable`.")
+                        "`def` and register it with `register_keras_serializable`.")  # fmt: skip
     kind = "class" if isinstance(function, type) else "function"
-    return {"module": function.__module__, "class_name": kind, "config": function.__name__,
-            "registered_name": get_registered_name(function)}
+    return {"module": "builtins", "class_name": kind, "config": get_registered_name(function), "registered_name": kind}
+
+
+# ---- reading configs -----------------------------------------------------------------------------------------------
+
+# The keys of an object's config, in all generations; the second line's are of a model's layers, and of whole models.
+CONFIG_KEYS = frozenset({"module", "class_name", "config", "registered_name", "build_config", "compile_config",
+                         "shared_object_id", "name", "inbound_nodes", "keras_version", "backend", "items"})  # fmt: skip
+# Where Keras's own objects come from; nothing is imported from there, or from anywhere.
+KERAS_PACKAGES = frozenset({"keras", "keras_core", "tf_keras", "tensorflow", "lamina", "builtins"})
+
+
+class ConfigError(ValueError):
+    """A config that can't be made into an object. The message begins with the place of what is wrong in the config.
+
+    Attributes:
+        where: what holds the config, such as a file's name.
+        configs: what was being read when it went wrong, the innermost first.
+    """
+
+    def __init__(self, message: str, config: Any) -> None:
+        super().__init__(message)
+        self.where = ""
+        self.configs = [config]
+
+    @property
+    def path(self) -> str:
+        """The place in the outermost config: ``config.layers[2].config.activation``; empty for that config itself."""
+        for config in self.configs:
+            path = _path_to(config, self.configs[-1])
+            if path is not None:
+                return path.lstrip(".")
+        return ""
+
+    def __str__(self) -> str:
+        place = f"{self.where}{', ' if self.where and self.path else ''}{self.path}"
+        return f"{place}: {self.args[0]}" if place else str(self.args[0])
+
+
+def _path_to(wanted: Any, inside: Any) -> str | None:
+    if wanted is inside:
+        return ""
+    items = (((f".{key}", value) for key, value in inside.items()) if isinstance(inside, dict) else
+             ((f"[{index}]", value) for index, value in enumerate(inside)) if isinstance(inside, list) else ())  # fmt: skip
+    return next((f"{key}{rest}" for key, value in items if (rest := _path_to(wanted, value)) is not None), None)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None, kind: str | None = None) -> Any:
-    """The object that a config describes. ``kind`` (a table's) limits what may be named.
+    """The object that a config describes. Names are looked up, never imported; no code is run but constructors.
+
+    Arguments:
+        config: an object's config, or plain values, lists and dictionaries with such configs inside.
+        custom_objects: your own classes and functions by the names that the config has for them.
+        kind: what the objects must be (``"layer"``, ``"initializer"``, ...); ``"value"`` allows only plain values.
 
     Raises:
-        ValueError: when the config names something that is neither lamina's nor the caller's, or is not a config.
+        ConfigError: a ``ValueError``, when the config names what is neither lamina's nor the caller's, or does not fit
+            what it names.
     """
     if isinstance(config, (list, tuple)):
-        return [deserialize(item, custom_objects) for item in config]
+        return [deserialize(item, custom_objects, kind) for item in config]
     if not isinstance(config, dict):
         return config
     if "class_name" not in config:
-        return {key: deserialize(value, custom_objects) for key, value in config.items()}
-    name, inner = config["class_name"], config.get("config", {})
-    if not isinstance(name, str):
-        raise ValueError(f"A config's class_name must be a string, and got {name!r}.")
+        return {key: deserialize(value, custom_objects, kind) for key, value in config.items()}
+    with reading(config):
+        return _deserialize_object(config, custom_objects, kind)
+
+
+@contextlib.contextmanager
+def reading(config: Any) -> Iterator[None]:
+    """Inside, whatever goes wrong becomes a :class:`ConfigError` that knows ``config``."""
+    try:
+        yield
+    except ConfigError as error:
+        error.configs.append(config)
+        raise
+    except Exception as error:
+        said = str(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {error}"
+        refusal = ConfigError(said, config)
+        for note in getattr(error, "__notes__", ()):
+            refusal.add_note(note)
+        raise refusal from error
+
+
+def _deserialize_object(config: Config, custom_objects: dict[str, Any] | None, kind: str | None) -> Any:
+    name, inner = config["class_name"], config.get("config")
+    _check_object(config)
     if name in _VALUES:
-        return _VALUES[name](config)
-    if name in ("function", "class"):
-        return _deserialize_function(config, custom_objects, kind)
-    cls = _find_class(config, name, custom_objects, kind)
-    if not isinstance(inner, dict):
+        return _VALUES[name]({} if inner is None else inner, config)
+    if kind == "value":
+        raise ValueError(f"{name!r} stands where only plain values and tensors can.")
+    found = _find(config, custom_objects, kind)
+    if name in ("function", "class") or not (isinstance(found, type) or hasattr(found, "from_config")):
+        return found  # old files have a custom function under its own name, as if it were a class
+    is_old_sequential = name == "Sequential" and isinstance(inner, list)
+    if not isinstance(inner, dict) and inner is not None and not is_old_sequential:
         raise ValueError(f"The config of {name!r} must be a dictionary, and got {type(inner).__name__}.")
-    if not hasattr(cls, "from_config"):
-        return cls  # a plain function under an object's name, as custom losses are in old files
+    arguments: Any = inner if is_old_sequential else dict(inner or {})
+    _check_name(arguments)
     with CustomObjectScope(custom_objects or {}):
-        made = cls.from_config(inner)
-    build_config = config.get("build_config")
-    if build_config and hasattr(made, "build_from_config") and not getattr(made, "built", True):
-        made.build_from_config(build_config)
+        made = found.from_config(arguments) if hasattr(found, "from_config") else found(**arguments)
+        build_config = config.get("build_config")
+        if build_config and hasattr(made, "build_from_config") and not getattr(made, "built", True):
+            made.build_from_config(build_config)
     return made
 
 
-def _find_class(config: Config, name: str, custom_objects: dict[str, Any] | None, kind: str | None) -> Any:
-    registered = config.get("registered_name")
-    for candidate in (registered, name):
-        found = find_custom(candidate, custom_objects) if isinstance(candidate, str) else None
+def _check_object(config: Config) -> None:
+    unknown = [key for key in config if key not in CONFIG_KEYS]
+    if unknown:
+        raise ValueError(f"The config of {config['class_name']!r} has an unknown key {unknown[0]!r}."
+                         f"{did_you_mean(unknown[0], CONFIG_KEYS)}")  # fmt: skip
+    for key, kinds in (("class_name", str), ("module", (str, type(None))), ("registered_name", (str, type(None))),
+                       ("build_config", (dict, type(None))), ("compile_config", (dict, type(None)))):  # fmt: skip
+        if not isinstance(config.get(key), kinds):
+            raise ValueError(f"{key!r} of a config must be {'a string' if str in _tuple(kinds) else 'a dictionary'}, and "
+                             f"got {config.get(key)!r:.80}.")  # fmt: skip
+
+
+def _tuple(kinds: Any) -> tuple[type, ...]:
+    return kinds if isinstance(kinds, tuple) else (kinds,)
+
+
+def _check_name(config: Any) -> None:
+    """Names of layers may become parts of paths and of messages."""
+    name = config.get("name") if isinstance(config, dict) else None
+    bad = isinstance(name, str) and (not name.isprintable() or len(name) > 1000 or name.startswith(("/", "\\"))
+                                     or ".." in re.split(r"[/\\]", name))  # fmt: skip
+    if bad or not isinstance(name, (str, type(None))):
+        raise ValueError(f"{name!r:.80} can't be the name of a part of a model.")
+
+
+def _find(config: Config, custom_objects: dict[str, Any] | None, kind: str | None) -> Any:
+    """The class or function that a config names: the caller's own first, then one of lamina's tables."""
+    is_function = config["class_name"] in ("function", "class")
+    name = config.get("config") if is_function else config["class_name"]
+    registered, module = config.get("registered_name"), config.get("module")
+    if not isinstance(name, str):
+        raise ValueError(f"The config of a function must be its name, and got {name!r:.80}.")
+    for candidate in dict.fromkeys((registered, name)):
+        found = find_named(candidate, custom_objects) if candidate is not None else None
         if found is not None:
             return found
-    if kind is not None:
-        return TABLES[kind].find(name.rpartition(">")[2], custom_objects)
-    module = config.get("module")
-    tables = [table for table in TABLES.values() if table.module == module] or list(TABLES.values())
-    for table in tables:
-        if name in table.members:
-            return table.members[name]
-    known = [member for table in tables for member in table.members]
-    raise ValueError(f"The config names {name!r}, which is neither part of lamina nor registered."
-                     f"{did_you_mean(name, known)} A class of your own can be named in `custom_objects` or registered "
-                     "with `register_keras_serializable`.")
+    package, _, plain = name.rpartition(">")
+    package = package or (registered or "").rpartition(">")[0]
+    if package in ("", "Custom") and (module is None or module.partition(".")[0] in KERAS_PACKAGES):
+        tables = [TABLES[kind]] if kind else [table for table in TABLES.values() if table.module == module]
+        for table in tables or TABLES.values():
+            if plain in table.members:
+                return table.members[plain]
+    found = find_custom(plain, custom_objects) if package in ("", "Custom") else None
+    if found is not None:
+        return found
+    wanted = TABLES[kind].members if kind else [member for table in TABLES.values() for member in table.members]
+    what = "the function " if is_function else ""
+    full = registered if registered and ">" in registered else name
+    origin = "" if module is None or module.partition(".")[0] in KERAS_PACKAGES else f" of module {module!r}"
+    raise ValueError(f"{what}{full!r}{origin} is no {kind or 'object'} of lamina's, and not registered."
+                     f"{did_you_mean(plain, wanted)} Your own can be named in `custom_objects`, or registered with "
+                     "`register_keras_serializable`; nothing is imported from a file.")  # fmt: skip
 
 
-def _deserialize_function(config: Config, custom_objects: dict[str, Any] | None, kind: str | None) -> Any:
-    name = config["config"]
-    for candidate in (config.get("registered_name"), name):
-        found = find_custom(candidate, custom_objects) if isinstance(candidate, str) else None
-        if found is not None:
-            return found
-    tables = [TABLES[kind]] if kind else list(TABLES.values())
-    for table in tables:
-        if isinstance(name, str) and name in table.members:
-            return table.members[name]
-    raise ValueError(f"The config names the function {name!r}, which is neither part of lamina nor registered. "
-                     "Pass it in `custom_objects` or register it with `register_keras_serializable`.")
+def _refuse_lambda(inner: Any, config: Config) -> Any:
+    raise ValueError("This is the code of a Python lambda, and lamina runs no code from a file. Give the Lambda layer's "
+                     "function by the layer's name: custom_objects={'name_of_the_layer': function}.")  # fmt: skip
 
 
-def _refuse_lambda(config: Config) -> Any:
-    raise ValueError("The config holds the code of a lambda, and lamina runs no code from a file. "
-                     "Pass the layer's function in `custom_objects`.")
+def _slice(inner: Any, config: Config) -> slice:
+    parts = [inner[part] for part in ("start", "stop", "step")]
+    if not all(part is None or type(part) is int for part in parts):
+        raise ValueError(f"A slice goes from integer to integer, and got {parts}.")
+    return slice(*parts)
 
 
-_VALUES: dict[str, Callable[[Config], Any]] = {
-    "__tuple__": lambda config: tuple(deserialize(config.get("items", config.get("config")))),
-    "__slice__": lambda config: slice(*(config["config"][part] for part in ("start", "stop", "step"))),
-    "__ellipsis__": lambda config: Ellipsis,
-    "__tensor__": lambda config: torch.tensor(config["config"]["value"],
-                                              dtype=getattr(torch, _dtype_name(config["config"]["dtype"]))),
-    "__numpy__": lambda config: np.array(config["config"]["value"], dtype=_dtype_name(config["config"]["dtype"])),
+def _items(inner: Any, config: Config) -> tuple[Any, ...]:
+    return tuple(deserialize(config.get("items", inner), kind="value"))
+
+
+_VALUES: dict[str, Callable[[Any, Config], Any]] = {
+    "__tuple__": _items,
+    "__slice__": _slice,
+    "__ellipsis__": lambda inner, config: Ellipsis,
+    "__tensor__": lambda inner, config: torch.tensor(inner["value"], dtype=getattr(torch, _dtype_name(inner["dtype"]))),
+    "__numpy__": lambda inner, config: np.array(inner["value"], dtype=_dtype_name(inner["dtype"])),
     "__lambda__": _refuse_lambda,
 }
 
@@ -336,6 +458,6 @@ _VALUES: dict[str, Callable[[Config], Any]] = {
 @functools.cache
 def _dtype_name(name: str) -> str:
     if name not in ("bool", "uint8", "int8", "int16", "int32", "int64",
-                    "float16", "bfloat16", "float32", "float64", "complex64", "complex128"):
+                    "float16", "bfloat16", "float32", "float64", "complex64", "complex128"):  # fmt: skip
         raise ValueError(f"{name!r} is not a known dtype.")
     return name

@@ -149,17 +149,21 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         return from_config(cls, config)
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """What the layer was built for, as files keep it."""
-        if self._build_shapes is None:
+        """What the layer was built for, as files keep it; ``None`` for a layer that ``build`` makes nothing for."""
+        shapes = self._build_shapes
+        if shapes is None or type(self).build is Layer.build:
             return None
-        return self._build_shapes if isinstance(self._build_shapes, dict) else {"input_shape": self._build_shapes}
+        if not isinstance(shapes, dict) or not all(name.endswith("_shape") for name in shapes):
+            return {"input_shape": shapes}
+        return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build for what :meth:`get_build_config` returned."""
-        if "input_shape" in config and len(config) == 1:
+        shapes = {name: calling.as_shapes(shape) for name, shape in config.get("shapes_dict", {}).items()}
+        if shapes:
+            self.build(**shapes)
+        elif config.get("input_shape") is not None:
             self.build(calling.as_shapes(config["input_shape"]))
-        elif config and not self.built:
-            self.build(**{name: calling.as_shapes(shape) for name, shape in config.items()})
 
     # -- calling --
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import dialects
 from lamina.errors import did_you_mean
-from lamina.registry import serialize
+from lamina.registry import deserialize, serialize
 
 # What every layer's constructor takes through **kwargs. The last line's are of older Keras: they are about the input.
 BASE_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
@@ -89,8 +89,17 @@ def unknown_argument(cls: type, name: str) -> str:
     return f"{cls.__name__} got an unknown argument {name!r}.{did_you_mean(name, known)}"
 
 
-def from_config(cls: type, config: dict[str, Any]) -> Any:
+# Keras's keys for what lamina does not do; without it they say nothing.
+_QUANTIZATION = ("quantization_config", "gptq_unpacked_column_size")
+
+
+def from_config(cls: Any, config: dict[str, Any]) -> Any:
     """A layer from its config. What every layer has and this constructor does not take is set afterwards."""
+    if cls.get_config.__module__.startswith("lamina.") and not cls.__module__.startswith("lamina."):
+        # derive_config wrote the objects among the arguments as configs.
+        config = {key: value if key == "dtype" else deserialize(value) for key, value in config.items()}
+    elif config.get("quantization_config", 0) is None:
+        config = {key: value for key, value in config.items() if key not in _QUANTIZATION}
     names = argument_names(cls)
     later = {key: config[key] for key in ("name", "dtype", "trainable") if key in config and key not in names}
     layer: Any = cls(**{key: value for key, value in config.items() if key not in later})
@@ -116,7 +125,7 @@ def derive_config(layer: Any) -> dict[str, Any]:
             continue
         ours = base.__module__.startswith("lamina.")
         for name, parameter in list(inspect.signature(vars(base)["__init__"]).parameters.items())[1:]:
-            if parameter.kind not in _NAMED or name in config or name in BASE_ARGUMENTS + INPUT_ARGUMENTS[:6]:
+            if parameter.kind not in _NAMED or name in config or name in (*BASE_ARGUMENTS, "weights"):
                 continue
             if ours and hasattr(layer, name):
                 value = getattr(layer, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,18 +19,29 @@ from lamina.layers.tracking import Items, track
 _with_losses: list[WeightOwner] = []
 
 
-_without_memory = False
+_budget: list[int] | None = None  # the bytes that new weights may still take; see within_budget
 
 
 @contextlib.contextmanager
-def without_memory() -> Iterator[None]:
-    """Inside, new weights have a shape and no memory: to see how large a model is before it is made."""
-    global _without_memory
-    before, _without_memory = _without_memory, True
+def within_budget(size: int) -> Iterator[None]:
+    """Inside, new weights may take ``size`` bytes in all, and those of lamina's own layers start as zeros: a file, which
+    says how large the model is, must hold the numbers that they are then set to."""
+    global _budget
+    before, _budget = _budget, [size, size]
     try:
         yield
     finally:
-        _without_memory = before
+        _budget = before
+
+
+def _spend(owner: Any, name: str | None, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
+    if _budget is not None:
+        wanted = math.prod(sizes) * dtype.itemsize
+        if wanted > _budget[0]:
+            raise ValueError(f"Weight {name!r} of {type(owner).__name__} {owner.name!r} has shape {sizes}, which is "
+                             f"{wanted} bytes; the file holds {_budget[1]} bytes of weights, of which {_budget[0]} are "
+                             "left.")  # fmt: skip
+        _budget[0] -= wanted
 
 
 class WeightOwner(nn.Module):
@@ -85,8 +97,9 @@ class WeightOwner(nn.Module):
         wanted = as_dtype(dtype if dtype is not None else self._dtype_policy.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if wanted.is_floating_point else "zeros"
-        if _without_memory:
-            value = torch.empty(sizes, dtype=wanted, device="meta")
+        _spend(self, name, sizes, wanted)
+        if _budget is not None and type(self).__module__.startswith("lamina."):
+            value = torch.zeros(sizes, dtype=wanted)
         else:
             value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)
         if tuple(value.shape) != sizes:
@@ -232,6 +245,8 @@ class WeightOwner(nn.Module):
 
     def add_loss(self, loss: Any) -> None:
         """Add a scalar (or a list of them) to what ``fit`` minimises; called inside ``call``."""
+        if torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling():
+            return  # torch.export: a program has outputs, and keeps nothing beside them
         for value in loss if isinstance(loss, (list, tuple)) else [loss]:
             self._losses.append(value)
         if not any(owner is self for owner in _with_losses):

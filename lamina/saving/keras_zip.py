@@ -6,20 +6,21 @@ import datetime
 import json
 import os
 import zipfile
+import zlib
 from typing import Any
 
-from lamina.layers.weights import without_memory
-from lamina.registry import CustomObjectScope, deserialize, serialize
+from lamina.layers.calling import who
+from lamina.layers.weights import within_budget
+from lamina.registry import ConfigError, CustomObjectScope, deserialize, serialize
 from lamina.saving import weights_h5
-from lamina.saving.files import open_regular, read_json, replacing
+from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
 
 # The format's version is that of the Keras whose layout is written.
 KERAS_VERSION = "3.15.1"
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
-MAX_JSON_BYTES = 256 * 2**20
-# A deflated member may unfold to this many times its size; Keras stores its members as they are.
-MAX_RATIO = 1100
+ENTRY_BYTES = 40  # no layer takes less room than this in a file, however well it is packed
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
 
 
 def save(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -29,23 +30,31 @@ def save(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> No
         ValueError: when the name does not end in ``.keras``, the model is not built, the file exists and ``overwrite``
             is off, or a part of the model can't be described.
     """
-    if not str(path).endswith(".keras"):
-        raise ValueError(f"The name of a model file must end in '.keras', and got {os.fspath(path)!r}.")
-    if not overwrite and os.path.exists(path):
-        raise ValueError(f"{os.fspath(path)} exists; pass overwrite=True to replace it.")
-    config = json.dumps(serialize(model))
+    check_target(path, ".keras", overwrite)
+    if not model.built:
+        raise ValueError(f"{who(model)} can't be saved: it is not built. Call it on data, or build() it.")
+    config = to_json(model)
     metadata = json.dumps({"keras_version": KERAS_VERSION,
                            "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")})  # fmt: skip
     with replacing(path) as written:
-        with replacing(f"{written}.h5") as weights:
-            weights_h5.write(model, weights)
+        weights = written.with_name(f"{written.name}.h5")
         try:
+            weights_h5.write(model, weights)
             with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
                 archive.writestr(zipfile.ZipInfo(METADATA), metadata)
                 archive.writestr(zipfile.ZipInfo(CONFIG), config)
-                archive.write(f"{written}.h5", WEIGHTS)
+                archive.write(weights, WEIGHTS)
         finally:
-            os.unlink(f"{written}.h5")
+            weights.unlink(missing_ok=True)
+
+
+def to_json(model: Any, **options: Any) -> str:
+    """A model's config as JSON, which has no NaN and no infinity."""
+    config = serialize(model)
+    try:
+        return json.dumps(config, allow_nan=False, **options)
+    except ValueError as error:
+        raise ValueError(f"The config of {who(model)} holds a number that JSON can't: {error}.") from None
 
 
 def load(
@@ -57,76 +66,96 @@ def load(
     """The model that a ``.keras`` file holds.
 
     Arguments:
-        custom_objects: your own classes and functions that the file names.
+        custom_objects: your own classes and functions that the file names; for the function of a ``Lambda`` layer that
+            was saved as code, the function under the layer's name.
         compile: whether to compile the model as it was when it was saved.
-        safe_mode: files hold no code that lamina would run, whatever this says; the argument is Keras's.
+        safe_mode: Keras's. Nothing in a file is run here, whatever it says.
 
     Raises:
         ValueError: for a file that is not what it should be; nothing in it is run, imported or unpickled.
     """
     del safe_mode
     where = os.fspath(path)
-    with open_regular(path) as stream, _archive(stream, where) as archive:
-        config = read_json(_read(archive, CONFIG, where, MAX_JSON_BYTES), f"{where}/{CONFIG}")
-        if WEIGHTS not in archive.namelist():
-            raise ValueError(f"{where} has no {WEIGHTS}.")
-        info = archive.getinfo(WEIGHTS)
-        with CustomObjectScope(custom_objects or {}):
-            _check_size(config, info.file_size, where)
-            model = _build(config, where)
-            weights = _read(archive, WEIGHTS, where, info.file_size)
-            with opened(bytes(weights), f"{where}/{WEIGHTS}") as root:
-                if compile and config.get("compile_config"):
-                    model.compile_from_config(config["compile_config"])
-                weights_h5.read(model, root)
+    with open_regular(path) as stream, _archive(stream, where) as archive, CustomObjectScope(custom_objects or {}):
+        size = stream.seek(0, os.SEEK_END)
+        config = read_json(_read(archive, CONFIG, where), f"{where}/{CONFIG}")
+        _check_entries(config, size, where)
+        try:
+            model = _build(config, _member(archive, WEIGHTS, where).file_size)
+            if compile and config.get("compile_config"):
+                model.compile_from_config(config["compile_config"])
+        except ConfigError as error:
+            error.where = f"{where}/{CONFIG}"
+            raise
+        with opened(_read(archive, WEIGHTS, where), f"{where}/{WEIGHTS}") as root:
+            weights_h5.read(model, root, whole=compile)
     return model
 
 
-def _build(config: Any, where: str) -> Any:
-    model = deserialize(config, kind="layer")
-    if not hasattr(model, "layers"):
-        raise ValueError(f"{where} holds a {config.get('class_name')}, and a model was expected.")
+def _build(config: Any, stored: int) -> Any:
+    """The model with zeros for weights, which may take as much as the file holds of them."""
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise ConfigError("This should be the config of a model, a dictionary with its class_name.", config)
+    with within_budget(stored):
+        model = deserialize(config, kind="layer")
+    if not hasattr(model, "compile_from_config"):
+        raise ConfigError(f"This describes a {config['class_name']}, and a model was expected.", config)
     if not model.built:
-        raise ValueError(f"{where} does not say what input {model.name!r} was built for, so its weights have no place.")
+        raise ConfigError(
+            f"This does not say for what input {who(model)} was built, so its weights have no place.", config
+        )
     return model
 
 
-def _check_size(config: Any, stored: int, where: str) -> None:
-    """Build the model without memory first: its weights must fit into what the file holds."""
-    with without_memory():
-        shadow = _build(config, where)
-    wanted = sum(weight.numel() * weight.element_size() for weight in shadow.weights)
-    if wanted > stored:
-        raise ValueError(f"{where} describes a model with {wanted} bytes of weights, and holds {stored}.")
+def _check_entries(config: Any, size: int, where: str) -> None:
+    """A small file can unfold to a config of very many layers; each costs time."""
+    count, pending = 0, [config]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            count += "class_name" in item
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+    if count * ENTRY_BYTES > size:
+        raise ValueError(f"{where}/{CONFIG} describes {count} objects, which is too much for a file of {size} bytes.")
 
 
 def _archive(stream: Any, where: str) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(stream)
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise ValueError(f"{where} is not a .keras file (a zip), or is cut off: {error}.") from None
-    names = archive.namelist()
-    for name in names:
-        known = name in (METADATA, CONFIG, WEIGHTS) or name == "assets/" or name.startswith("assets/")
-        if not known or ".." in name.split("/") or "\\" in name or "\0" in name:
+    except _ARCHIVE_ERRORS as error:
+        raise ValueError(f"{where} is not a .keras file (a zip), or is cut off: {error}.") from error
+    seen: set[str] = set()
+    for name in archive.namelist():
+        known = name in (METADATA, CONFIG, WEIGHTS) or name.startswith("assets/")
+        if not known or ".." in name.split("/") or not name.isprintable() or "\\" in name:
             raise ValueError(f"{where} has a member {name!r}, which a .keras file does not have.")
-    if len(set(names)) != len(names):
-        raise ValueError(f"{where} has two members of one name.")
+        if name in seen:
+            raise ValueError(f"{where} has two members named {name!r}.")
+        seen.add(name)
     return archive
 
 
-def _read(archive: zipfile.ZipFile, name: str, where: str, most: int) -> bytes:
-    try:
-        info = archive.getinfo(name)
-    except KeyError:
-        raise ValueError(f"{where} has no {name}.") from None
-    if info.file_size > most or info.file_size > max(1, info.compress_size) * MAX_RATIO:
-        raise ValueError(f"{where}/{name} says that it unfolds to {info.file_size} bytes, which is too much.")
+def _member(archive: zipfile.ZipFile, name: str, where: str) -> zipfile.ZipInfo:
+    if name not in archive.namelist():
+        raise ValueError(f"{where} has no {name}.")
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{where}/{name} is packed by method {info.compress_type}, which a .keras file does not have.")
+    if info.file_size > max(1, info.compress_size) * MAX_RATIO:
+        raise ValueError(f"{where}/{name} says that its {info.compress_size} bytes unfold to {info.file_size}, which is "
+                         "too much.")  # fmt: skip
+    return info
+
+
+def _read(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
+    info = _member(archive, name, where)
     try:
         with archive.open(info) as member:
             data = member.read(info.file_size + 1)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, OSError) as error:
-        raise ValueError(f"{where}/{name} can't be read: {error}.") from None
+    except _ARCHIVE_ERRORS as error:
+        raise ValueError(f"{where}/{name} can't be read: {error}.") from error
     if len(data) != info.file_size:
         raise ValueError(f"{where}/{name} holds {len(data)} bytes, and says {info.file_size}.")
     return data

@@ -13,11 +13,15 @@ import torch
 from torch import nn
 
 from lamina.graph.symbolic import leaves
+from lamina.layers.calling import who
 from lamina.layers.tracking import Items, TrackedDict, TrackedList
 from lamina.layers.weights import WeightOwner, own_weights, to_numpy
 from lamina.registry import snake_case
-from lamina.saving.files import replacing
+from lamina.saving.files import check_target, replacing
 from lamina.saving.hdf5 import Group, opened
+from lamina.training.steps import build_optimizer
+
+OPTIMIZER = "optimizer"
 
 
 def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -27,10 +31,7 @@ def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = Tru
         ValueError: when the name does not end in ``.weights.h5``, the model is not built, or the file exists and
             ``overwrite`` is off.
     """
-    if not str(path).endswith(".weights.h5"):
-        raise ValueError(f"The name of a weights file must end in '.weights.h5', and got {os.fspath(path)!r}.")
-    if not overwrite and os.path.exists(path):
-        raise ValueError(f"{os.fspath(path)} exists; pass overwrite=True to replace it.")
+    check_target(path, ".weights.h5", overwrite)
     with replacing(path) as written:
         write(model, written)
 
@@ -40,32 +41,41 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
 
     Arguments:
         skip_mismatch: leave the weights of layers that do not fit as they are, with a warning.
+
+    Raises:
+        ValueError: naming the file, the place in it and what the model needs there.
     """
     with opened(path) as root:
-        read(model, root, skip_mismatch)
+        read(model, root, skip_mismatch=skip_mismatch)
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------
 
 
 def write(model: Any, path: str | os.PathLike[str]) -> None:
     """Write the weights of a built model to a new HDF5 file."""
     if not model.built:
-        raise ValueError(
-            f"Model {model.name!r} has no weights to save: it is not built. Call it on data, or build() it."
-        )
+        raise ValueError(f"{who(model)} has no weights to save: it is not built. Call it on data, or build() it.")
     with h5py.File(path, "w") as file:
         for place, module in places(model):
-            group = file.require_group(f"{place}/vars" if place else "vars")
-            group.attrs["name"] = getattr(module, "name", type(module).__name__)
-            store: dict[str, Any] = {}
-            _owner_of(module).save_own_variables(store)
-            _write_store(group, store)
+            _write_group(file, place, getattr(module, "name", type(module).__name__), _stored_by(module))
         optimizer = getattr(model, "optimizer", None)
-        if optimizer is not None and getattr(optimizer, "built", False):
-            store = {}
-            optimizer.save_own_variables(store)
-            _write_store(file.require_group("optimizer/vars"), store)
+        if optimizer is not None:
+            _write_optimizer(file, OPTIMIZER, optimizer)
 
 
-def _write_store(group: Any, store: dict[str, Any]) -> None:
+def _write_optimizer(file: Any, place: str, optimizer: Any) -> None:
+    store: dict[str, Any] = {}
+    optimizer.save_own_variables(store)
+    _write_group(file, place, optimizer.name, store)
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None:
+        _write_optimizer(file, f"{place}/inner_optimizer", inner)
+
+
+def _write_group(file: Any, place: str, name: str, store: dict[str, Any]) -> None:
+    group = file.require_group(f"{place}/vars".lstrip("/"))
+    group.attrs["name"] = name
     for key, value in store.items():
         if isinstance(value, torch.Tensor) and value.dtype is torch.bfloat16:
             bits = value.detach().cpu().contiguous().view(torch.int16).numpy().view("V2")
@@ -74,69 +84,138 @@ def _write_store(group: Any, store: dict[str, Any]) -> None:
             group.create_dataset(key, data=to_numpy(value) if isinstance(value, torch.Tensor) else np.asarray(value))
 
 
-def read(model: Any, root: Group, skip_mismatch: bool = False) -> None:
-    """Set the weights of a built model from an open file: everything is read and checked, then everything is set."""
+def _stored_by(module: nn.Module) -> dict[str, Any]:
+    """A module's own weights as files number them; a layer may store what it likes."""
+    store: dict[str, Any] = {}
+    if isinstance(module, WeightOwner):
+        module.save_own_variables(store)
+    else:
+        store.update({str(number): weight for number, weight in enumerate(own_weights(module))})
+    return store
+
+
+# ---- reading -------------------------------------------------------------------------------------------------------
+
+
+def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = False) -> None:
+    """Set the weights of a built model from an open file: everything is read and checked, then everything is set.
+
+    Arguments:
+        whole: the file is a whole model's, so a compiled model's optimizer must be in it.
+    """
     if not model.built:
-        raise ValueError(f"Model {model.name!r} has no weights to load into: it is not built. Call it on data, or build() "
-                         "it, first.")  # fmt: skip
+        raise ValueError(f"{who(model)} has no weights to load into: it is not built. Call it on data, or build() it, "
+                         "first.")  # fmt: skip
     assignments: list[Callable[[], None]] = []
     skipped: list[str] = []
+    known: set[str] = set()
     for place, module in places(model):
-        owner = _owner_of(module)
+        known.add(f"{place}/vars".lstrip("/"))
         try:
-            assignments.append(_reader(owner, root, f"{place}/vars" if place else "vars"))
+            assignments.append(_reader(module, root, f"{place}/vars".lstrip("/")))
         except ValueError as error:
             if not skip_mismatch:
                 raise
-            skipped.append(f"{getattr(module, 'name', place)} ({error})")
+            skipped.append(str(error))
+    unknown = [place for place in root.weights() if place not in known and not _is_training_state(place)]
+    if unknown and not skip_mismatch:
+        raise ValueError(f"{root.where} has weights at {unknown[0]!r}, and {who(model)} has nothing there. Load them into "
+                         "a model that is made as the saved one was, or pass skip_mismatch=True to load_weights.")  # fmt: skip
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and (whole or OPTIMIZER in root):
+        assignments.append(_optimizer_reader(model, optimizer, root, whole))
     for assign in assignments:
         assign()
-    if skipped:
-        warnings.warn(f"These layers were left as they are: {'; '.join(skipped)}", stacklevel=3)
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and "optimizer" in root:
-        _read_optimizer(model, optimizer, root)
+    if skipped or unknown:
+        left = skipped + [f"{root.where} has weights at {place!r}, which the model lacks" for place in unknown]
+        warnings.warn(f"Some weights were left as they are. {'; '.join(left)}", stacklevel=3)
 
 
-def _reader(owner: Any, root: Group, place: str) -> Callable[[], None]:
-    """Read what belongs to ``owner`` now, and return the function that sets it."""
-    holder = root._walk(place)
-    group = holder.group(place.rpartition("/")[2]) if holder is not None else None
-    expected = list(own_weights(owner)) if not _overrides_loading(owner) else None
+def _is_training_state(place: str) -> bool:
+    """Whether weights belong to an optimizer, loss or metric: tf_keras writes all of them."""
+    top = place.partition("/")[0]
+    return top == OPTIMIZER or "metric" in top or "loss" in top
+
+
+def _reader(module: nn.Module, root: Group, place: str) -> Callable[[], None]:
+    """Read what belongs to ``module`` now, and return the function that sets it."""
+    group = root.find(place)
+    mine = list(own_weights(module))
+    what = who(module) if hasattr(module, "name") else type(module).__name__
     if group is None:
-        if expected:
-            raise ValueError(f"{root.where} has no weights at {place!r}, where the model has "
-                             f"{len(expected)} of {getattr(owner, 'name', type(owner).__name__)!r}.")  # fmt: skip
+        if mine:
+            raise ValueError(f"{root.where} has no weights at {place!r}, where {what} needs {len(mine)}.")
         return lambda: None
-    if expected is None:
+    if isinstance(module, WeightOwner) and type(module).load_own_variables is not WeightOwner.load_own_variables:
         store = {name: group.read(name) for name in group.names()}
-        return lambda: owner.load_own_variables(store)
-    if len(group.names()) != len(expected):
-        raise ValueError(f"{group.where} has {len(group.names())} weights, and {getattr(owner, 'name', place)!r} has "
-                         f"{len(expected)}.")  # fmt: skip
-    store = {str(i): group.read(str(i), tuple(weight.shape)) for i, weight in enumerate(expected)}
-    return lambda: owner.load_own_variables(store)
+        return lambda: _load_own(module, mine, store)
+    if len(group.names()) != len(mine):
+        raise ValueError(f"{group.where} has {len(group.names())} weights, and {what} has {len(mine)}.")
+    values = [_as_tensor(group.read(str(number), tuple(weight.shape)), weight, f"{group.where}/{number}")
+              for number, weight in enumerate(mine)]  # fmt: skip
+
+    def assign() -> None:
+        with torch.no_grad():
+            for weight, value in zip(mine, values, strict=True):
+                weight.copy_(value)
+
+    return assign
 
 
-def _read_optimizer(model: Any, optimizer: Any, root: Group) -> None:
-    group = root.group("optimizer")
-    if "vars" not in group:
-        return
+def _load_own(owner: WeightOwner, mine: list[torch.Tensor], store: dict[str, np.ndarray]) -> None:
+    """Let a layer take what it stored; when it can't, its weights are what they were."""
+    before = [weight.detach().clone() for weight in mine]
+    try:
+        owner.load_own_variables(store)
+    except Exception:
+        with torch.no_grad():
+            for weight, value in zip(mine, before, strict=True):
+                weight.copy_(value)
+        raise
+
+
+def _as_tensor(values: np.ndarray, weight: torch.Tensor, where: str) -> torch.Tensor:
+    value = torch.from_numpy(values)
+    if value.is_complex() and not weight.is_complex():
+        raise ValueError(f"{where} holds complex numbers, and the model needs {weight.dtype}.")
+    return value
+
+
+def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> Callable[[], None]:
+    """Read the state of the model's optimizer now, and return the function that sets it."""
+    group = root.find(f"{OPTIMIZER}/vars")
+    names = sorted(group.names(), key=len) if group is not None else []
+    if group is None or not names:
+        raise ValueError(f"{root.where} says how the model was compiled, and has no state of its optimizer at "
+                         f"'{OPTIMIZER}/vars'.")  # fmt: skip
+    if set(names) != {str(number) for number in range(len(names))}:
+        raise ValueError(f"{group.where} should number its variables from 0 to {len(names) - 1}, and has "
+                         f"{', '.join(sorted(names)[:20])}.")  # fmt: skip
+    params = [weight for weight in model.trainable_weights if isinstance(weight, nn.Parameter)]
+    if len(names) != len(optimizer.variables):  # else it was saved, as it is now, before the first step
+        build_optimizer(optimizer, model, params)
+    if len(names) != len(optimizer.variables):
+        said = (f"{group.where} has {len(names)} variables, and {type(optimizer).__name__} {optimizer.name!r} has "
+                f"{len(optimizer.variables)}.")  # fmt: skip
+        if whole and len(params) == len(list(model.parameters())):
+            raise ValueError(said)
+        # Of weights that were frozen since, or of another optimizer: those of the model are still worth having.
+        return lambda: warnings.warn(f"The state of the optimizer was not loaded: {said}", stacklevel=4)
+    store = {str(number): group.read(str(number), tuple(variable.shape))
+             for number, variable in enumerate(optimizer.variables)}  # fmt: skip
     if not optimizer.built:
-        optimizer.build([weight for weight in model.trainable_weights])
-    stored = group.group("vars")
-    optimizer.load_own_variables({name: stored.read(name) for name in stored.names()})
+        return lambda: optimizer._set_state([torch.as_tensor(store[str(number)]) for number in range(len(store))])
+    return lambda: optimizer.load_own_variables(store)
 
 
-def _overrides_loading(owner: Any) -> bool:
-    return isinstance(owner, WeightOwner) and type(owner).load_own_variables is not WeightOwner.load_own_variables
+# ---- places --------------------------------------------------------------------------------------------------------
 
 
 def places(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Every module with its place in the file. A module that is reached twice is at the first place only.
 
-    Layers of a Sequential or functional model are numbered by class under ``layers``; any other attribute goes by its
-    name, in sorted order, those with a leading underscore last.
+    The layers of a Sequential or functional model are numbered by class under ``layers``. Any other attribute goes by
+    its name, in sorted order, those with a leading underscore last; ``layers`` of other models is one of them.
     """
     yield from _places(model, "", set())
 
@@ -146,54 +225,36 @@ def _places(module: nn.Module, place: str, seen: set[int]) -> Iterator[tuple[str
         return
     seen.add(id(module))
     yield place, module
-    if getattr(module, "_plan", None) is not None:
-        yield from _container(list(module.layers), f"{place}/layers" if place else "layers", seen)
-    attributes: dict[str, Any] = {key: child for key, child in module._modules.items() if child is not None}
-    attributes = {key: child for key, child in attributes.items() if not isinstance(child, Items)}
-    attributes |= {key: value for key, value in vars(module).items()
-                   if isinstance(value, (TrackedList, TrackedDict)) or _holds_modules(value)}  # fmt: skip
+    is_model = hasattr(type(module), "layers")
+    if is_model and (getattr(module, "_plan", None) is not None or hasattr(module, "_chain")):  # planned, or to be
+        yield from _container(module.layers, f"{place}/layers", seen)  # pyright: ignore[reportArgumentType]
+    attributes: dict[str, Any] = {key: child for key, child in module._modules.items()
+                                  if child is not None and not isinstance(child, Items)}  # fmt: skip
+    attributes |= {key: value for key, value in vars(module).items() if _holds_modules(value)}
+    if is_model:
+        attributes["layers"] = module.layers
     for key in sorted(attributes, key=lambda name: (name.startswith("_"), name)):
-        inner = f"{place}/{key}" if place else key
         value = attributes[key]
-        if isinstance(value, nn.Module):
-            yield from _places(value, inner, seen)
-        else:
-            yield from _container(list(value.values()) if isinstance(value, dict) else list(value), inner, seen)
+        walk = _places if isinstance(value, nn.Module) else _container
+        yield from walk(value, f"{place}/{key}".lstrip("/"), seen)
 
 
 def _holds_modules(value: Any) -> bool:
-    return isinstance(value, tuple) and any(isinstance(item, nn.Module) for item in value)
+    """Whether an attribute is a list, dict or tuple of layers. (Plain lists and dicts are lamina's own notes.)"""
+    is_own = isinstance(value, (TrackedList, TrackedDict, tuple))
+    return is_own and any(isinstance(leaf, nn.Module) for leaf in leaves(value))
 
 
-def _container(items: list[Any], place: str, seen: set[int]) -> Iterator[tuple[str, nn.Module]]:
+def _container(items: Any, place: str, seen: set[int]) -> Iterator[tuple[str, nn.Module]]:
     counts: dict[str, int] = {}
-    for item in leaves(items):
-        if not isinstance(item, nn.Module) or id(item) in seen:
+    for item in items.values() if isinstance(items, dict) else items:
+        walk: Any = _places if isinstance(item, nn.Module) else _container
+        if isinstance(item, nn.Module):
+            base = snake_case(getattr(item, "_keras_class_name", type(item).__name__))
+        elif isinstance(item, (list, tuple, dict)):
+            base = "container"
+        else:
             continue
-        base = snake_case(getattr(item, "_keras_class_name", type(item).__name__))
         number = counts.get(base, 0)
         counts[base] = number + 1
-        yield from _places(item, f"{place}/{base}_{number}" if number else f"{place}/{base}", seen)
-
-
-class _Foreign:
-    """A torch module's own weights, in the way a layer offers its."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        self.name = type(module).__name__
-        self._parameters = module._parameters
-        self._buffers = module._buffers
-        self._non_persistent_buffers_set = module._non_persistent_buffers_set
-
-    def save_own_variables(self, store: dict[str, Any]) -> None:
-        store.update({str(i): weight for i, weight in enumerate(own_weights(self.module))})
-
-    def load_own_variables(self, store: dict[str, Any]) -> None:
-        with torch.no_grad():
-            for i, weight in enumerate(own_weights(self.module)):
-                weight.copy_(torch.as_tensor(store[str(i)]))
-
-
-def _owner_of(module: nn.Module) -> Any:
-    return module if isinstance(module, WeightOwner) else _Foreign(module)
+        yield from walk(item, f"{place}/{base}_{number}".lstrip("/") if number else f"{place}/{base}".lstrip("/"), seen)

@@ -268,10 +268,11 @@ def _shapes_in_stack(model: Any) -> dict[int, str]:
 
 def _shape_by_rule(layer: Any) -> str:
     """What a layer outside of any plan would give for the shapes that it was built for."""
-    if not getattr(layer, "built", False) or getattr(layer, "_build_shapes", None) is None:
+    shapes = getattr(layer, "_build_shapes", None)
+    if not getattr(layer, "built", False) or shapes is None:
         return UNKNOWN
     try:
-        return _text(layer.compute_output_shape(**layer.get_build_config()))
+        return _text(layer.compute_output_shape(**(shapes if isinstance(shapes, dict) else {"input_shape": shapes})))
     except Exception:  # noqa: BLE001 - a rule of the user's own may fail in any way; the table is still to be shown
         return UNKNOWN
 
