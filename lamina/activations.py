@@ -60,9 +60,10 @@ def relu(
     if threshold == 0 and max_value is None:
         return torch.relu(x) if slope == 0 else F.leaky_relu(x, slope)
     if threshold == 0 and slope == 0:
-        return torch.clamp(x, 0, max_value)
-    above = x if max_value is None else torch.clamp(x, max=max_value)
-    return torch.where(x > threshold, above, slope * (x - threshold))
+        return F.hardtanh(x, 0.0, max_value)  # one kernel each way; clamp's gradient takes several
+    above = F.threshold(x, threshold, 0.0)
+    above = above if max_value is None else torch.clamp(above, max=max_value)
+    return above if slope == 0 else above - slope * torch.relu(threshold - x)
 
 
 @ACTIVATIONS.register()

@@ -186,14 +186,17 @@ class EinsumDense(Layer):
 
     def pre_activation(self, inputs: torch.Tensor) -> torch.Tensor:
         """``einsum(equation, inputs, kernel) + bias``."""
-        count = self._contracted
-        if count:  # a matrix product: (*batch, *shared) x (*shared, *new) -> (*batch, *new)
-            new = self.kernel.shape[count:]
-            matrix = self.kernel.flatten(0, count - 1).flatten(1)  # (*shared, *new) -> (shared, new), a view
-            outputs = F.linear(inputs.flatten(-count), matrix.t()).unflatten(-1, new)
-        else:
+        count, bias = self._contracted, self.bias
+        if not count:
             outputs = torch.einsum(self.equation, inputs, self.kernel)
-        return outputs if self.bias is None else outputs + self.bias
+            return outputs if bias is None else outputs + bias
+        # A matrix product: (*batch, *shared) x (*shared, *new) -> (*batch, *new).
+        new = self.kernel.shape[count:]
+        matrix = self.kernel.flatten(0, count - 1).flatten(1).t()  # (*shared, *new) -> (new, shared), a view
+        if bias is None or bias.shape != new:
+            outputs = F.linear(inputs.flatten(-count), matrix).unflatten(-1, new)
+            return outputs if bias is None else outputs + bias
+        return F.linear(inputs.flatten(-count), matrix, bias.flatten()).unflatten(-1, new)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(self.pre_activation(inputs))

@@ -1,0 +1,204 @@
+"""Each layer against the best torch code that we could write for it by hand: forward, and forward with backward.
+
+Run: ``python benchmarks/bench_layers.py [NAME ...]``, where a name picks the rows that contain it. All candidates of a row
+run interleaved in one process; medians are compared. The ratio is lamina's time by that of the fastest candidate,
+which gets its inputs in the axis and memory order that suits it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from lamina import layers
+
+ROUNDS = 15
+SECONDS = 0.02  # that a candidate runs at a time
+
+
+@dataclass
+class Candidate:
+    """One way to compute: a module or function, the inputs as it likes them, and what gradients are taken of."""
+
+    name: str
+    function: Callable[[torch.Tensor], torch.Tensor]
+    inputs: torch.Tensor
+
+    def __post_init__(self) -> None:
+        self.inputs = self.inputs.detach().requires_grad_()
+        parameters = list(self.function.parameters()) if isinstance(self.function, nn.Module) else []
+        self.sources = [self.inputs, *parameters]
+
+    def forward(self) -> Any:
+        with torch.no_grad():
+            return self.function(self.inputs)
+
+    def both(self) -> Any:
+        outputs = self.function(self.inputs)
+        return torch.autograd.grad(outputs, self.sources, torch.ones_like(outputs))
+
+
+@dataclass
+class Row:
+    """A layer, the shape of its inputs, and the rivals: functions of channels-last inputs that give candidates."""
+
+    layer: Any
+    shape: tuple[int, ...]
+    rivals: Callable[[torch.Tensor], list[Candidate]]
+    training: bool = False
+
+    @property
+    def name(self) -> str:
+        """The layer's class, what is not default of its arguments, and the inputs' shape."""
+        given = ", ".join(f"{key}={value}" for key, value in self.layer._arguments.items())
+        return f"{type(self.layer).__name__}({given}) {'x'.join(map(str, self.shape))}"
+
+    def candidates(self) -> list[Candidate]:
+        x = torch.randn(self.shape)
+        self.layer.build(self.shape)
+        self.layer.train(self.training)
+        return [Candidate("lamina", self.layer, x), *self.rivals(x)]
+
+
+def interleaved(functions: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """The median time of a call of each function, in microseconds."""
+    calls, times = {}, {name: [] for name in functions}
+    for name, function in functions.items():
+        function()
+        start = time.perf_counter()
+        function()
+        calls[name] = max(1, int(SECONDS / (time.perf_counter() - start)))
+    for _ in range(ROUNDS):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            for _ in range(calls[name]):
+                function()
+            times[name].append((time.perf_counter() - start) / calls[name])
+    return {name: statistics.median(values) * 1e6 for name, values in times.items()}
+
+
+# ---- rivals: modules in torch's axis order, in plain and in channels-last memory -------------------------------------
+
+
+def channels_first(x: torch.Tensor) -> torch.Tensor:
+    """The same numbers as ``(B, C, *S)`` in plain memory."""
+    return x.movedim(-1, 1).contiguous()
+
+
+def in_both_orders(make: Callable[[], Any]) -> Callable[[torch.Tensor], list[Candidate]]:
+    """A torch module or function on plain memory and, where torch knows such, on channels-last memory."""
+
+    def rivals(x: torch.Tensor) -> list[Candidate]:
+        found = [Candidate("plain", make(), channels_first(x))]
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        if x.dim() in formats:
+            made = make()
+            made = made.to(memory_format=formats[x.dim()]) if isinstance(made, nn.Module) else made
+            found.append(Candidate("channels last", made, x.movedim(-1, 1)))
+        return found
+
+    return rivals
+
+
+def as_it_is(make: Callable[[], Any]) -> Callable[[torch.Tensor], list[Candidate]]:
+    """A torch module or function on the layer's own inputs."""
+    return lambda x: [Candidate("torch", make(), x)]
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------------
+
+
+def core() -> Iterator[Row]:
+    yield Row(layers.Dense(128), (128, 256), as_it_is(lambda: nn.Linear(256, 128)))
+    yield Row(layers.Dense(64), (32, 100, 64), as_it_is(lambda: nn.Linear(64, 64)))
+    yield Row(layers.EinsumDense("abc,cd->abd", (None, 64), bias_axes="d"), (32, 100, 64),
+              as_it_is(lambda: nn.Linear(64, 64)))  # fmt: skip
+    yield Row(layers.Activation("relu"), (64, 26, 26, 32), as_it_is(lambda: torch.relu))
+    yield Row(layers.Flatten(), (64, 13, 13, 64), as_it_is(nn.Flatten))
+    yield Row(layers.Masking(), (32, 100, 64), as_it_is(lambda: lambda x: x * (x != 0).any(-1, keepdim=True)))
+    yield Row(layers.Dropout(0.5), (128, 256), as_it_is(lambda: nn.Dropout(0.5)), training=True)
+    yield Row(layers.SpatialDropout2D(0.5), (64, 28, 28, 32), in_both_orders(lambda: nn.Dropout2d(0.5)), training=True)
+
+
+def convolutional() -> Iterator[Row]:
+    yield Row(layers.Conv2D(64, 3), (64, 28, 28, 32), in_both_orders(lambda: nn.Conv2d(32, 64, 3)))
+    yield Row(
+        layers.Conv2D(64, 3, padding="same"), (64, 28, 28, 32), in_both_orders(lambda: nn.Conv2d(32, 64, 3, padding=1))
+    )
+    yield Row(layers.Conv2D(32, 3), (64, 28, 28, 1), in_both_orders(lambda: nn.Conv2d(1, 32, 3)))
+    yield Row(layers.Conv2D(64, 3, strides=2, padding="same"), (64, 28, 28, 32),
+              in_both_orders(lambda: nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(32, 64, 3, 2))))  # fmt: skip
+    yield Row(layers.Conv2D(64, 1), (64, 28, 28, 32), in_both_orders(lambda: nn.Conv2d(32, 64, 1)))
+    yield Row(
+        layers.Conv2D(64, 3, groups=64), (16, 28, 28, 64), in_both_orders(lambda: nn.Conv2d(64, 64, 3, groups=64))
+    )
+    yield Row(layers.Conv2D(8, 3), (1, 28, 28, 3), in_both_orders(lambda: nn.Conv2d(3, 8, 3)))
+    yield Row(
+        layers.Conv1D(64, 3, padding="same"), (64, 128, 32), in_both_orders(lambda: nn.Conv1d(32, 64, 3, padding=1))
+    )
+    yield Row(layers.Conv1D(64, 3, padding="causal"), (64, 128, 32),
+              in_both_orders(lambda: nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(32, 64, 3))))  # fmt: skip
+    yield Row(layers.Conv3D(32, 3, padding="same"), (4, 16, 16, 16, 16),
+              in_both_orders(lambda: nn.Conv3d(16, 32, 3, padding=1)))  # fmt: skip
+
+
+def pooling() -> Iterator[Row]:
+    yield Row(layers.MaxPooling1D(2), (64, 128, 64), in_both_orders(lambda: nn.MaxPool1d(2)))
+    yield Row(layers.MaxPooling2D(2), (64, 28, 28, 32), in_both_orders(lambda: nn.MaxPool2d(2)))
+    yield Row(layers.MaxPooling2D(3, 2, "same"), (64, 28, 28, 32),
+              in_both_orders(lambda: nn.MaxPool2d(3, 2, ceil_mode=True)))  # fmt: skip
+    yield Row(layers.MaxPooling3D(2), (4, 16, 16, 16, 32), in_both_orders(lambda: nn.MaxPool3d(2)))
+    yield Row(layers.AveragePooling1D(2), (64, 128, 64), in_both_orders(lambda: nn.AvgPool1d(2)))
+    yield Row(layers.AveragePooling2D(2), (64, 28, 28, 32), in_both_orders(lambda: nn.AvgPool2d(2)))
+    yield Row(layers.AveragePooling3D(2), (4, 16, 16, 16, 32), in_both_orders(lambda: nn.AvgPool3d(2)))
+    yield Row(layers.GlobalAveragePooling2D(), (64, 7, 7, 64), in_both_orders(lambda: lambda x: x.mean((2, 3))))
+    yield Row(layers.GlobalMaxPooling2D(), (64, 7, 7, 64), in_both_orders(lambda: lambda x: x.amax((2, 3))))
+    yield Row(layers.AdaptiveAveragePooling2D(4), (16, 30, 30, 32), in_both_orders(lambda: nn.AdaptiveAvgPool2d(4)))
+    yield Row(layers.AdaptiveMaxPooling3D(4), (4, 16, 16, 16, 32), in_both_orders(lambda: nn.AdaptiveMaxPool3d(4)))
+
+
+def advanced_activations() -> Iterator[Row]:
+    shape = (64, 26, 26, 32)
+    yield Row(layers.LeakyReLU(), shape, as_it_is(lambda: nn.LeakyReLU(0.3)))
+    yield Row(layers.ReLU(max_value=6.0), shape, as_it_is(nn.ReLU6))
+    yield Row(layers.ELU(), shape, as_it_is(nn.ELU))
+    yield Row(layers.PReLU(shared_axes=[1, 2]), shape, in_both_orders(lambda: nn.PReLU(32)))
+    yield Row(layers.ThresholdedReLU(), shape, as_it_is(lambda: nn.Threshold(1.0, 0.0)))
+    yield Row(layers.Softmax(), (128, 1000), as_it_is(lambda: nn.Softmax(-1)))
+
+
+FAMILIES = (core, convolutional, pooling, advanced_activations)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="only rows whose name contains one of these")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    print(
+        f"torch {torch.__version__}, {arguments.threads} threads; microseconds, and lamina's time by the best rival's"
+    )
+    print(f"{'':66} {'forward':>24} {'forward and backward':>24}")
+    for row in (row for family in FAMILIES for row in family()):
+        if arguments.names and not any(name.lower() in row.name.lower() for name in arguments.names):
+            continue
+        candidates = row.candidates()
+        cells = []
+        for pass_ in ("forward", "both"):
+            times = interleaved({one.name: getattr(one, pass_) for one in candidates})
+            ours, best = times.pop("lamina"), min(times.values())
+            cells.append(f"{ours:9.1f} {best:9.1f} {ours / best:5.2f}")
+        print(f"{row.name:66} {cells[0]} {cells[1]}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
