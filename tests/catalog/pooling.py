@@ -40,6 +40,15 @@ def _global(kind: str, rank: int) -> list[Row]:
     ]
 
 
+def _adaptive(kind: str, rank: int) -> list[Row]:
+    name = f"Adaptive{kind}Pooling{rank}D"
+    return [
+        Row(name, {"output_size": 3}, SIZES[rank]),
+        Row(name, {"output_size": (2, 3, 4)[:rank]}, SIZES[rank]),
+        Row(name, {"output_size": 2, "data_format": "channels_first"}, FIRST[rank]),
+    ]
+
+
 ROWS = [
     *(row for kind in ("Max", "Average") for rank in (1, 2, 3) for row in _windows(kind, rank)),
     Row("MaxPooling2D", {"pool_size": (2, 3), "strides": (1, 2)}, (2, 7, 8, 3)),
@@ -47,6 +56,7 @@ ROWS = [
         "AveragePooling2D", {"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}, (2, 7, 8, 3), exceptions=EDGES
     ),
     *(row for kind in ("Max", "Average") for rank in (1, 2, 3) for row in _global(kind, rank)),
+    *(row for kind in ("Max", "Average") for rank in (1, 2, 3) for row in _adaptive(kind, rank)),
 ]
 
 WRONG: list[Wrong] = []

@@ -1,0 +1,106 @@
+"""Embedding: a table of vectors, looked up by index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lamina import constraints, initializers, regularizers
+from lamina.graph.symbolic import Shape
+from lamina.layers.arguments import positive_int
+from lamina.layers.base import LAYERS, Layer
+from lamina.registry import serialize
+
+
+@LAYERS.register()
+class Embedding(Layer):
+    """``embeddings[inputs]``: each index becomes its row of the table.
+
+    Arguments:
+        input_dim: how many rows the table has: the largest index plus 1.
+        output_dim: the length of a row.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table (Keras 1: ``init``,
+            ``W_regularizer``, ``W_constraint``).
+        mask_zero: whether index 0 is padding, which later layers are told by a mask. Row 0 is then not a word.
+        weights: the table's first values.
+        input_length: Keras 1 and 2: the length of the rows of indices; it becomes part of the input's shape.
+        sparse: whether the table's gradient is a sparse tensor, which holds only the rows that were looked up.
+
+    Shape: ``(*any) -> (*any, output_dim)``, of integers. Weights: ``embeddings`` ``(input_dim, output_dim)``.
+
+    Raises:
+        ValueError: when ``input_dim`` or ``output_dim`` is not a positive integer, or an index is not in the table.
+
+    Source: https://keras.io/api/layers/core_layers/embedding/
+
+    >>> Embedding(1000, 64)(torch.zeros(2, 10, dtype=torch.int64)).shape
+    torch.Size([2, 10, 64])
+    """
+
+    takes_integers = True
+    embeddings: nn.Parameter
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        input_length: Any = None,
+        sparse: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if input_length is not None and not {"input_shape", "batch_input_shape", "batch_shape"} & set(kwargs):
+            kwargs["input_shape"] = tuple(input_length) if isinstance(input_length, (list, tuple)) else (input_length,)
+        if weights is not None and not isinstance(weights, (list, tuple)):
+            weights = [weights]
+        super().__init__(weights=weights, **kwargs)
+        self.input_dim = positive_int(input_dim, "input_dim", self)
+        self.output_dim = positive_int(output_dim, "output_dim", self)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = mask_zero
+        self.input_length = input_length
+        self.sparse = sparse
+        self.supports_masking = mask_zero
+        self._makes_masks = bool(mask_zero)
+        self.input_dtype = "int64"
+
+    def build(self, input_shape: Shape | None = None) -> None:
+        self.embeddings = self.add_weight(
+            name="embeddings", shape=(self.input_dim, self.output_dim), initializer=self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint)  # fmt: skip
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        indices = inputs if inputs.dtype in (torch.int64, torch.int32) else inputs.long()
+        try:
+            return F.embedding(indices, self.embeddings, sparse=self.sparse)  # (*) -> (*, output_dim)
+        except IndexError:
+            raise ValueError(
+                f"Embedding {self.name!r} has rows for the indices 0 to {self.input_dim - 1}, and got indices from "
+                f"{int(indices.min())} to {int(indices.max())}. "
+                "Make input_dim the largest index plus 1.") from None  # fmt: skip
+
+    def compute_mask(self, inputs: torch.Tensor, previous_mask: Any = None) -> Any:
+        return torch.ne(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape, self.output_dim)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        # Keras 3 has neither of these, so they are written only when they say something.
+        for name, default in (
+            ("input_length", None),
+            ("sparse", False),
+        ):
+            if config[name] == default:
+                del config[name]
+        return config | {"activity_regularizer": serialize(self.activity_regularizer), "quantization_config": None}
