@@ -196,8 +196,8 @@ class Concatenate(Merge):
             )
         axis = self.axis % len(first)
         for shape in shapes[1:]:
-            same = len(shape) == len(first) and all(
-                a == b or a is None or b is None or i == axis for i, (a, b) in enumerate(zip(first, shape, strict=True)))  # fmt: skip
+            pairs = enumerate(zip(first, shape, strict=False))
+            same = len(shape) == len(first) and all(a in (b, None) or b is None or i == axis for i, (a, b) in pairs)
             if not same:
                 raise ValueError(f"{who(self)} needs inputs that differ only along axis {self.axis}, and got "
                                  f"{', '.join(map(str, shapes))}.")  # fmt: skip
