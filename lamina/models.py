@@ -106,6 +106,7 @@ class Model(Trainer, Layer):
         self._only_is_float = self._input_kinds[0][2].is_floating_point
         self._makes_masks = any(mask is not None for mask in plan.masks)
         self._built_for(map_structure(lambda tensor: tensor.shape, inputs))
+        self.compile_plan()
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Run the plan. A subclass that was not given ``inputs`` and ``outputs`` writes its own."""
@@ -353,6 +354,11 @@ class Model(Trainer, Layer):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_forward": None, "_symbols": None, "_functions": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._plan is not None:
+            self.compile_plan()
+
 
 class Sequential(Model):
     """A stack of layers: each takes what the one before gives.
@@ -441,12 +447,21 @@ class Sequential(Model):
     def call(self, inputs: Any, mask: Any = None) -> Any:
         """Run the layers in order."""
         if self._plan is None:
-            if not self._modules:
-                return inputs
+            if torch.compiler.is_compiling() or not self._modules:
+                return self._call_unplanned(inputs)
             self.prepare() if self._chain is not None else self.build(tuple(inputs.shape))
         return Model.call(self, inputs, mask)
 
     forward = call
+
+    def _call_unplanned(self, inputs: Any) -> Any:
+        """The layers one after the other: ``torch.compile`` is tracing, and makes no plans. Masks would get lost."""
+        layers = list(self._modules.values())
+        if not all(getattr(layer, "built", True) and not getattr(layer, "_makes_masks", False) for layer in layers):
+            raise ValueError(f"{who(self)} must be built before torch.compile traces it: call build() or the model.")
+        for layer in layers:
+            inputs = layer(inputs)
+        return inputs
 
     def _start(self, tensor: SymbolicTensor) -> None:
         self._chain = (tensor, tensor)
