@@ -7,7 +7,6 @@ out)`` to the user, lies in memory so that its own permuted view is a channels-l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -23,9 +22,113 @@ from lamina.layers.windows import same_padding, slid_shape
 from lamina.registry import serialize
 
 Pads = list[tuple[int, int]]  # zeros before and after, for each spatial axis
+CONVOLUTIONS: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
-class Conv(Layer):
+class Convolving(Layer):
+    """What all convolutions share: windows, the order of axes, and memory. Those that inherit add weights."""
+
+    rank: ClassVar[int]
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+
+    filters: int
+    activation: Any
+    bias: nn.Parameter | None
+
+    def _settle(self, kernel_size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any) -> None:
+        """Check the arguments about the window, and decide all about axes that does not depend on the inputs' sizes."""
+        self.kernel_size = int_tuple(kernel_size, self.rank, "kernel_size", self)
+        self.strides = int_tuple(strides, self.rank, "strides", self)
+        self.padding = one_of(padding, self.paddings, "padding", self)
+        self.data_format = data_format_of(data_format, self)
+        self.dilation_rate = int_tuple(dilation_rate, self.rank, "dilation_rate", self)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+        space = range(self.rank)
+        self._channels_last = self.data_format == "channels_last"
+        # torch has no channels-last kernel for one axis, but one for two: such data are an image of one row.
+        self._as_row = self.rank == 1 and self._channels_last
+        self._to_torch = (0, self.rank + 1, *(axis + 1 for axis in space))  # (B, *S, C) -> (B, C, *S)
+        self._from_torch = (0, *(axis + 2 for axis in space), 1)  # (B, C, *S) -> (B, *S, C)
+        self._kernel_to_torch = (self.rank + 1, self.rank, *space)  # (*K, a, b) -> (b, a, *K)
+        # The kernel's axes in the order of memory: as torch's kernels like it for the data's own order.
+        self._kernel_layout = (self.rank + 1, *space, self.rank) if self._channels_last else self._kernel_to_torch
+        self._extent = tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True))
+        self._pads = self._pads_of_any_size()
+
+    def _pads_of_any_size(self) -> Pads | None:
+        """The zeros around: known before the sizes, but for ``"same"`` with strides."""
+        if self.padding == "valid":
+            return [(0, 0)] * self.rank
+        if self.padding == "causal":
+            return [(self._extent[0] - 1, 0)]
+        if max(self.strides) == 1:
+            return [same_padding(extent, extent, 1) for extent in self._extent]
+        return None
+
+    def _refuse_strides_with_dilation(self) -> None:
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(f"{who(self)} can't have strides {self.strides} together with dilation_rate "
+                             f"{self.dilation_rate}: one of them must be 1.")  # fmt: skip
+
+    # -- building --
+
+    def _channels_of(self, input_shape: Shape) -> int:
+        channels = input_shape[-1 if self._channels_last else 1]
+        if channels is None:
+            raise ValueError(f"{who(self)} needs to know the number of its input's channels, and got {input_shape}.")
+        return channels
+
+    def _expect(self, channels: int) -> None:
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={-1 if self._channels_last else 1: channels})
+
+    def _weight(self, name: str, shape: tuple[int, ...], kind: str, layout: tuple[int, ...] | None = None) -> Any:
+        """A weight with the initializer, regularizer and constraint of its kind."""
+        settings = {role: getattr(self, f"{kind}_{role}") for role in ("initializer", "regularizer", "constraint")}
+        return self.add_weight(name=name, shape=shape, layout=layout, **settings)
+
+    # -- calling --
+
+    def pre_activation(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The outputs before the activation."""
+        x = inputs.permute(self._to_torch) if self._channels_last else inputs  # (B, *S, C) -> (B, C, *S)
+        x = self._convolved(x)  # (B, C, *S) -> (B, filters, *s)
+        return x.permute(self._from_torch) if self._channels_last else x  # (B, filters, *s) -> (B, *s, filters)
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(self.pre_activation(inputs))
+
+    def _convolved(self, x: torch.Tensor) -> torch.Tensor:
+        """The layer's mathematics on data in torch's order of axes."""
+        raise NotImplementedError
+
+    def _slide(self, x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int) -> torch.Tensor:
+        """Cross-correlation with this layer's windows of a kernel in torch's order of axes."""
+        x, padding = self._padded(x)
+        if self._as_row:
+            row = F.conv2d(x.unsqueeze(2), kernel.unsqueeze(2), bias, (1, *self.strides), (0, *padding),
+                           (1, *self.dilation_rate), groups)  # (B, C, 1, L) -> (B, filters, 1, l)  # fmt: skip
+            return row.squeeze(2)
+        return CONVOLUTIONS[self.rank](x, kernel, bias, self.strides, padding, self.dilation_rate, groups)
+
+    def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
+        """``x`` and what torch's kernel is to pad by itself: it can where both sides are equal, and copies nothing."""
+        pads = self._pads
+        if pads is None:
+            pads = [same_padding(*axis) for axis in zip(x.shape[2:], self._extent, self.strides, strict=True)]
+        if all(before == after for before, after in pads):
+            return x, tuple(before for before, _ in pads)
+        return F.pad(x, [side for pair in reversed(pads) for side in pair]), (0,) * self.rank
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return slid_shape(
+            self, input_shape, self._extent, self.strides, self.padding, self._channels_last, self.filters
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {"activity_regularizer": serialize(self.activity_regularizer)} | super().get_config()
+
+
+class Conv(Convolving):
     """``activation(kernel * inputs + bias)``, ``*`` being cross-correlation: the base of ``Conv1D`` to ``Conv3D``.
 
     Arguments:
@@ -57,12 +160,7 @@ class Conv(Layer):
             and dilation are both above 1, the channels are unknown, or the inputs are smaller than the window.
     """
 
-    rank: ClassVar[int]
-    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
-    torch_convolution: ClassVar[Callable[..., torch.Tensor]]
-
     kernel: nn.Parameter
-    bias: nn.Parameter | None
 
     def __init__(
         self,
@@ -86,11 +184,7 @@ class Conv(Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int(filters, "filters", self)
-        self.kernel_size = int_tuple(kernel_size, self.rank, "kernel_size", self)
-        self.strides = int_tuple(strides, self.rank, "strides", self)
-        self.padding = one_of(padding, self.paddings, "padding", self)
-        self.data_format = data_format_of(data_format, self)
-        self.dilation_rate = int_tuple(dilation_rate, self.rank, "dilation_rate", self)
+        self._settle(kernel_size, strides, padding, data_format, dilation_rate)
         self.groups = positive_int(groups, "groups", self)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -102,77 +196,20 @@ class Conv(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         if self.filters % self.groups:
             raise ValueError(f"{who(self)} can't split {self.filters} filters into {self.groups} groups.")
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(f"{who(self)} can't have strides {self.strides} together with dilation_rate "
-                             f"{self.dilation_rate}: one of them must be 1.")  # fmt: skip
-        self.input_spec = InputSpec(ndim=self.rank + 2)
-        self._settle_axes()
-
-    def _settle_axes(self) -> None:
-        """Everything about axes and padding that does not depend on the inputs' sizes."""
-        space = range(self.rank)
-        self._channels_last = self.data_format == "channels_last"
-        self._to_torch = (0, self.rank + 1, *(axis + 1 for axis in space))  # (B, *S, C) -> (B, C, *S)
-        self._from_torch = (0, *(axis + 2 for axis in space), 1)  # (B, C, *S) -> (B, *S, C)
-        self._kernel_to_torch = (self.rank + 1, self.rank, *space)  # (*K, in, out) -> (out, in, *K)
-        # The kernel's axes in the order of memory: as torch's kernels like it for the data's own order.
-        self._kernel_layout = (self.rank + 1, *space, self.rank) if self._channels_last else self._kernel_to_torch
-        self._extent = tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True))
-        self._pads: Pads | None = None  # known before the sizes, but for "same" with strides
-        if self.padding == "valid":
-            self._pads = [(0, 0)] * self.rank
-        elif self.padding == "causal":
-            self._pads = [(self._extent[0] - 1, 0)]
-        elif max(self.strides) == 1:
-            self._pads = [same_padding(extent, extent, 1) for extent in self._extent]
+        self._refuse_strides_with_dilation()
 
     def build(self, input_shape: Shape) -> None:
-        axis = -1 if self._channels_last else 1
-        channels = input_shape[axis]
-        if channels is None:
-            raise ValueError(f"{who(self)} needs to know the number of its input's channels, and got {input_shape}.")
+        channels = self._channels_of(input_shape)
         if channels % self.groups:
             raise ValueError(f"{who(self)} can't split {channels} input channels into {self.groups} groups.")
         self.compute_output_shape(input_shape)  # refuses inputs that are too small
-        self.kernel = self.add_weight(
-            name="kernel", shape=(*self.kernel_size, channels // self.groups, self.filters),
-            layout=self._kernel_layout, initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)  # fmt: skip
-        self.bias = self.add_weight(
-            name="bias", shape=(self.filters,), initializer=self.bias_initializer,
-            regularizer=self.bias_regularizer, constraint=self.bias_constraint) if self.use_bias else None  # fmt: skip
-        self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self.kernel = self._weight("kernel", shape, "kernel", self._kernel_layout)
+        self.bias = self._weight("bias", (self.filters,), "bias") if self.use_bias else None
+        self._expect(channels)
 
-    def pre_activation(self, inputs: torch.Tensor) -> torch.Tensor:
-        """``kernel * inputs + bias``."""
-        x = inputs.permute(self._to_torch) if self._channels_last else inputs  # (B, *S, C) -> (B, C, *S)
-        x, padding = self._padded(x)
-        x = self._convolve(x, self.kernel.permute(self._kernel_to_torch), padding)  # -> (B, filters, *S)
-        return x.permute(self._from_torch) if self._channels_last else x  # (B, filters, *S) -> (B, *S, filters)
-
-    def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.activation(self.pre_activation(inputs))
-
-    def _convolve(self, x: torch.Tensor, kernel: torch.Tensor, padding: tuple[int, ...]) -> torch.Tensor:
-        convolution = type(self).torch_convolution
-        return convolution(x, kernel, self.bias, self.strides, padding, self.dilation_rate, self.groups)
-
-    def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
-        """``x`` and what torch's kernel is to pad by itself: it can where both sides are equal, and copies nothing."""
-        pads = self._pads
-        if pads is None:
-            pads = [same_padding(*axis) for axis in zip(x.shape[2:], self._extent, self.strides, strict=True)]
-        if all(before == after for before, after in pads):
-            return x, tuple(before for before, _ in pads)
-        return F.pad(x, [side for pair in reversed(pads) for side in pair]), (0,) * self.rank
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return slid_shape(
-            self, input_shape, self._extent, self.strides, self.padding, self._channels_last, self.filters
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {"activity_regularizer": serialize(self.activity_regularizer)} | super().get_config()
+    def _convolved(self, x: torch.Tensor) -> torch.Tensor:
+        return self._slide(x, self.kernel.permute(self._kernel_to_torch), self.bias, self.groups)
 
 
 @LAYERS.register("Convolution1D")
@@ -191,15 +228,6 @@ class Conv1D(Conv):
 
     rank = 1
     paddings = ("valid", "same", "causal")
-    torch_convolution = F.conv1d
-
-    def _convolve(self, x: torch.Tensor, kernel: torch.Tensor, padding: tuple[int, ...]) -> torch.Tensor:
-        if not self._channels_last:
-            return super()._convolve(x, kernel, padding)
-        # torch has no channels-last kernel for one axis, but one for two: the data are an image of one row.
-        row = F.conv2d(x.unsqueeze(2), kernel.unsqueeze(2), self.bias, (1, *self.strides), (0, *padding),
-                       (1, *self.dilation_rate), self.groups)  # (B, C, 1, L) -> (B, filters, 1, L)  # fmt: skip
-        return row.squeeze(2)
 
 
 @LAYERS.register("Convolution2D")
@@ -215,7 +243,6 @@ class Conv2D(Conv):
     """
 
     rank = 2
-    torch_convolution = F.conv2d
 
 
 @LAYERS.register("Convolution3D")
@@ -231,7 +258,6 @@ class Conv3D(Conv):
     """
 
     rank = 3
-    torch_convolution = F.conv3d
 
 
 # The names of Keras 1, which later generations keep.
