@@ -54,6 +54,7 @@ class Convolving(Layer):
         self._kernel_layout = (self.rank + 1, *space, self.rank) if self._channels_last else self._kernel_to_torch
         self._extent = tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True))
         self._pads = self._pads_of_any_size()
+        self._padding = None if self._pads is None else _even(self._pads)
 
     def _pads_of_any_size(self) -> Pads | None:
         """The zeros around: known before the sizes, but for ``"same"`` with strides."""
@@ -112,11 +113,14 @@ class Convolving(Layer):
 
     def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
         """``x`` and what torch's kernel is to pad by itself: it can where both sides are equal, and copies nothing."""
+        if self._padding is not None:
+            return x, self._padding
         pads = self._pads
         if pads is None:
             pads = [same_padding(*axis) for axis in zip(x.shape[2:], self._extent, self.strides, strict=True)]
-        if all(before == after for before, after in pads):
-            return x, tuple(before for before, _ in pads)
+        padding = _even(pads)
+        if padding is not None:
+            return x, padding
         return F.pad(x, [side for pair in reversed(pads) for side in pair]), (0,) * self.rank
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -126,6 +130,11 @@ class Convolving(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"activity_regularizer": serialize(self.activity_regularizer)} | super().get_config()
+
+
+def _even(pads: Pads) -> tuple[int, ...] | None:
+    """The padding of each axis where both its sides get the same; else ``None``."""
+    return tuple(before for before, _ in pads) if all(before == after for before, after in pads) else None
 
 
 class Conv(Convolving):

@@ -133,6 +133,8 @@ class AveragePool(Pool):
     kernels: ClassVar[dict[int, Any]] = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
 
     def _pool(self, x: torch.Tensor, *axes: Axis) -> torch.Tensor:
+        if len(axes) == 3 and x.dtype.itemsize < 4:  # for three axes torch has no CPU kernel of half precision
+            return self._pool_channels_last(x.movedim(1, -1), list(axes)).movedim(-1, 1)
         return self.kernels[len(axes)](x, *zip(*axes, strict=True), self._same, False)  # over the edge; not the padding
 
 

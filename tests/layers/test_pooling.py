@@ -118,6 +118,16 @@ def test_outputs_lie_as_the_inputs_do(name, rank):
     assert torch.autograd.grad(y.sum(), x)[0].is_contiguous()
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", ["MaxPooling3D", "AveragePooling3D", "GlobalAveragePooling3D"])
+def test_half_precision(name, order, dtype):
+    small, exact = (getattr(layers, name)(data_format=order, dtype=kind) for kind in (dtype, "float32"))
+    x = torch.randn(shape_of(3, order))
+    assert small(x).dtype is getattr(torch, dtype)
+    torch.testing.assert_close(small(x).float(), exact(x), atol=0.02, rtol=0.02)
+
+
 def test_strides_are_kept_as_given():
     config = layers.MaxPooling2D(3, strides=(1, 2)).get_config()
     assert (config["pool_size"], config["strides"]) == ((3, 3), (1, 2))
