@@ -7,21 +7,27 @@ data set may declare more than the file holds; all of that is refused before any
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import math
 import os
 from collections.abc import Iterator
 from typing import IO, Any
 
-import h5py
 import numpy as np
-from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue] - it has no types
 
 from lamina.saving.files import MAX_RATIO, open_regular
 
-# The filters that are part of HDF5 itself; any other would be a library that is loaded to read the data.
-_FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-_LAYOUTS = {h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED}
+
+class _Late:
+    """h5py, imported when a file is first opened: that takes as long as importing all of lamina."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module("h5py"), name)
+
+
+h5py: Any = _Late()
+
 _ITEM_SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,), "c": (8, 16)}
 _MAX_ATTRIBUTE = 2**26
 
@@ -149,11 +155,16 @@ class Group:
         with _readable(where):
             # The layout first: to ask a virtual data set for its shape would open the files that it is made of.
             made = found.id.get_create_plist()
-            if made.get_layout() not in _LAYOUTS or made.get_external_count():
+            if (
+                made.get_layout() not in (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
+                or made.get_external_count()
+            ):
                 raise _Refusal(f"{where} keeps its numbers in other files, which lamina does not read.")
             filters = {made.get_filter(index)[0] for index in range(made.get_nfilters())}
-            if not filters <= _FILTERS:
-                raise _Refusal(f"{where} is packed by filter {min(filters - _FILTERS)}, which lamina does not load.")
+            # These are part of HDF5 itself; any other would be a library that is loaded to read the data.
+            known = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+            if not filters <= known:
+                raise _Refusal(f"{where} is packed by filter {min(filters - known)}, which lamina does not load.")
             _check_type(found, where)
             self._check_size(found, bool(filters), where)
         return found
@@ -190,7 +201,7 @@ def _attribute(found: Any, name: str, where: str) -> Any:
 
 
 def _address(group: Any) -> int:
-    return h5o.get_info(group.id).addr
+    return h5py.h5o.get_info(group.id).addr
 
 
 @contextlib.contextmanager

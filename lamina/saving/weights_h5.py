@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from torch import nn
@@ -18,7 +17,7 @@ from lamina.layers.tracking import Items, TrackedDict, TrackedList
 from lamina.layers.weights import WeightOwner, own_weights, to_numpy
 from lamina.registry import snake_case
 from lamina.saving.files import check_target, replacing
-from lamina.saving.hdf5 import Group, opened
+from lamina.saving.hdf5 import Group, h5py, opened
 from lamina.training.steps import build_optimizer
 
 OPTIMIZER = "optimizer"
