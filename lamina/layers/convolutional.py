@@ -104,12 +104,12 @@ class Convolving(Layer):
 
     def _slide(self, x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int) -> torch.Tensor:
         """Cross-correlation with this layer's windows of a kernel in torch's order of axes."""
-        x, padding = self._padded(x)
-        if self._as_row:
-            row = F.conv2d(x.unsqueeze(2), kernel.unsqueeze(2), bias, (1, *self.strides), (0, *padding),
-                           (1, *self.dilation_rate), groups)  # (B, C, 1, L) -> (B, filters, 1, l)  # fmt: skip
-            return row.squeeze(2)
-        return CONVOLUTIONS[self.rank](x, kernel, bias, self.strides, padding, self.dilation_rate, groups)
+        if not self._as_row:
+            x, padding = self._padded(x)
+            return CONVOLUTIONS[self.rank](x, kernel, bias, self.strides, padding, self.dilation_rate, groups)
+        row, padding = self._padded(x.unsqueeze(2))  # (B, C, L) -> (B, C, 1, L)
+        return F.conv2d(row, kernel.unsqueeze(2), bias, (1, *self.strides), (0, *padding), (1, *self.dilation_rate),
+                        groups).squeeze(2)  # (B, C, 1, L) -> (B, filters, l)  # fmt: skip
 
     def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
         """``x`` and what torch's kernel is to pad by itself: it can where both sides are equal, and copies nothing."""
@@ -117,16 +117,19 @@ class Convolving(Layer):
             return x, self._padding
         pads = self._pads
         if pads is None:
-            pads = [same_padding(*axis) for axis in zip(x.shape[2:], self._extent, self.strides, strict=True)]
+            pads = [same_padding(*axis) for axis in zip(x.shape[-self.rank :], self._extent, self.strides, strict=True)]
         padding = _even(pads)
         if padding is not None:
             return x, padding
         return F.pad(x, [side for pair in reversed(pads) for side in pair]), (0,) * self.rank
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return slid_shape(
-            self, input_shape, self._extent, self.strides, self.padding, self._channels_last, self.filters
-        )
+        filters = self._filters_of(input_shape)
+        return slid_shape(self, input_shape, self._extent, self.strides, self.padding, self._channels_last, filters)
+
+    def _filters_of(self, input_shape: Shape) -> int | None:
+        """The number of output channels."""
+        return self.filters
 
     def get_config(self) -> dict[str, Any]:
         return {"activity_regularizer": serialize(self.activity_regularizer)} | super().get_config()
