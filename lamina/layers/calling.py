@@ -18,7 +18,7 @@ from torch import nn
 from lamina.dtypes import as_dtype
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
-from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, leaves, map_structure
+from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, join_runs, leaves, map_structure
 from lamina.layers.input_spec import check_input_spec, is_shape
 
 if TYPE_CHECKING:
@@ -60,6 +60,20 @@ def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         _add_activity_penalty(layer, outputs)
     _attach_mask(layer, args, kwargs, outputs)
     return outputs
+
+
+def as_one_call(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, in which calls of layers are parts of one call: a layer that is called twice adds its loss twice."""
+
+    def inside(*args: Any) -> Any:
+        global _depth
+        _depth += 1
+        try:
+            return function(*args)
+        finally:
+            _depth -= 1
+
+    return inside
 
 
 def explain(layer: Layer, args: tuple[Any, ...], error: Exception) -> None:
@@ -220,7 +234,7 @@ def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any
     """Record a call on symbolic tensors: build the layer, work out the outputs' shapes and masks."""
     outer = enclosing_call()
     if outer is not None:
-        return outer.next_value(lambda: _outputs_and_masks(layer, args, kwargs)[2], Node)
+        return outer.next_value(lambda probe: _outputs_and_masks(layer, args, kwargs)[2], join_runs)
     args, kwargs, outputs = _outputs_and_masks(layer, args, kwargs)
     node = Node(layer, args, kwargs, outputs)
     if not in_own_scope():

@@ -260,17 +260,18 @@ class WeightOwner(nn.Module):
                 owner._losses.clear()
             _with_losses[:] = [owner for owner in _with_losses if id(owner) not in mine]
 
+    def added_losses(self) -> list[torch.Tensor]:
+        """What calls added with ``add_loss`` or an activity regularizer since losses were last cleared."""
+        if not _with_losses:
+            return []
+        return [loss for module in self.modules() if isinstance(module, WeightOwner) for loss in module._losses]
+
     @property
     def losses(self) -> list[torch.Tensor]:
         """What the last call added with ``add_loss`` or an activity regularizer, then the penalties on weights."""
-        added: list[torch.Tensor] = []
-        penalties: list[torch.Tensor] = []
-        for module in self.modules():
-            if isinstance(module, WeightOwner):
-                added += module._losses
-                penalties += [penalty(getattr(module, key)) for key, penalty in module._regularizers.items()
-                              if getattr(module, key).requires_grad]  # fmt: skip
-        return added + penalties
+        penalties = [penalty(getattr(module, key)) for module in self.modules() if isinstance(module, WeightOwner)
+                     for key, penalty in module._regularizers.items() if getattr(module, key).requires_grad]  # fmt: skip
+        return self.added_losses() + penalties
 
 
 _IGNORED_ARGUMENTS = {"autocast", "aggregation", "synchronization", "overwrite_with_gradient", "partitioner",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,17 +15,19 @@ from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
 
 
-class OutputNames:
-    """The outputs of a model by position and by name, and values of any shape brought into their order.
+class Outputs:
+    """The outputs of a model by position and by name, and values of other structures brought into their order.
 
     Arguments:
-        y_pred: what the model returned: a tensor, or a list, tuple or dict of them.
-        names: their names, as far as the model knows them.
+        y_pred: what the model returns, or anything of the same structure whose leaves have a ``shape``.
+        names: the outputs' names, as far as the model knows them.
     """
 
-    def __init__(self, y_pred: Any, names: list[str] | None) -> None:
-        self.count = len(leaves(y_pred))
-        if isinstance(y_pred, dict):
+    def __init__(self, y_pred: Any, names: list[str] | None = None) -> None:
+        self.shapes = [tuple(leaf.shape) for leaf in leaves(y_pred)]
+        self.count = len(self.shapes)
+        self.is_dict = isinstance(y_pred, dict) and len(y_pred) == self.count
+        if self.is_dict:
             names = list(y_pred)
         self.names = names if names and len(names) == self.count else [f"output_{i}" for i in range(self.count)]
 
@@ -33,6 +35,8 @@ class OutputNames:
         """``value`` (for one output, a list by position or a dict by name) as a list, one entry for each output."""
         if isinstance(value, dict):
             unknown = [key for key in value if key not in self.names]
+            if unknown and self.count == 1 == len(value):
+                return list(value.values())
             if unknown:
                 raise ValueError(f"{what} names the output {unknown[0]!r}, and the model has {self.names}."
                                  f"{did_you_mean(unknown[0], self.names)}")  # fmt: skip
@@ -51,37 +55,60 @@ class OutputNames:
 
 
 class Losses:
-    """The loss of each output and their weighted sum."""
+    """The loss of each output and their weighted sum.
 
-    def __init__(self, loss: Any, weights: Any, outputs: OutputNames, y: Any, y_pred: Any) -> None:
-        self.outputs = outputs
+    Arguments:
+        loss: for one output, for all of them, a list by position or a dict by name.
+        weights: a number for each output, in the same forms.
+    """
+
+    def __init__(self, loss: Any, weights: Any = None) -> None:
+        self._told = loss, weights
+        self.outputs: Outputs | None = None
+        self.losses: list[Loss | None] = []
+        self.weights: list[float] = []
+        self.trackers: list[Mean] = []
+        self.only: Loss | None = None  # the loss itself, where it is all there is
+
+    def bind(self, outputs: Outputs, y: Any) -> None:
+        """Find out which loss is which output's; the shapes of targets settle what ``"crossentropy"`` means."""
+        loss, weights = self._told
         identifiers = outputs.in_order(loss, "loss", broadcast=True)
-        targets, predictions = outputs.in_order(y, "y", broadcast=True), leaves(y_pred)
-        self.losses: list[Loss | None] = [
-            losses_module.resolve(identifier, getattr(target, "shape", None), getattr(prediction, "shape", None))
-            for identifier, target, prediction in zip(identifiers, targets, predictions, strict=True)
-        ]
+        wanted = [index for index, identifier in enumerate(identifiers) if identifier is not None]
+        targets = _targets(outputs, y, wanted)
+        self.losses = [losses_module.resolve(identifier, getattr(target, "shape", None), shape)
+                       for identifier, target, shape in zip(identifiers, targets, outputs.shapes, strict=True)]  # fmt: skip
         by_output = outputs.in_order(weights, "loss_weights", broadcast=True)
         self.weights = [1.0 if weight is None else float(weight) for weight in by_output]
+        self._wanted = wanted
         self.only = self.losses[0] if outputs.count == 1 and self.weights[0] == 1.0 else None
-        self.trackers = [Mean(name=f"{name}_loss") for name in outputs.names] if outputs.count > 1 else []
+        self._trackers = {index: Mean(name=f"{outputs.names[index]}_loss") for index in wanted if len(wanted) > 1}
+        order = wanted
+        if outputs.is_dict and self._trackers:  # Keras goes through dicts by name, except through that of the losses
+            by_name = list(loss) if isinstance(loss, dict) else sorted(outputs.names)
+            order = sorted(wanted, key=lambda index: by_name.index(outputs.names[index]))
+        self.trackers = [self._trackers[index] for index in order if index in self._trackers]
+        self.outputs = outputs
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None, masks: Any = None) -> torch.Tensor:
+        """The loss of a batch; each output's own is added to its tracker."""
+        outputs = self.outputs
+        if outputs is None:
+            raise ValueError("The loss is not bound to a model's outputs yet.")
         if self.only is not None:
-            y, y_pred = _single(y), _single(y_pred)
-            if masks is None:
-                return self.only(y, y_pred, _single(sample_weight))
-            return self.only(y, y_pred, _single(sample_weight), mask=_single(masks))
-        targets = self.outputs.in_order(y, "y")
-        weights = self.outputs.in_order(sample_weight, "sample_weight", broadcast=True)
-        masks = self.outputs.in_order(masks, "mask") if masks is not None else [None] * self.outputs.count
+            given = single(y), single(y_pred), single(sample_weight)
+            return self.only(*given) if masks is None else self.only(*given, mask=single(masks))
+        targets, predictions = _targets(outputs, y, self._wanted), _predictions(outputs, y_pred)
+        weights = outputs.in_order(sample_weight, "sample_weight", broadcast=True)
+        masks = outputs.in_order(masks, "mask") if masks is not None else [None] * outputs.count
         total: Any = None
-        for index, (loss, prediction) in enumerate(zip(self.losses, leaves(y_pred), strict=True)):
-            if loss is None:
-                continue
-            value = loss(targets[index], prediction, weights[index], mask=masks[index])
-            if self.trackers:
-                self.trackers[index].update_state(value.detach())
+        for index in self._wanted:
+            loss, prediction = self.losses[index], predictions[index]
+            if targets[index] is None:
+                raise ValueError(f"Output {outputs.names[index]!r} has a loss, and the data have no target for it.")
+            value = loss(targets[index], prediction, weights[index], mask=masks[index])  # pyright: ignore[reportOptionalCall]
+            if index in self._trackers:
+                self._trackers[index].accumulate(value.detach(), len(prediction), len(prediction))
             value = value if self.weights[index] == 1.0 else value * self.weights[index]
             total = value if total is None else total + value
         if total is None:
@@ -89,40 +116,76 @@ class Losses:
         return total
 
 
-class Metrics:
-    """The metrics of each output, and their names in logs."""
+class Metrics(Metric):
+    """The compiled metrics of all outputs as one metric, whose result is a dict by name.
 
-    def __init__(self, metrics: Any, weighted: Any, outputs: OutputNames, y: Any, y_pred: Any, losses: Any) -> None:
-        self.outputs = outputs
-        targets, predictions = outputs.in_order(y, "y", broadcast=True), leaves(y_pred)
-        loss_list = losses if losses is not None else [None] * outputs.count
+    Arguments:
+        metrics: a list for one output; for several, a list of lists by position or a dict by name. A flat list that has
+            not one entry for each output is for every output, as in Keras 2.
+        weighted: those that take sample weights into account.
+    """
+
+    def __init__(self, metrics: Any, weighted: Any = None) -> None:
+        super().__init__(name="compile_metrics")
+        self._told = metrics, weighted
+        self.outputs: Outputs | None = None
         self.entries: list[tuple[int, Metric, bool, str]] = []  # (output, metric, weighted, name)
-        for given, is_weighted in ((metrics, False), (weighted, True)):
+
+    def bind(self, outputs: Outputs, y: Any, losses: Losses | None = None) -> None:
+        """Find out which metric is which output's; the shapes of targets settle what ``"accuracy"`` means."""
+        wanted = losses._wanted if losses is not None else list(range(outputs.count))
+        targets = _targets(outputs, y, wanted)
+        loss_of = losses.losses if losses is not None else [None] * outputs.count
+        entries: list[tuple[int, Metric, bool, str]] = []
+        for given, is_weighted in zip(self._told, (False, True), strict=True):
             for index, identifiers in enumerate(_by_output(given, outputs)):
                 for identifier in identifiers:
-                    shapes = getattr(targets[index], "shape", None), getattr(predictions[index], "shape", None)
-                    metric = metrics_module.resolve(identifier, *shapes, loss_list[index])
-                    name = metric.name if outputs.count == 1 else f"{outputs.names[index]}_{metric.name}"
-                    self.entries.append((index, metric, is_weighted, name))
-        self.metrics = [metric for _, metric, _, _ in self.entries]
+                    target_shape = getattr(targets[index], "shape", None)
+                    metric = metrics_module.resolve(identifier, target_shape, outputs.shapes[index], loss_of[index])
+                    taken = {name for *_, name in entries}
+                    name = _free_name(metric.name, outputs, index, is_weighted, taken)
+                    entries.append((index, metric, is_weighted, name))
+        self.entries, self.outputs = entries, outputs
 
-    def update(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics themselves."""
+        return [metric for _, metric, _, _ in self.entries]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The state of all of them."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take one batch into account."""
-        if not self.entries:
-            return
-        if self.outputs.count == 1:
-            y, y_pred, weight = _single(y), _single(y_pred), _single(sample_weight)
+        if self.outputs is None:
+            self.bind(Outputs(y_pred), y_true)
+        outputs: Any = self.outputs
+        if outputs.count == 1:
+            y, y_pred, weight = single(y_true), single(y_pred), single(sample_weight)
             for _, metric, weighted, _ in self.entries:
-                metric.update_state(y, y_pred, sample_weight=weight if weighted else None)
+                if weighted and weight is not None:
+                    metric.update_state(y, y_pred, sample_weight=weight)
+                else:
+                    metric.update_state(y, y_pred)
             return
-        targets = self.outputs.in_order(y, "y")
-        weights = self.outputs.in_order(sample_weight, "sample_weight", broadcast=True)
-        predictions = leaves(y_pred)
+        wanted = [index for index, *_ in self.entries]
+        targets, predictions = _targets(outputs, y_true, sorted(set(wanted))), _predictions(outputs, y_pred)
+        weights = outputs.in_order(sample_weight, "sample_weight", broadcast=True)
         for index, metric, weighted, _ in self.entries:
-            metric.update_state(targets[index], predictions[index], sample_weight=weights[index] if weighted else None)
+            if weighted and weights[index] is not None:
+                metric.update_state(targets[index], predictions[index], sample_weight=weights[index])
+            else:
+                metric.update_state(targets[index], predictions[index])
 
-    def results(self) -> dict[str, Any]:
-        """The value of each metric so far."""
+    def reset_state(self) -> None:
+        """Start all of them again."""
+        for _, metric, _, _ in self.entries:
+            metric.reset_state()
+
+    def result(self) -> dict[str, Any]:
+        """The value of each metric so far, by name."""
         found: dict[str, Any] = {}
         for _, metric, _, name in self.entries:
             value = metric.result()
@@ -130,27 +193,102 @@ class Metrics:
         return found
 
 
-def _by_output(given: Any, outputs: OutputNames) -> list[list[Any]]:
+class Objective:
+    """All that ``compile`` was told about losses and metrics, and their means so far.
+
+    Arguments: those of ``compile``.
+    """
+
+    def __init__(self, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any) -> None:
+        self.loss_mean = Mean(name="loss")
+        self.losses = None if loss is None else Losses(loss, loss_weights)
+        self.metrics = None if metrics is None and weighted_metrics is None else Metrics(metrics, weighted_metrics)
+        self.outputs: Outputs | None = None
+
+    def bind(self, outputs: Outputs, y: Any, device: torch.device | None) -> None:
+        """Bind losses and metrics to a model's outputs."""
+        if self.losses is not None:
+            self.losses.bind(outputs, y)
+        if self.metrics is not None:
+            self.metrics.bind(outputs, y, self.losses)
+        if device is not None:
+            for metric in self:
+                metric.to(device)
+        self.outputs = outputs
+
+    def __iter__(self) -> Iterator[Metric]:
+        yield self.loss_mean
+        if self.metrics is not None:
+            yield self.metrics
+        if self.losses is not None:
+            yield from self.losses.trackers
+
+    def reset(self) -> None:
+        """Start all means again."""
+        for metric in self:
+            metric.reset_state()
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """The names of the values in the order in which ``evaluate`` returns them: before those of the model's own
+        metrics, and after them."""
+        of_metrics = [name for *_, name in self.metrics.entries] if self.metrics is not None else []
+        trackers = [tracker.name for tracker in self.losses.trackers] if self.losses is not None else []
+        if self.outputs is not None and self.outputs.count > 1:
+            return ["loss", *trackers], sorted(of_metrics)
+        return ["loss", *of_metrics], []
+
+
+def _targets(outputs: Outputs, y: Any, wanted: list[int]) -> list[Any]:
+    """The targets in the order of the outputs. Those of outputs without a loss may be left out."""
+    if y is None:
+        return [None] * outputs.count
+    given = leaves(y)
+    if isinstance(y, dict) and len(y) == len(given):
+        return outputs.in_order(y, "y")
+    places = {len(wanted): wanted, outputs.count: range(outputs.count)}.get(len(given))
+    if places is None:
+        raise ValueError(
+            f"The model has the outputs {outputs.names}, and the data bring {len(given)} targets for them."
+        )
+    by_place = dict(zip(places, given, strict=True))
+    return [by_place.get(index) for index in range(outputs.count)]
+
+
+def _predictions(outputs: Outputs, y_pred: Any) -> list[Any]:
+    return [y_pred[name] for name in outputs.names] if outputs.is_dict else leaves(y_pred)
+
+
+def _by_output(given: Any, outputs: Outputs) -> list[list[Any]]:
     """``metrics=`` of ``compile`` as a list of identifiers for each output."""
     if given is None:
         return [[] for _ in outputs.names]
-    if outputs.count == 1 and isinstance(given, (list, tuple)):
-        return [[item for part in given for item in (part if isinstance(part, (list, tuple)) else [part])]]
+    if outputs.count == 1:
+        return [[identifier for identifier in leaves(given) if identifier is not None]]
     nested = (list, tuple, dict, type(None))
     flat = isinstance(given, (list, tuple)) and not any(isinstance(item, nested) for item in given)
     if flat and len(given) != outputs.count:  # Keras 2: a flat list is for every output
         return [list(given) for _ in outputs.names]
     ordered = outputs.in_order(given, "metrics", broadcast=True)
-    return [list(item) if isinstance(item, (list, tuple)) else [] if item is None else [item] for item in ordered]
+    return [[identifier for identifier in leaves(item) if identifier is not None] for item in ordered]
 
 
-def _single(value: Any) -> Any:
+def _free_name(name: str, outputs: Outputs, index: int, weighted: bool, taken: set[str]) -> str:
+    """A metric's name in logs; of those with one name the later get a number, or ``weighted_``."""
+    prefix = f"{outputs.names[index]}_" if outputs.count > 1 else ""
+    if weighted and prefix + name in taken:
+        name = f"weighted_{name}"
+    found, copies = prefix + name, 0
+    while found in taken:
+        copies += 1
+        found = f"{prefix}{name}_{copies}"
+    return found
+
+
+def single(value: Any) -> Any:
+    """What a structure holds for the one output of a model."""
     if isinstance(value, torch.Tensor) or value is None:
         return value
     found = leaves(value)
     if len(found) != 1:
-        raise ValueError(f"The model has one output, and the data brings {len(found)} targets for it.")
+        raise ValueError(f"The model has one output, and the data bring {len(found)} targets for it.")
     return found[0]
-
-
-LogReader = Callable[[], dict[str, float]]

@@ -1,0 +1,247 @@
+"""``compile``: how a model is to be trained, and the loss and metrics that come of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from lamina import losses, optimizers
+from lamina import metrics as all_metrics
+from lamina.dialects import any_spelling
+from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
+from lamina.layers.calling import in_mode
+from lamina.layers.weights import WeightOwner
+from lamina.metrics import Metric
+from lamina.training.logs import as_numbers
+from lamina.training.objective import Objective, Outputs
+from lamina.training.steps import total
+
+# Arguments of nn.Module.compile (that is, of torch.compile); Keras's compile has none of them.
+_TORCH_COMPILE = {"fullgraph", "dynamic", "backend", "mode", "options", "disable"}
+_BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names that mean something only when shapes are known
+
+
+@dataclass
+class Setup:
+    """What ``compile`` was told.
+
+    Arguments:
+        trainable: the trainable state of each layer and parameter at that time, when it is to last; else ``None``.
+    """
+
+    optimizer: Any
+    loss: Any
+    loss_weights: Any
+    metrics: Any
+    weighted_metrics: Any
+    run_eagerly: bool
+    jit_compile: bool
+    trainable: list[tuple[Any, str, bool]] | None
+
+
+class Compiled(WeightOwner):
+    """The part of a model that knows how it is to be trained. ``compute_loss`` and ``compute_metrics`` are yours to
+    override."""
+
+    optimizer: Any = None
+    loss: Any = None
+    compile_setup: Any = None
+    stop_training: bool = False
+    _objective: Objective | None = None
+    _functions: dict[str, Any] | None = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self.compile_setup is not None
+
+    @any_spelling("Model.compile")
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = False,
+        auto_scale_loss: bool = True,
+        keep_trainable: bool = False,
+        **torch_options: Any,
+    ) -> None:
+        """Choose how the model trains.
+
+        Arguments:
+            optimizer: a name, a Keras optimizer, or a ``torch.optim`` one (made of this model's parameters).
+            loss: a name, function or object; a list or dict of them for several outputs.
+            loss_weights: the weight of each output's loss in the total.
+            metrics, weighted_metrics: names, functions or objects; the weighted ones take sample weights into account.
+            run_eagerly: run ``train_step`` as it is written, step by step, for debugging.
+            steps_per_execution: accepted; every step is short here.
+            jit_compile: run the forward pass through ``torch.compile``. Off unless asked for: it compiles for tens of
+                seconds first.
+            auto_scale_loss: with the policy ``mixed_float16``, wrap the optimizer in a ``LossScaleOptimizer``.
+            keep_trainable: whether a layer that is frozen or unfrozen later is so only after the next ``compile``, as
+                in Keras 1 and 2, and not at once, as in Keras 3.
+            torch_options: torch's own ``fullgraph``, ``backend``, ``mode``, ...: then this is ``nn.Module.compile``.
+
+        Raises:
+            ValueError: for unknown names, with the nearest known one.
+        """
+        if torch_options.keys() & _TORCH_COMPILE:
+            return nn.Module.compile(self, **torch_options)
+        for unknown in torch_options:
+            raise TypeError(f"compile() got an unknown argument {unknown!r}.")
+        _check_names(loss, metrics, weighted_metrics)
+        optimizer = optimizers.get(optimizer)
+        is_half = getattr(getattr(self, "dtype_policy", None), "name", None) == "mixed_float16"
+        if auto_scale_loss and is_half and not isinstance(optimizer, optimizers.LossScaleOptimizer | None):
+            optimizer = optimizers.LossScaleOptimizer(optimizer)
+        self.optimizer, self.loss = optimizer, loss
+        self.compile_setup = Setup(optimizer, loss, loss_weights, metrics, weighted_metrics, bool(run_eagerly),
+                                   jit_compile is True, _trainable_state(self) if keep_trainable else None)  # fmt: skip
+        self._objective = Objective(loss, loss_weights, metrics, weighted_metrics)
+        self.stop_training = False
+        self._functions = None
+
+    # -- yours to override --
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> torch.Tensor:
+        """The compiled loss, plus penalties on weights and what layers added."""
+        of_data = self._bound(x, y, y_pred).losses
+        terms = [] if of_data is None else [of_data(y, y_pred, sample_weight)]
+        return total(terms + self.losses, self)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the compiled metrics, and return all of them by name."""
+        metrics = self._bound(x, y, y_pred).metrics
+        if metrics is not None:
+            metrics.update_state(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The loss and the metrics so far, by name."""
+        return as_numbers({metric.name: metric.result() for metric in self.metrics})
+
+    # -- metrics --
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """As in Keras 3: the mean of the loss, ``compile_metrics`` (all that were compiled, as one), the loss of each
+        output where there are several, and the metrics that are attributes of the model and its layers."""
+        return [*(self._objective or ()), *self._own_metrics()]
+
+    def _own_metrics(self) -> list[Metric]:
+        found: dict[int, Metric] = {}
+        for module in self.modules():
+            if module is not self and isinstance(module, Compiled):
+                continue
+            for value in vars(module).values():
+                items = (
+                    value
+                    if isinstance(value, (list, tuple))
+                    else value.values()
+                    if isinstance(value, dict)
+                    else [value]
+                )
+                found |= {id(item): item for item in items if isinstance(item, Metric)}
+        return list(found.values())
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what ``evaluate`` returns, in order."""
+        before, after = self._objective.names() if self._objective is not None else (["loss"], [])
+        return [*before, *(metric.name for metric in self._own_metrics()), *after]
+
+    def reset_metrics(self) -> None:
+        """Start all means again."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    # -- inside --
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The names of the outputs: those of the layers that make them."""
+        plan = getattr(self, "_plan", None)
+        if plan is None:
+            return None
+        names: list[str] = []
+        for value in leaves(plan.outputs):
+            number = next((i for i, step in enumerate(plan.steps) if value in leaves(step.outputs)), None)
+            target = plan.steps[number].target if number is not None else f"output_{len(names)}"
+            names.append(getattr(getattr(self, "_modules", {}).get(target), "name", None) or str(target))
+        return names
+
+    def _bound(self, x: Any, y: Any, y_pred: Any = None) -> Objective:
+        """The losses and metrics, bound to the model's outputs."""
+        objective = self._objective
+        if objective is None:
+            raise ValueError(
+                f"Model {self.name!r} must be compiled first: call model.compile(optimizer=..., loss=...)."
+            )
+        if objective.outputs is None:
+            y_pred = self._example_outputs(x) if y_pred is None else y_pred
+            weight = next(self.parameters(), None)
+            objective.bind(Outputs(y_pred, self.output_names), y, None if weight is None else weight.device)
+            self.reset_metrics()  # asking for an example is no part of what is measured
+        return objective
+
+    def _example_outputs(self, x: Any) -> Any:
+        """What the outputs for a first batch are like: the plan says so, where it knows; else the model is run, which
+        also builds it."""
+        prepare = getattr(self, "prepare", lambda: None)
+        prepare()
+        plan = getattr(self, "_plan", None)
+        if plan is not None:
+            outputs = map_structure(lambda value: SymbolicTensor(*plan.values[value.index]), plan.outputs)
+            if all(output.shape and output.shape[-1] is not None for output in leaves(outputs)):
+                return outputs
+        with torch.no_grad(), in_mode(self, False):
+            outputs = self(x)
+        prepare()
+        return outputs
+
+    @contextlib.contextmanager
+    def _as_compiled(self) -> Iterator[None]:
+        """Inside, layers are frozen or not as they were when the model was compiled, if that is to last."""
+        state = self.compile_setup.trainable if self.compile_setup is not None else None
+        changed = [(item, name, not value) for item, name, value in state or () if getattr(item, name) is not value]
+        for item, name, now in changed:
+            setattr(item, name, not now)
+        try:
+            yield
+        finally:
+            for item, name, now in changed:
+                setattr(item, name, now)
+
+    def _require_compiled(self, what: str) -> None:
+        if self.compile_setup is None:
+            raise ValueError(f"Model {self.name!r} must be compiled before {what}(): call "
+                             "model.compile(optimizer=..., loss=...).")  # fmt: skip
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_functions": None}  # a copy trains itself, by functions of its own
+
+
+def _trainable_state(model: nn.Module) -> list[tuple[Any, str, bool]]:
+    layers = [
+        (module, "_trainable", module._trainable) for module in model.modules() if isinstance(module, WeightOwner)
+    ]
+    return [*layers, *((weight, "requires_grad", weight.requires_grad) for weight in model.parameters())]
+
+
+def _check_names(loss: Any, metrics: Any, weighted: Any) -> None:
+    """Unknown names are refused by ``compile``, not by the first step."""
+    for table, given in ((losses, loss), (all_metrics, (metrics, weighted))):
+        for leaf in leaves(given):
+            if isinstance(leaf, str) and leaf.lower() not in _BY_SHAPE:
+                table.get(leaf)

@@ -1,0 +1,229 @@
+"""One batch: the steps that a model's author may override, the functions that run in their place, and
+``train_on_batch`` and its relatives."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lamina.dialects import any_spelling
+from lamina.graph.symbolic import leaves, map_structure
+from lamina.layers.calling import in_mode
+from lamina.layers.weights import WeightOwner, to_numpy
+from lamina.training.data import Batches, make_batches, to_tensor, unpack
+from lamina.training.logs import as_numbers, in_order
+from lamina.training.compiled import Compiled
+from lamina.training.steps import BatchFunction, Step, build_optimizer, count_rows
+
+# Who overrides one of these has the whole step run as it is written.
+_HOOKS = ("compute_loss", "compute_metrics")
+
+
+class OneBatch(Compiled):
+    """The part of a model that handles one batch. ``train_step``, ``test_step`` and ``predict_step`` are yours to
+    override."""
+
+    _own_logs: dict[str, Any] | None = None  # what a step of the author's returned last
+
+    @any_spelling("Model.train_on_batch")
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+        reset_metrics: bool = True,
+    ) -> Any:
+        """One step of training.
+
+        Arguments:
+            x, y, sample_weight, class_weight: as in ``fit``.
+            return_dict: whether to return a dict by name, and not a number or list.
+            reset_metrics: whether the values returned are this batch's own, and not means since ``reset_metrics()``.
+
+        Returns:
+            Loss and metrics as ``evaluate`` returns them.
+        """
+        self._require_compiled("train_on_batch")
+        with self._as_compiled():
+            return self._on_batch("train", (x, y, sample_weight), class_weight, return_dict, reset_metrics)
+
+    @any_spelling("Model.test_on_batch")
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False, reset_metrics: bool = True
+    ) -> Any:
+        """Loss and metrics of one batch, without training; see :meth:`train_on_batch`."""
+        self._require_compiled("test_on_batch")
+        return self._on_batch("test", (x, y, sample_weight), None, return_dict, reset_metrics)
+
+    def _on_batch(self, kind: str, data: Any, by_class: Any, as_dict: bool, reset: bool) -> Any:
+        x, y, weight = data
+        batch = next(iter(self._batches(x, y, weight, _row_count(x), by_class=by_class).epoch()))
+        with in_mode(self, kind == "train"):
+            run = self._function(kind, batch)
+            if reset:
+                self.reset_metrics()
+            run(*batch)
+        logs = self._read_logs()
+        return logs if as_dict else in_order(logs, self.metrics_names)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for one batch, as NumPy arrays."""
+        with torch.inference_mode():
+            inputs = self._input_tensor(x) if type(x) is np.ndarray else map_structure(self._input_tensor, x)
+            if self.training:
+                with in_mode(self, False):
+                    outputs = self._predict(inputs)
+            else:
+                outputs = self._predict(inputs)
+            return to_array(outputs) if type(outputs) is torch.Tensor else map_structure(to_array, outputs)
+
+    # -- yours to override --
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of training on ``data`` (``(x, y)`` or ``(x, y, sample_weight)``); returns logs by name.
+
+        ``fit`` puts its own step together unless this is overridden.
+        """
+        x, y, sample_weight = unpack(data)
+        y_pred = self(x, training=True)
+        loss = self._loss_of(x, y, y_pred, sample_weight, training=True)
+        self._objective_loss(loss, x)
+        params = [weight for weight in self.trainable_weights if isinstance(weight, nn.Parameter)]
+        if params:
+            grads = torch.autograd.grad(self.optimizer.scale_loss(loss), params, allow_unused=True)
+            self.optimizer.apply(grads, params)
+        with torch.no_grad():
+            return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """One step of testing; returns logs by name. ``evaluate`` puts its own together unless this is overridden."""
+        x, y, sample_weight = unpack(data)
+        with torch.no_grad():
+            y_pred = self(x, training=False)
+            self._objective_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
+            return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """The outputs for one batch of inputs."""
+        return self(unpack(data)[0], training=False)
+
+    def _loss_of(self, x: Any, y: Any, y_pred: Any, weight: Any, training: bool) -> torch.Tensor:
+        mode = {"training": training} if "training" in inspect.signature(self.compute_loss).parameters else {}
+        return self.compute_loss(x, y, y_pred, weight, **mode)
+
+    def _objective_loss(self, loss: torch.Tensor, x: Any) -> None:
+        if self._objective is not None:
+            rows = count_rows(x)
+            self._objective.loss_mean.accumulate(loss.detach(), rows, rows)
+
+    # -- what runs --
+
+    def _function(self, kind: str, batch: Any) -> BatchFunction:
+        """The step to run on batches: the model's own when its author overrode it, else one put together for it."""
+        hooks = (f"{kind}_step", *_HOOKS)
+        if self.compile_setup.run_eagerly or any(_is_overridden(self, name) for name in hooks):
+            self._prepare_own(batch)
+            return functools.partial(self._run_own, getattr(self, f"{kind}_step"))
+        self._own_logs = None
+        objective = self._bound(*batch[:2])
+        marks = (getattr(self, "_plan", None), [id(weight) for weight in self.trainable_weights])
+        functions: dict[str, Any] | None = self._functions
+        if functions is None or functions["marks"] != marks:
+            functions = {"marks": marks}
+        if kind not in functions:
+            step = Step(self, objective)
+            functions[kind] = step.train_function() if kind == "train" else step.test_function()
+            self.__dict__["_functions"] = functions
+        return functions[kind]
+
+    def _prepare_own(self, batch: Any) -> None:
+        """Build the model and its optimizer before a step of the author's, as far as there is something to build."""
+        objective = self._objective
+        told = objective is not None and (objective.losses is not None or objective.metrics is not None)
+        unbuilt = any(not getattr(module, "built", True) for module in self.modules() if module is not self)
+        if unbuilt or told or self._runs_forward():
+            self._bound(*batch[:2])
+        if self.optimizer is not None and not self.optimizer.built:
+            build_optimizer(self.optimizer, self, [weight for weight in self.weights if weight.requires_grad])  # pyright: ignore[reportArgumentType]
+
+    def _runs_forward(self) -> bool:
+        """Whether the model has a forward pass: one that only trains others (a GAN) need not."""
+        return True
+
+    def _run_own(self, step: Any, x: Any, y: Any, weight: Any) -> None:
+        data = (x, y, weight) if weight is not None else (x, y) if y is not None else x
+        self.__dict__["_own_logs"] = dict(step(data) or {})
+
+    def _read_logs(self) -> dict[str, Any]:
+        """The logs as numbers: this is where a step's work is waited for.
+
+        Those that a step of the author's returned count, unless they are the metrics' own: then the metrics say how it
+        is now.
+        """
+        own = self._own_logs
+        if own is None:
+            return self.get_metrics_result()
+        own = self.__dict__["_own_logs"] = as_numbers(own)
+        found = self.get_metrics_result()
+        return found if found.keys() == own.keys() else dict(own)
+
+    def _predict(self, inputs: Any) -> Any:
+        """The outputs for a batch of inputs, in the way that the model's author wants, if any."""
+        return self.predict_step((inputs,)) if _is_overridden(self, "predict_step") else self(inputs)
+
+    # -- data --
+
+    def _batches(
+        self,
+        x: Any,
+        y: Any,
+        weight: Any,
+        size: int | None,
+        steps: int | None = None,
+        shuffle: bool | str = False,
+        by_class: Any = None,
+    ) -> Batches:
+        return make_batches(x, y, weight, batch_size=size, steps=steps, shuffle=shuffle, class_weight=by_class,
+                            dtype=self._data_dtype(), device=self._device())  # fmt: skip
+
+    def _data_dtype(self) -> torch.dtype:
+        """What floats in data become: the type of the weights, which with a mixed policy is float32."""
+        dtype = getattr(self, "_compute_dtype", torch.float32)
+        if dtype not in (torch.float16, torch.bfloat16):
+            return dtype
+        policy = getattr(self, "dtype_policy", None)
+        return torch.float32 if policy is not None and policy.compute_dtype != policy.variable_dtype else dtype
+
+    def _device(self) -> torch.device | None:
+        """Where the weights are, or ``None`` for the CPU, where data lie anyway."""
+        weight = next(self.parameters(), None)
+        return None if weight is None or weight.device.type in ("cpu", "meta") else weight.device
+
+    def _input_tensor(self, leaf: Any) -> torch.Tensor:
+        tensor = to_tensor(leaf, self._data_dtype())
+        device = self._device()
+        return tensor if device is None else tensor.to(device)
+
+
+def to_array(tensor: Any) -> np.ndarray:
+    """An output as a NumPy array."""
+    if tensor.dtype is torch.bfloat16 or tensor.device.type != "cpu":
+        return to_numpy(tensor)
+    return tensor.detach().numpy()
+
+
+def _is_overridden(model: WeightOwner, name: str) -> bool:
+    """Whether a method is not lamina's own: the author of the model's class wrote it, or set it on the model."""
+    return getattr(type(model), name) is not getattr(OneBatch, name) or name in vars(model)
+
+
+def _row_count(x: Any) -> int | None:
+    first = next((leaf for leaf in leaves(x) if hasattr(leaf, "shape")), None)
+    return int(first.shape[0]) if first is not None and len(first.shape) else len(x) if hasattr(x, "__len__") else None
