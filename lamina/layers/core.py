@@ -29,7 +29,7 @@ from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
-from lamina.registry import deserialize, serialize
+from lamina.registry import deserialize, find_named, serialize
 
 
 @LAYERS.register()
@@ -389,9 +389,30 @@ class Lambda(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        functions = {key: deserialize(config[key]) for key in ("function", "output_shape", "mask")
-                     if isinstance(config.get(key), dict)}  # fmt: skip
-        return super().from_config(config | functions)
+        given: dict[str, Any] = {}
+        for key in ("function", "output_shape", "mask"):
+            value = config.get(key)
+            if _is_code(value):  # the shape can be found out, and a mask has its place in the function
+                given[key] = _in_place_of_code(config.get("name")) if key == "function" else None
+            elif isinstance(value, (dict, str)):
+                given[key] = deserialize(
+                    {"class_name": "function", "config": value} if isinstance(value, str) else value
+                )
+        return super().from_config(config | given)
+
+
+def _is_code(value: Any) -> bool:
+    """Whether a config holds the code of a function: in a dictionary since Keras 3, a list that begins with it before."""
+    is_list = isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], str)
+    return is_list or (isinstance(value, dict) and value.get("class_name") == "__lambda__")
+
+
+def _in_place_of_code(name: Any) -> Any:
+    found = find_named(name, None)
+    if found is None:
+        raise ValueError(f"The function of Lambda {name!r} was saved as Python code, and lamina runs no code from a file. "
+                         f"Pass it under the layer's name: custom_objects={{{name!r}: function}}.")  # fmt: skip
+    return found
 
 
 def _parameter_names(function: Callable[..., Any]) -> list[str]:

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lamina import config
 from lamina.dtypes import as_dtype
 from lamina.errors import describe
 from lamina.optimizers.state import Group, StateVariable, to_numpy
@@ -201,7 +200,7 @@ class VariableOwner:
         """
         counters = [StateVariable.make(torch.tensor(self._iterations), self.name, "iteration")]
         if isinstance(self._learning_rate, float):
-            rate = torch.tensor(self._learning_rate, dtype=as_dtype(config.floatx()))
+            rate = torch.tensor(self._learning_rate, dtype=torch.float64)  # exactly, so that training goes on as it was
             counters.append(StateVariable.make(rate, self.name, "learning_rate"))
         return counters + self._state
 

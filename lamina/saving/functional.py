@@ -6,8 +6,7 @@ Operations (operators, torch functions) are entries too; see :mod:`lamina.saving
 
 from __future__ import annotations
 
-import functools
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,13 +62,18 @@ class _Writer:
             self.entries[getattr(module, "name", key)] = _layer_entry(module, key)
         for step in plan.steps:
             self._add(step)
-        places = functools.partial(map_structure, lambda value: list(self.origin[value.index]))
+        from_one = {module.name for module in plan.modules.values() if _counts_from_one(module)}
+
+        def place(value: Value) -> list[Any]:
+            name, call, position = self.origin[value.index]
+            return [name, call + (name in from_one), position]
+
         return {
             "name": model.name,
             "trainable": model.trainable,
             "layers": list(self.entries.values()),
-            "input_layers": places(map_structure(lambda number: plan.inputs[number], model._input_structure)),
-            "output_layers": places(plan.outputs),
+            "input_layers": map_structure(lambda number: place(plan.inputs[number]), model._input_structure),
+            "output_layers": map_structure(place, plan.outputs),
         }
 
     def _add(self, step: Step) -> None:
@@ -107,6 +111,12 @@ class _Writer:
         return {"class_name": "__keras_tensor__",
                 "config": {"shape": list(shape), "dtype": dtype_name(dtype or torch.int64),
                            "keras_history": self.origin[leaf.index]}}  # fmt: skip
+
+
+def _counts_from_one(module: Any) -> bool:
+    """Whether a model's outputs, in a config, count the calls of a layer from 1: 0 is what a functional model is made of.
+    (The calls' own arguments count from 0; old generations count both from 1.)"""
+    return getattr(module, "_plan", None) is not None and not hasattr(module, "_chain")
 
 
 def _layer_entry(module: nn.Module, key: str) -> Config:
@@ -147,6 +157,8 @@ class _Reader:
         self.made: dict[Place, list[Any]] = {}
         self.targets: dict[str, tuple[Any, Config]] = {}  # name -> what is called, its settings
         self.nodes: dict[Place, Any] = {}
+        self.first: dict[str, int] = {}  # the number of a layer's first call, where it is not 0
+        self.first_of_outputs: dict[str, int] = {}
 
     def tensors(self) -> tuple[Any, Any]:
         entries = self.config.get("layers")
@@ -154,6 +166,7 @@ class _Reader:
             raise ConfigError("A functional config has a list of layers.", self.config)
         for entry in entries:
             self._make(entry)
+        self._find_first_calls()
         self._call_all()
         return self._structure("input_layers"), self._structure("output_layers")
 
@@ -178,13 +191,32 @@ class _Reader:
                 self.made[name, 0] = [target.output]
             self.nodes.update({(name, number): node for number, node in enumerate(nodes)})
 
+    def _find_first_calls(self) -> None:
+        """What the calls of models are counted from. Generations differ, so what the config asks for has the last word."""
+        asked: list[defaultdict[str, set[int]]] = [defaultdict(set), defaultdict(set)]
+        counts = Counter(name for name, _ in self.nodes)
+        for node in self.nodes.values():
+            with reading(node):
+                for name, call, _ in _histories(node):
+                    asked[0][name].add(call)
+        for key in ("input_layers", "output_layers"):
+            for name, call, _ in _places_in(self.config.get(key)):
+                asked[1][name].add(call)
+        old = any(isinstance(node, list) for node in self.nodes.values())
+        for names, first, usual in ((asked[0], self.first, old), (asked[1], self.first_of_outputs, True)):
+            for name, calls in names.items():
+                target = self.targets.get(name, (None,))[0]
+                if hasattr(target, "compile_from_config") and 0 not in calls:
+                    first[name] = int(max(calls) >= counts[name] or (usual and _counts_from_one(target)))
+
     def _call_all(self) -> None:
         """Kahn's order: a call is made when all that it takes was made, and the layer's calls before it."""
         followers: defaultdict[Place, list[Place]] = defaultdict(list)
         missing: dict[Place, int] = {}
         for place, node in self.nodes.items():
             with reading(node):
-                needed = {found[:2] for found in _histories(node)} - self.made.keys()
+                needed = {(name, call - self.first.get(name, 0)) for name, call, _ in _histories(node)}
+                needed -= self.made.keys()
                 needed |= {(place[0], place[1] - 1)} if place[1] else set()
             missing[place] = len(needed)
             for source in needed:
@@ -214,7 +246,7 @@ class _Reader:
     def _arguments(self, node: Any) -> tuple[tuple[Any, ...], Config]:
         if isinstance(node, dict):
             return tuple(self._value(arg) for arg in node.get("args", ())), self._value(node.get("kwargs", {}))
-        tensors = [self._tensor(place) for place in _old_histories(node)]
+        tensors = [self._tensor(place, self.first) for place in _old_histories(node)]
         settings = next((item[3] for item in _old_places(node) if len(item) > 3), {})
         return (tensors[0] if len(tensors) == 1 else tensors,), {key: self._old_value(value)
                                                                  for key, value in settings.items()}  # fmt: skip
@@ -222,7 +254,7 @@ class _Reader:
     def _value(self, value: Any) -> Any:
         """A call's argument: a symbolic tensor, a plain value, or a structure of both."""
         if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-            return self._tensor(_history(value))
+            return self._tensor(_history(value), self.first)
         if isinstance(value, list):
             return [self._value(item) for item in value]
         if isinstance(value, dict) and "class_name" not in value:
@@ -231,15 +263,15 @@ class _Reader:
 
     def _old_value(self, value: Any) -> Any:
         """In tf.keras's files a tensor among the keyword arguments is ``[layer, call, output]``."""
-        if _is_place(value) and (value[0], value[1]) in self.made:
-            return self._tensor(tuple(value[:3]))
+        if _is_place(value) and value[0] in self.targets:
+            return self._tensor(tuple(value[:3]), self.first)
         return (
             [self._old_value(item) for item in value] if isinstance(value, list) else deserialize(value, kind="value")
         )
 
-    def _tensor(self, place: Any) -> Any:
+    def _tensor(self, place: Any, first: dict[str, int]) -> Any:
         name, call, position = place
-        outputs = self.made.get((name, call), [])
+        outputs = self.made.get((name, call - first.get(name, 0)), [])
         if not 0 <= position < len(outputs):
             raise ValueError(f"There is no output {position} of call {call} of {name!r}.")
         return outputs[position]
@@ -251,7 +283,7 @@ class _Reader:
 
     def _at(self, structure: Any) -> Any:
         if _is_place(structure):
-            return self._tensor(tuple(structure[:3]))
+            return self._tensor(tuple(structure[:3]), self.first_of_outputs)
         if isinstance(structure, list):
             return [self._at(item) for item in structure]
         if isinstance(structure, dict):
@@ -319,6 +351,15 @@ def _histories_in(value: Any) -> Iterator[tuple[str, int, int]]:
         items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         for item in items:
             yield from _histories_in(item)
+
+
+def _places_in(structure: Any) -> Iterator[tuple[str, int, int]]:
+    if _is_place(structure):
+        yield tuple(structure[:3])
+    else:
+        items = structure.values() if isinstance(structure, dict) else structure if isinstance(structure, list) else ()
+        for item in items:
+            yield from _places_in(item)
 
 
 def _old_places(node: list[Any]) -> list[list[Any]]:

@@ -143,11 +143,10 @@ _MAX_PARTS = 10_000
 
 
 def _named() -> dict[str, Any]:
-    found: dict[str, Any] = {
-        f"torch.nn.functional.{name}": getattr(F, name) for name in _FUNCTIONAL if hasattr(F, name)
-    }
-    found |= {f"torch.{name}": getattr(torch, name) for name in _TORCH if hasattr(torch, name)}
-    found |= {f"Tensor.{name}": name for name in (*_TORCH, *_METHODS) if hasattr(torch.Tensor, name)}
+    names = _TORCH.split()
+    found: dict[str, Any] = {f"torch.nn.functional.{name}": getattr(F, name) for name in _FUNCTIONAL.split()}
+    found |= {f"torch.{name}": getattr(torch, name) for name in names}
+    found |= {f"Tensor.{name}": name for name in (*names, *_METHODS.split()) if hasattr(torch.Tensor, name)}
     found |= {f"Tensor.{name}": name for name in PROPERTIES}
     return found | {f"operator.{name}": getattr(operator, name) for name in _OPERATORS}
 
