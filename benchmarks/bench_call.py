@@ -89,7 +89,9 @@ def importing() -> None:
     # Compiled once and kept, as an installed package is.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", code]
-    times = [float(subprocess.run(command, capture_output=True, check=True, env=environment).stdout) for _ in range(6)][1:]
+    times = [float(subprocess.run(command, capture_output=True, check=True, env=environment).stdout) for _ in range(6)][
+        1:
+    ]
     print(f"import lamina after import torch: {statistics.median(times):.3f} s")
 
 

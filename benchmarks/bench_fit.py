@@ -7,6 +7,7 @@ and read once an epoch. Rates below 1 mean that lamina is faster.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -50,7 +51,7 @@ def mlp(sizes: tuple[int, ...], dropout: float = 0.0) -> Workload:
 
     def theirs() -> nn.Module:
         layers: list[nn.Module] = []
-        for index, (inputs, units) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+        for index, (inputs, units) in enumerate(itertools.pairwise(sizes), 1):
             layers.append(nn.Linear(inputs, units))
             if index < len(sizes) - 1:
                 layers += [nn.ReLU(), *([nn.Dropout(dropout)] if dropout else [])]

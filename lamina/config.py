@@ -97,8 +97,11 @@ def _read_settings() -> dict[str, Any]:
         if is_allowed(found[key]):
             settings[key] = found[key]
         else:
-            warnings.warn(f"{path} sets {key} to {found[key]!r}, which is not a known value; "
-                          f"lamina goes on with {settings[key]!r}.", stacklevel=2)
+            warnings.warn(
+                f"{path} sets {key} to {found[key]!r}, which is not a known value; "
+                f"lamina goes on with {settings[key]!r}.",
+                stacklevel=2,
+            )
     return settings
 
 

@@ -93,4 +93,3 @@ def draw_curves(history: Any, path: Path) -> None:
         print(f"No curves were drawn: {error}")
     else:
         print(f"The curves are in {path}.")
-

@@ -271,7 +271,7 @@ def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(build)
     def managed(self: Layer, *args: Any, **kwargs: Any) -> None:
-        owned = (self._parameters, self._buffers, self._modules)
+        owned: tuple[Any, ...] = (self._parameters, self._buffers, self._modules)
         before = [dict(part) for part in owned]
         try:
             build(self, *args, **kwargs)

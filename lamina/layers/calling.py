@@ -278,8 +278,9 @@ def _constant(leaf: Any) -> Any:
 
 def symbolic_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Fresh symbolic tensors for what the call would return: by the layer's own rule, or by running it without data."""
-    if hasattr(layer, "compute_output_spec"):
-        return map_structure(_fresh, layer.compute_output_spec(*args, **kwargs))
+    own_rule: Any = getattr(layer, "compute_output_spec", None)
+    if own_rule is not None:
+        return map_structure(_fresh, own_rule(*args, **kwargs))
     if not layer._infers_shape:
         shapes = layer.compute_output_shape(**shape_arguments(layer.compute_output_shape, layer, args, kwargs))
         dtype = _output_dtype(layer, args)

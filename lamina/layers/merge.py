@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -304,24 +303,73 @@ class Dot(Merge):
         return None
 
 
-def _function(cls: Callable[..., Any], name: str) -> Callable[..., Any]:
-    def merge(inputs: Any, **kwargs: Any) -> Any:
-        return cls(**kwargs)(inputs)
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """``Add(**kwargs)(inputs)``: the function form of :class:`Add`.
 
-    merge.__name__ = merge.__qualname__ = name
-    merge.__doc__ = f"``{cls.__name__}(**kwargs)(inputs)``: the function form of :class:`{cls.__name__}`."
-    return merge
+    >>> add([torch.ones(2), torch.ones(2)])
+    tensor([2., 2.])
+    """
+    return Add(**kwargs)(inputs)
 
 
-add, subtract, multiply = _function(Add, "add"), _function(Subtract, "subtract"), _function(Multiply, "multiply")
-average, maximum, minimum = _function(Average, "average"), _function(Maximum, "maximum"), _function(Minimum, "minimum")
+def subtract(inputs: Any, **kwargs: Any) -> Any:
+    """``Subtract(**kwargs)(inputs)``: the function form of :class:`Subtract`.
+
+    >>> subtract([torch.ones(2), torch.ones(2)])
+    tensor([0., 0.])
+    """
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """``Multiply(**kwargs)(inputs)``: the function form of :class:`Multiply`.
+
+    >>> multiply([torch.ones(2), torch.ones(2)])
+    tensor([1., 1.])
+    """
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs: Any, **kwargs: Any) -> Any:
+    """``Average(**kwargs)(inputs)``: the function form of :class:`Average`.
+
+    >>> average([torch.zeros(2), torch.ones(2)])
+    tensor([0.5000, 0.5000])
+    """
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: Any, **kwargs: Any) -> Any:
+    """``Maximum(**kwargs)(inputs)``: the function form of :class:`Maximum`.
+
+    >>> maximum([torch.zeros(2), torch.ones(2)])
+    tensor([1., 1.])
+    """
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Any, **kwargs: Any) -> Any:
+    """``Minimum(**kwargs)(inputs)``: the function form of :class:`Minimum`.
+
+    >>> minimum([torch.zeros(2), torch.ones(2)])
+    tensor([0., 0.])
+    """
+    return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
-    """``Concatenate(axis)(inputs)``: the function form of :class:`Concatenate`."""
+    """``Concatenate(axis)(inputs)``: the function form of :class:`Concatenate`.
+
+    >>> concatenate([torch.zeros(1), torch.ones(1)])
+    tensor([0., 1.])
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 def dot(inputs: Any, axes: Any = -1, normalize: bool = False, **kwargs: Any) -> Any:
-    """``Dot(axes, normalize)(inputs)``: the function form of :class:`Dot`."""
+    """``Dot(axes, normalize)(inputs)``: the function form of :class:`Dot`.
+
+    >>> dot([torch.ones(1, 3), torch.ones(1, 3)])
+    tensor([[3.]])
+    """
     return Dot(axes=axes, normalize=normalize, **kwargs)(inputs)

@@ -90,7 +90,7 @@ class Home:
         for key, item in list(structure.items() if isinstance(structure, dict) else enumerate(structure)):
             if type(item) in (list, dict) and not isinstance(structure, tuple):
                 item = tracked(item)
-                type(structure).__base__.__setitem__(structure, key, item)
+                (dict if isinstance(structure, dict) else list).__setitem__(structure, key, item)  # pyright: ignore[reportArgumentType, reportCallIssue]
             if isinstance(item, (TrackedList, TrackedDict)):
                 item.home = self
             if isinstance(item, nn.Module):

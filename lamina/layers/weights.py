@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -140,7 +140,7 @@ class WeightOwner(nn.Module):
             track(self, name, value)
         elif self.__dict__.get("_modules") and isinstance(self._modules.get(f"{name}_"), Items):
             del self._modules[f"{name}_"]
-        super().__setattr__(name, value)
+        super().__setattr__(name, cast(Any, value))
 
     def _rename(self, name: str, value: torch.Tensor) -> None:
         """``self.w = self.add_weight(name="kernel")``: the weight is known by its attribute, once, in its old place."""

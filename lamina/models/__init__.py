@@ -1,0 +1,74 @@
+"""Models: ``Sequential`` (a stack of layers), functional ``Model(inputs, outputs)`` and models that subclass ``Model``.
+
+The first two are planned: the order of calls, masks and names are settled when the model is described, and what runs is
+the generated code that ``model.code`` shows. A subclassed model runs the ``call`` that its author wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from types import SimpleNamespace
+from typing import Any
+
+from lamina.errors import describe
+from lamina.graph.symbolic import leaves, map_structure
+from lamina.layers.base import LAYERS, Layer
+from lamina.layers.core import Input, InputLayer
+from lamina.models.model import Model as Model
+from lamina.models.sequential import Sequential as Sequential
+from lamina.registry import CustomObjectScope, deserialize
+from lamina.saving import load_model, save_model
+from lamina.saving.files import read_json
+
+
+def model_from_json(text: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model, with new weights, that :meth:`Model.to_json` described."""
+    return model_from_config(read_json(text, "the JSON of the model"), custom_objects)
+
+
+def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model, with new weights, that a config with its class name describes; compiled when the config says how."""
+    model = deserialize(config, custom_objects, kind="layer")
+    if not isinstance(model, Model):
+        raise ValueError(f"The config describes {describe(model)}, and a model was expected.")
+    with CustomObjectScope(custom_objects or {}):
+        model.compile_from_config(config.get("compile_config") or {})
+    return model
+
+
+def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None) -> Any:
+    """An equal model with new weights.
+
+    Arguments:
+        input_tensors: symbolic tensors for a functional clone to begin with; by default new ones like the model's.
+        clone_function: makes a layer's clone; by default from the layer's config, and nested models the same way.
+    """
+    copy = clone_function or _clone_layer
+    if isinstance(model, Sequential):
+        model.prepare()
+        start = [Input(batch_shape=model.input_shape, dtype=model.inputs[0].dtype)] if model._plan is not None else []
+        return type(model)([*(input_tensors or start), *map(copy, model.layers)], name=model.name)
+    if getattr(model, "_plan", None) is None:
+        return type(model).from_config(model.get_config())
+    parts: dict[str, Any] = {key: copy(module) for key, module in model._plan.modules.items()
+                             if not isinstance(module, InputLayer)}  # fmt: skip
+    constants = {key: getattr(model, key).detach().clone() for key in model._plan.constants}
+    flat = leaves(input_tensors) if input_tensors is not None else [
+        Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name) for tensor in model.inputs]  # fmt: skip
+    tensors_of = model._plan.replay(SimpleNamespace(**parts, **constants), flat)
+    inputs = map_structure(flat.__getitem__, model._input_structure)
+    return type(model)(inputs=inputs, outputs=tensors_of(model._plan.outputs), name=model.name)
+
+
+def _clone_layer(layer: Any) -> Any:
+    if isinstance(layer, Model):
+        return clone_model(layer)
+    return type(layer).from_config(layer.get_config()) if isinstance(layer, Layer) else deepcopy(layer)
+
+
+LAYERS.add(Model, "Functional")
+LAYERS.add(Sequential)
+
+__all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
+           "save_model"]  # fmt: skip

@@ -1,0 +1,366 @@
+"""``Model``: functional models, which are planned, and the base of models that write their own ``call``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from lamina.errors import describe, did_you_mean
+from lamina.graph.plan import Plan, compile_graph
+from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
+from lamina.layers.base import Layer
+from lamina.layers.calling import run_for_shape, who
+from lamina.layers.core import Input, InputLayer
+from lamina.layers.tracking import children_of
+from lamina.registry import deserialize, reading, serialize
+from lamina.saving import functional, keras_zip, weights_h5
+from lamina.training.trainer import Trainer
+from lamina.viz.report import summary as print_summary
+
+
+class Model(Trainer, Layer):
+    """A model: layers that belong together, with ``compile``, ``fit``, ``evaluate``, ``predict`` and ``save``.
+
+    ``Model(inputs, outputs)`` is the way from symbolic inputs to symbolic outputs. A subclass makes its layers in
+    ``__init__`` and uses them in ``call``.
+
+    Arguments:
+        inputs: a symbolic tensor from ``Input()``, or a list or dict of them (Keras 1: ``input``).
+        outputs: what the layers made of them, in any structure (Keras 1: ``output``).
+        name: the model's name.
+
+    Raises:
+        ValueError: when the outputs depend on an ``Input`` that is not among ``inputs``, or two layers share a name.
+
+    Source: https://keras.io/api/models/model/
+
+    >>> from lamina.layers import Dense, Input
+    >>> x = Input(shape=(32,))
+    >>> model = Model(x, Dense(16, activation="softmax", name="out")(x))
+    >>> model.output_shape
+    (None, 16)
+    """
+
+    takes_integers = True
+    supports_masking = True
+    _keras_class_name = "Functional"
+    _keras_module = "keras.src.models.functional"
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self._plan: Plan | None = None
+        self._forward: Callable[..., Any] | None = None
+        self._symbols: tuple[Any, Any] | None = None
+        if inputs is not None or outputs is not None:
+            self._describe(inputs, outputs)
+
+    # -- functional models --
+
+    def _describe(self, inputs: Any, outputs: Any) -> None:
+        for what, structure in (("inputs", inputs), ("outputs", outputs)):
+            for leaf in leaves(structure):
+                if not isinstance(leaf, SymbolicTensor):
+                    raise ValueError(f"The {what} of a model must be symbolic tensors, which come from Input(), and got "
+                                     f"{describe(leaf)}.")  # fmt: skip
+        plan = Plan(leaves(inputs), outputs, self._is_reserved)
+        names = [getattr(module, "name", key) for key, module in plan.modules.items()]
+        for position, layer_name in enumerate(names):
+            if layer_name in names[:position]:
+                raise ValueError(f"Two layers of {type(self).__name__} {self.name!r} are named {layer_name!r}. Layers of "
+                                 "a model need different names: give one of them another with `name=`.")  # fmt: skip
+        self._adopt(plan, inputs, outputs)
+
+    def _is_reserved(self, key: str) -> bool:
+        return hasattr(type(self), key) or key in self.__dict__
+
+    def _adopt(self, plan: Plan, inputs: Any, outputs: Any) -> None:
+        """Own what the plan uses, and forget an earlier plan."""
+        self._plan, self._forward, self._symbols = plan, None, (inputs, outputs)
+        for key, module in plan.modules.items():
+            self._modules[key] = module
+            if not isinstance(module, Layer):  # torch's own modules start out training, ours inferring
+                module.train(self.training)
+        for key, constant in plan.constants.items():
+            if isinstance(constant, torch.Tensor) and not isinstance(constant, nn.Parameter):
+                self.register_buffer(key, constant)
+            else:
+                setattr(self, key, constant)
+        tensors = leaves(inputs)
+        self._input_names = [tensor.name or f"input_{i}" for i, tensor in enumerate(tensors)]
+        self._input_kinds = [(len(tensor.shape), tensor.shape[-1:] == (1,), tensor.dtype) for tensor in tensors]
+        numbers = iter(range(len(tensors)))
+        self._input_structure = map_structure(lambda _: next(numbers), inputs)
+        # The common case: one input, taken as it is.
+        self._only_rank = self._input_kinds[0][0] if self._input_structure == 0 else None
+        self._only_is_float = self._input_kinds[0][2].is_floating_point
+        self._makes_masks = any(mask is not None for mask in plan.masks)
+        self._built_for(map_structure(lambda tensor: tensor.shape, inputs))
+        self.compile_plan()
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Run the plan. A subclass that was not given ``inputs`` and ``outputs`` writes its own."""
+        if self._plan is None:
+            raise NotImplementedError(f"Model {self.name!r} has neither inputs and outputs nor a `call` of its own. "
+                                      "Write `call(self, inputs)` in the class.")  # fmt: skip
+        forward = self._forward or self.compile_plan()
+        if (
+            mask is None
+            and type(inputs) is torch.Tensor
+            and inputs.dim() == self._only_rank
+            and inputs.dtype.is_floating_point is self._only_is_float
+        ):
+            return forward(self, inputs)
+        return forward(self, *self.flatten_inputs(inputs, mask))
+
+    forward = call
+
+    def compile_plan(self) -> Callable[..., Any]:
+        """The generated forward function of a planned model."""
+        if self._plan is None:
+            raise ValueError(f"{who(self)} has no plan: it is not built, or its author wrote its `call`.")
+        self._forward = compile_graph(self._plan.emit())
+        return self._forward
+
+    def flatten_inputs(self, inputs: Any, mask: Any = None) -> list[Any]:
+        """The inputs in the order of the plan, from the structure, a list, or a dict by input name; each is brought to
+        the rank and kind of number that its ``Input`` states."""
+        structure = self._input_structure
+        if isinstance(inputs, dict):
+            keys = list(structure) if isinstance(structure, dict) else self._input_names
+            missing = [key for key in keys if key not in inputs]
+            if missing:
+                raise ValueError(f"{who(self)} needs the inputs {keys}, and got {sorted(map(str, inputs))}: "
+                                 f"{missing[0]!r} is missing.")  # fmt: skip
+            flat = [leaf for key in keys for leaf in leaves(inputs[key])]
+        else:
+            flat = leaves(inputs)
+        if len(flat) != len(self._input_kinds):
+            raise ValueError(f"{who(self)} takes {len(self._input_kinds)} inputs ({', '.join(self._input_names)}), and "
+                             f"got {len(flat)}.")  # fmt: skip
+        flat = [self._adjust(x, number) for number, x in enumerate(flat)]
+        for x, one in zip(flat, leaves(mask), strict=False):
+            if one is not None:
+                x._keras_mask = one
+        return flat
+
+    def _adjust(self, x: Any, number: int) -> Any:
+        rank, ends_in_one, dtype = self._input_kinds[number]
+        if x is None:
+            return x
+        given = len(x.shape)
+        if given == rank - 1 and ends_in_one:
+            x = torch.unsqueeze(x, -1)
+        elif given == rank + 1 and x.shape[-1] == 1:
+            x = torch.squeeze(x, -1)
+        elif given != rank:
+            raise ValueError(f"Input {self._input_names[number]!r} of {who(self)} takes {rank} axes (the batch is the "
+                             f"first), and got {tuple(x.shape)}, which has {given}.")  # fmt: skip
+        if x.dtype.is_floating_point is not dtype.is_floating_point and isinstance(x, torch.Tensor):
+            x = x.to(self._compute_dtype if dtype.is_floating_point else dtype)
+        return x
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The masks of the outputs, where the plan has any."""
+        plan = self._plan
+        if plan is None or all(mask is None for mask in plan.masks):
+            return previous_mask if plan is None else None
+        values = leaves(plan.outputs)
+        emitted = compile_graph(plan.emit([mask for mask in plan.masks if mask is not None]))
+        found = iter(emitted(self, *self.flatten_inputs(inputs, previous_mask)))
+        masks = [None if mask is None else next(found) for mask in plan.masks]
+        return masks[0] if len(values) == 1 else masks
+
+    @property
+    def code(self) -> str:
+        """The forward pass as the Python that runs, with the shape of every value.
+
+        >>> from lamina.layers import Dense, Input
+        >>> x = Input(shape=(4,), name="x")
+        >>> print(Model(x, torch.relu(Dense(2, name="a")(x)) * 2).code)
+        def forward(self, x):
+            a = self.a(x)           # (None, 2)
+            relu = torch.relu(a)    # (None, 2)
+            mul = relu * 2          # (None, 2)
+            return mul
+        <BLANKLINE>
+        """
+        if self._plan is None:
+            raise ValueError(f"{who(self)} has no generated code: it is not built, or its author wrote its `call`.")
+        return self._plan.code()
+
+    def symbols(self) -> tuple[Any, Any]:
+        """The symbolic inputs and outputs; a copy of a model records its own."""
+        if self._plan is None:
+            raise AttributeError(f"{who(self)} has no symbolic inputs and outputs: it is not built, or its author wrote "
+                                 "its `call`.")  # fmt: skip
+        if self._symbols is None:
+            flat = [Input(batch_shape=self._plan.values[value.index][0], dtype=self._plan.values[value.index][1],
+                          name=name) for value, name in zip(self._plan.inputs, self._input_names, strict=True)]  # fmt: skip
+            modules: list[Any] = [module for module in self._modules.values() if isinstance(module, InputLayer)]
+            inputs = {module.name: module for module in modules}
+            for tensor, name in zip(flat, self._input_names, strict=True):
+                if name in inputs and tensor.node is not None:
+                    tensor.node.target = inputs[name]
+                    inputs[name]._nodes.append(tensor.node)
+            tensors_of = self._plan.replay(self, flat)
+            self._symbols = (map_structure(flat.__getitem__, self._input_structure), tensors_of(self._plan.outputs))
+        return self._symbols
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input, or the structure of them."""
+        return self.symbols()[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output, or the structure of them."""
+        return self.symbols()[1]
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic inputs, as a list."""
+        return leaves(self.input)
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic outputs, as a list."""
+        return leaves(self.output)
+
+    # -- any model --
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights of a subclassed model by running its ``call`` without data."""
+        if self._plan is None and input_shape is not None and type(self).call is not Model.call:
+            self.built = True
+            try:
+                run_for_shape(self, input_shape)
+            except Exception:
+                self.built = False
+                raise
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in Keras's order."""
+        if self._plan is not None:
+            self.symbols()
+        return [child for _, child in children_of(self)]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """The layer of this name, or at this index of :attr:`layers`."""
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"{who(self)} has {len(layers)} layers, and index {index} was asked for.")
+            return layers[index]
+        names = [getattr(layer, "name", type(layer).__name__) for layer in layers]
+        if name not in names:
+            raise ValueError(f"{who(self)} has no layer named {name!r}.{did_you_mean(name, names)} "
+                             f"Its layers are: {', '.join(names)}.")  # fmt: skip
+        return layers[names.index(name)]
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        """All weights, in Keras's order."""
+        if not self.built:
+            raise ValueError(f"{who(self)} has no weights yet: it is not built. Give its first layer an input_shape, call "
+                             "it on data, or build() it with an input shape.")  # fmt: skip
+        return super().weights
+
+    variables = weights
+
+    def summary(self, line_length: int | None = None, print_fn: Any = None, **options: Any) -> None:
+        """Print a table of the layers: name and class, output shape, parameters, and what each is connected to."""
+        print_summary(self, line_length=line_length, print_fn=print_fn, **options)
+
+    # -- saving --
+
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **older: Any) -> None:
+        """Save how the model is made, its weights and how it trains to a ``.keras`` file.
+
+        The file is written beside and then renamed, so a crash leaves the one that was there.
+        """
+        for unknown in set(older) - {"include_optimizer", "save_format", "zipped"}:
+            raise TypeError(f"save() got an unknown argument {unknown!r}.")
+        keras_zip.save(self, filepath, overwrite)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Save the weights to a ``.weights.h5`` file, in Keras 3's layout."""
+        weights_h5.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Set the weights from a ``.weights.h5`` file; nothing changes when one does not fit."""
+        weights_h5.load_weights(self, filepath, skip_mismatch)
+
+    def to_json(self, **options: Any) -> str:
+        """How the model is made and compiled, as Keras 3's JSON; ``lamina.models.model_from_json`` reads it."""
+        return keras_zip.to_json(self, **options)
+
+    def get_config(self) -> dict[str, Any]:
+        """How the model is made: its layers and their connections, or a subclass's constructor arguments."""
+        if self._plan is not None and type(self).call is Model.call:
+            return functional.to_config(self)
+        return super().get_config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A new model, with new weights, from what ``get_config`` returned."""
+        if "layers" not in config or "output_layers" not in config:
+            return super().from_config(config)
+        check_keys(config, FUNCTIONAL_KEYS)
+        inputs, outputs = functional.from_config(config, custom_objects)
+        model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+        if not config.get("trainable", True):
+            model.trainable = False
+        return model
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """What the model was built for, as files keep it; the config of a functional model says so itself."""
+        if self._plan is not None:
+            return {"input_shape": None}
+        return super().get_build_config()
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What ``compile`` was told, as plain values; empty when it was not called."""
+        setup = self.compile_setup
+        if setup is None:
+            return {}
+        told = {"optimizer": setup.optimizer, "loss": setup.loss, "loss_weights": setup.loss_weights,
+                "metrics": setup.metrics, "weighted_metrics": setup.weighted_metrics,
+                "run_eagerly": setup.run_eagerly, "steps_per_execution": 1, "jit_compile": setup.jit_compile}  # fmt: skip
+        return {name: serialize(value) for name, value in told.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as :meth:`get_compile_config` says."""
+        if not config:
+            return
+        with reading(config):
+            check_keys(config, COMPILE_KEYS)
+            told = {
+                name: deserialize(config[name], kind=kind) for name, kind in COMPILE_KINDS.items() if name in config
+            }
+            if told.get("optimizer") is not None:
+                self.compile(**told)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_forward": None, "_symbols": None, "_functions": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._plan is not None:
+            self.compile_plan()
+
+
+COMPILE_KINDS = {"optimizer": "optimizer", "loss": "loss", "loss_weights": "value", "metrics": "metric",
+                 "weighted_metrics": "metric", "run_eagerly": "value", "jit_compile": "value"}  # fmt: skip
+COMPILE_KEYS = (*COMPILE_KINDS, "steps_per_execution", "auto_scale_loss", "sample_weight_mode", "pss_evaluation_shards")
+FUNCTIONAL_KEYS = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")
+
+
+def check_keys(config: dict[str, Any], known: tuple[str, ...]) -> None:
+    unknown = [key for key in config if key not in known]
+    if unknown:
+        raise ValueError(f"The config has an unknown key {unknown[0]!r}.{did_you_mean(unknown[0], known)}")

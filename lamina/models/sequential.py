@@ -1,0 +1,257 @@
+"""``Sequential``: a stack of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from lamina.errors import describe
+from lamina.graph.plan import Plan, module_key
+from lamina.graph.symbolic import SymbolicTensor
+from lamina.layers.base import Layer
+from lamina.layers.calling import as_shapes, who
+from lamina.layers.core import Input, InputLayer, Lambda
+from lamina.models.model import Model, check_keys
+from lamina.registry import deserialize, reading, serialize
+from lamina.viz.report import summary as print_summary
+
+
+class Sequential(Model):
+    """A stack of layers: each takes what the one before gives.
+
+    Arguments:
+        layers: layers, ``nn.Module``s or functions of one tensor, in order; more can be added with :meth:`add`.
+        name: the model's name.
+
+    The weights are made as soon as the input's shape is known: from ``Input`` or ``input_shape=`` on the first layer,
+    from ``build()``, or from the first data.
+
+    Source: https://keras.io/api/models/sequential/
+
+    >>> from lamina.layers import Dense
+    >>> model = Sequential([Dense(32, input_shape=(16,)), Dense(4)])
+    >>> model.output_shape, model.count_params()
+    ((None, 4), 676)
+    """
+
+    _keras_class_name = "Sequential"
+    _keras_module = "keras"
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(name=name, trainable=trainable)
+        self._chain: tuple[SymbolicTensor, SymbolicTensor] | None = None  # the input, and the last layer's output
+        for layer in layers if layers is not None else ():
+            self.add(layer)
+
+    def add(self, layer: Any) -> None:
+        """Put a layer at the end of the stack.
+
+        Raises:
+            ValueError: when another layer has the same name, or the layer does not fit what the stack gives. The error
+                shows the summary up to there, and the model is left as it was.
+        """
+        layer = self._as_layer(layer)
+        if isinstance(layer, InputLayer):
+            if self._chain is not None or self._modules:
+                raise ValueError(f"{who(self)} has its input already; an Input can only come first.")
+            return self._start(layer.output)
+        name = getattr(layer, "name", None)
+        twin = self._modules.get(module_key(layer, self._is_reserved, ()))
+        if twin is not None and name is not None and getattr(twin, "name", None) == name:
+            raise ValueError(
+                f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`."
+            )
+        self._restore_chain()
+        before, shape = self._chain, first_input_shape(layer)
+        if before is None and not self._modules and shape is not None:
+            self._start(Input(batch_shape=shape, dtype=first_input_dtype(layer)))
+        self._extend([layer], otherwise=before)
+        self._modules[self._key(layer)] = layer
+        self._forget_plan()
+
+    def pop(self) -> Any:
+        """Take the last layer off the stack, and return it."""
+        if not self._modules:
+            raise TypeError(f"{who(self)} has no layers to take off.")
+        self._restore_chain()
+        _, layer = self._modules.popitem()
+        if self._chain is not None:
+            self._start(self._chain[0])
+            self._extend(self._modules.values(), otherwise=None)
+        self._forget_plan()
+        return layer
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights for inputs of this shape (the batch included)."""
+        if self._chain is None:
+            if input_shape is None:
+                raise ValueError(f"{who(self)} can't be built without an input shape.")
+            first = next(iter(self._modules.values()), None)
+            dtype = first_input_dtype(first) if first is not None else None
+            shape = as_shapes(input_shape)
+            self._start(Input(batch_shape=(None, *shape[1:]), dtype=dtype))
+            self._extend(self._modules.values(), otherwise=None)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Plan the stack, when its input is known and it changed since it was last planned."""
+        if self._chain is not None and self._plan is None and self._modules:
+            plan = Plan([self._chain[0]], self._chain[1], self._is_reserved)
+            plan.modules = {key: module for key, module in plan.modules.items() if not isinstance(module, InputLayer)}
+            self._adopt(plan, *self._chain)
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Run the layers in order."""
+        if self._plan is None:
+            if torch.compiler.is_compiling() or not self._modules:
+                return self._call_unplanned(inputs)
+            self.prepare() if self._chain is not None else self.build(tuple(inputs.shape))
+        return Model.call(self, inputs, mask)
+
+    forward = call
+
+    def _call_unplanned(self, inputs: Any) -> Any:
+        """The layers one after the other: ``torch.compile`` is tracing, and makes no plans. Masks would get lost."""
+        layers: list[Any] = list(self._modules.values())
+        if not all(getattr(layer, "built", True) and not getattr(layer, "_makes_masks", False) for layer in layers):
+            raise ValueError(f"{who(self)} must be built before torch.compile traces it: call build() or the model.")
+        for layer in layers:
+            inputs = layer(inputs)
+        return inputs
+
+    def _start(self, tensor: SymbolicTensor) -> None:
+        self._chain = (tensor, tensor)
+
+    def _extend(self, layers: Iterable[Any], otherwise: tuple[SymbolicTensor, SymbolicTensor] | None) -> None:
+        """Put layers at the end of the chain, if there is one; when one does not fit, it is what it was: ``otherwise``."""
+        for layer in layers:
+            if self._chain is None:
+                return
+            try:
+                output = layer(self._chain[1])
+                if not isinstance(output, SymbolicTensor):
+                    raise ValueError(f"A layer in a Sequential must give one tensor, and {describe(layer)} gave "
+                                     f"{describe(output)}. Use a functional Model for several.")  # fmt: skip
+            except Exception as error:
+                error.add_note(f"The model so far:\n{self._summary_so_far()}")
+                self._chain = otherwise
+                raise
+            self._chain = (self._chain[0], output)
+
+    def _restore_chain(self) -> None:
+        """A copied or unpickled stack has a plan and no symbolic tensors; to change it, it needs them again."""
+        if self._chain is None and self._plan is not None:
+            inputs, outputs = self.symbols()
+            self._chain = (inputs, outputs)
+
+    def _summary_so_far(self) -> str:
+        lines: list[str] = []
+        print_summary(self, print_fn=lines.append)
+        return "\n".join(lines)
+
+    def _as_layer(self, layer: Any) -> Any:
+        if isinstance(layer, SymbolicTensor) and layer.node is not None and isinstance(layer.node.target, InputLayer):
+            return layer.node.target
+        if isinstance(layer, nn.Module):
+            return layer
+        if callable(layer) and not isinstance(layer, type):
+            return Lambda(layer)
+        raise TypeError(f"A Sequential is made of layers, modules and functions, and got {describe(layer)}.")
+
+    def _key(self, layer: Any) -> str:
+        return module_key(layer, self._is_reserved, self._modules)
+
+    def _forget_plan(self) -> None:
+        self._plan, self._forward, self._symbols = None, None, None
+        self.built = False
+        if self._chain is not None:
+            self.prepare_lazily()
+
+    def prepare_lazily(self) -> None:
+        """The weights exist, so the model counts as built; the plan itself waits for the first use."""
+        self.built = True
+        self._plain_call = False
+
+    def symbols(self) -> tuple[Any, Any]:
+        if self._chain is not None and self._plan is None and self._symbols is None:
+            return self._chain
+        return super().symbols()
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in order; an ``Input`` does not count, as in Keras."""
+        return list(self._modules.values())
+
+    @property
+    def code(self) -> str:
+        """The forward pass as the Python that runs, with the shape of every value."""
+        self.prepare()
+        return Model.code.fget(self)  # pyright: ignore[reportOptionalCall]
+
+    def get_config(self) -> dict[str, Any]:
+        """The layers, in order, and the shape that the stack was built for."""
+        self.prepare()
+        layers = list(self.layers)
+        config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
+        if self._plan is not None:
+            layers.insert(0, self.inputs[0].node.target)  # pyright: ignore[reportOptionalMemberAccess]
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise ValueError(f"{who(self)} contains the torch module {type(layer).__name__}, which a config can't "
+                                 "describe. Save its state_dict with torch.save, or make a Layer of it.")  # fmt: skip
+        config["layers"] = [serialize(layer) for layer in layers]
+        if self._plan is not None:
+            config["build_input_shape"] = self.input_shape
+        return config
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape that the stack was built for."""
+        return Layer.get_build_config(self)
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+        """A new stack, with new weights, from what ``get_config`` returned (Keras 1 and early 2: a list of layers)."""
+        settings: dict[str, Any] = {"layers": config} if isinstance(config, list) else config
+        check_keys(settings, SEQUENTIAL_KEYS)
+        if not isinstance(settings.get("layers"), list):
+            raise ValueError(f"The config of a {cls.__name__} has a list of layers.")
+        model = cls(name=settings.get("name"))
+        for entry in settings["layers"]:
+            with reading(entry):
+                model.add(deserialize(entry, custom_objects, kind="layer"))
+        if not model.built and settings.get("build_input_shape") is not None:
+            model.build(as_shapes(settings["build_input_shape"]))
+        if not settings.get("trainable", True):
+            model.trainable = False
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.prepare()
+        return {**super().__getstate__(), "_chain": None}
+
+
+SEQUENTIAL_KEYS = ("name", "trainable", "dtype", "layers", "build_input_shape")
+
+
+def first_input_shape(layer: Any) -> tuple[Any, ...] | None:
+    """The batch input shape that a first layer states, itself or through the layers it wraps or begins with."""
+    shape = getattr(layer, "batch_input_shape", None)
+    if shape is not None:
+        return shape
+    if isinstance(layer, Model) and layer.built:
+        try:
+            return layer.input_shape if isinstance(layer.input, SymbolicTensor) else None
+        except AttributeError:
+            return None
+    return None
+
+
+def first_input_dtype(layer: Any) -> Any:
+    """The type of data a first layer reads: indices for an Embedding, else floats."""
+    return getattr(layer, "input_dtype", None) or getattr(layer, "compute_dtype", None)
+
+
+# The keys of configs, of all generations. Of what compile was told, each with what its value may be.
