@@ -11,7 +11,7 @@ from torch import nn
 
 from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph
-from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
+from lamina.graph.symbolic import SymbolicTensor, is_symbolic, leaves, map_structure
 from lamina.layers.base import Layer
 from lamina.layers.calling import run_for_shape, who
 from lamina.layers.core import Input, InputLayer
@@ -72,6 +72,8 @@ class Model(Trainer, Layer):
             if layer_name in names[:position]:
                 raise ValueError(f"Two layers of {type(self).__name__} {self.name!r} are named {layer_name!r}. Layers of "
                                  "a model need different names: give one of them another with `name=`.")  # fmt: skip
+        # A plan stands for the symbolic tensors, which a copy of the model must not drag along.
+        self._arguments = {name: value for name, value in self._arguments.items() if not is_symbolic(value)}
         self._adopt(plan, inputs, outputs)
 
     def _is_reserved(self, key: str) -> bool:
@@ -361,6 +363,7 @@ FUNCTIONAL_KEYS = ("name", "trainable", "dtype", "layers", "input_layers", "outp
 
 
 def check_keys(config: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse a config with a key that no model writes."""
     unknown = [key for key in config if key not in known]
     if unknown:
         raise ValueError(f"The config has an unknown key {unknown[0]!r}.{did_you_mean(unknown[0], known)}")
