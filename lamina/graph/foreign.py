@@ -1,8 +1,9 @@
 """Any ``nn.Module`` on symbolic tensors: ``nn.Linear(4, 2)(x)`` is recorded as one call of that module.
 
 torch gives no hook when a module is called, so a torch function that meets a symbolic tensor looks up the Python stack
-for the outermost module call around it. The module is then run once more to see what it returns, and the run that is
-under way is handed the same symbolic values in the same order, so that what it returns belongs to the module's node.
+for the outermost module call around it. The module is then run twice more, with one size and another for what is
+unknown, to see what it returns; and the run that is under way is handed the values of those in the same order, so that
+what it returns belongs to the module's node. Inside, sizes are plain numbers, which a module may make tensors from.
 """
 
 from __future__ import annotations
@@ -23,29 +24,44 @@ _latest: ModuleCall | None = None
 
 
 class ModuleCall:
-    """A call under way of a module that is not lamina's: the symbolic values it makes, in order."""
+    """A call under way of a module that is not lamina's.
+
+    Attributes:
+        probe: which of the two probe sizes stands for what is unknown, in the run that is under way now.
+        runs: for each of the two extra runs, the values that it made, in order, and what it returned.
+    """
 
     def __init__(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.module = module
         self.args = args
         self.kwargs = kwargs
-        self.values: list[Any] = []
-        self.position = 0
+        self.probe = 0
+        self.runs: list[tuple[list[Any], Any]] = []
+        self._made: list[Any] = []
+        self._values: Iterator[Any] | None = None
 
-    def next_value(self, infer: Callable[[], Any], make_node: Callable[..., Any]) -> Any:
-        """The value of the next recorded function inside the call."""
-        if _scopes and _scopes[-1] is self:  # the extra run, which finds the values
-            self.values.append(infer())
-            return self.values[-1]
-        if self.position == 0:
-            _scopes.append(self)
-            try:
-                outputs = self.module.forward(*self.args, **self.kwargs)
-            finally:
-                _scopes.pop()
-            make_node(self.module, self.args, self.kwargs, outputs)
-        self.position += 1
-        return self.values[self.position - 1]
+    def next_value(self, infer: Callable[[int], Any], join: Callable[[ModuleCall], list[Any]]) -> Any:
+        """The value of the next recorded function inside the call.
+
+        Arguments:
+            infer: gives the value for a probe.
+            join: records the module's node, and gives the values of both extra runs as one.
+        """
+        if _scopes and _scopes[-1] is self:
+            self._made.append(infer(self.probe))
+            return self._made[-1]
+        if self._values is None:
+            self.runs = [self._run(1), self._run(0)][::-1]
+            self._values = iter(join(self))
+        return next(self._values)
+
+    def _run(self, probe: int) -> tuple[list[Any], Any]:
+        self.probe, self._made = probe, []
+        _scopes.append(self)
+        try:
+            return self._made, self.module.forward(*self.args, **self.kwargs)
+        finally:
+            _scopes.pop()
 
 
 @contextlib.contextmanager

@@ -146,6 +146,9 @@ class Plan:
                 node = graph.create_node(step.kind, step.target, args, kwargs, step.name)
             _bind(graph, step.outputs, node, made)
         graph.output(map_structure(node_of, outputs))
+        for node in reversed(graph.nodes):
+            if node.target is operator.getitem and not node.users:  # an output of several that nothing asks for
+                graph.erase_node(node)
         return graph
 
     def needed(self, outputs: Any) -> list[int]:
@@ -169,7 +172,8 @@ class Plan:
         needed = self.needed(self.outputs)
         source = graph.python_code("self").src
         source = re.sub(r";  \w+ = None.*$|;  (?:\w+ = )+None.*$", "", source, flags=re.M).strip("\n")
-        source = re.sub(r"\[\((slice.*?\))\)\](?=\n|$)", r"[\1]", source)
+        source = re.sub(r"\bEllipsis\b", "...", source)
+        source = re.sub(r"(= \w+)\[\((.+)\)\]$", r"\1[\2]", source, flags=re.M)
         source = re.sub(r"slice\((\w+), (\w+), (\w+)\)", _slice_text, source)
         shapes = [self._shape_comment(self.steps[number].outputs) for number in needed]
         lines = source.split("\n")
@@ -285,6 +289,8 @@ class GraphOrder:
             tensor, inputs_done = stack.pop()
             node = tensor.node
             if id(tensor) in self.inputs:
+                if node is not None and _is_input(node):
+                    self._met.setdefault(id(node.target), len(self._met))
                 continue
             if node is None or _is_input(node):
                 raise ValueError(f"The graph is disconnected: the outputs depend on {tensor!r}, which is not among the "

@@ -6,6 +6,7 @@ or any torch function on it computes nothing; it records a :class:`Node`. A mode
 
 from __future__ import annotations
 
+import functools
 import operator
 import types
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ import torch
 
 from lamina.dtypes import as_dtype
 from lamina.errors import describe
-from lamina.graph.foreign import enclosing_call
+from lamina.graph.foreign import ModuleCall, enclosing_call
 
 Shape = tuple[int | None, ...]
 
@@ -113,6 +114,9 @@ class SymbolicTensor(SymbolicValue):
         known = self.shape[dim]
         if known is not None:
             return known
+        module_call = enclosing_call()
+        if module_call is not None:
+            return self.sizes[module_call.probe][dim]
         result = SymbolicDim((self.sizes[0][dim], self.sizes[1][dim]))
         Node("size", (self, dim), {}, result)
         return result
@@ -206,6 +210,8 @@ def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     """``structure`` with ``function`` applied to every leaf; lists, tuples, dicts and slices are not leaves."""
     if isinstance(structure, tuple) and hasattr(structure, "_fields"):
         return type(structure)(*(map_structure(function, item) for item in structure))
+    if isinstance(structure, tuple) and hasattr(structure, "n_sequence_fields"):  # torch's own, as max() returns
+        return type(structure)([map_structure(function, item) for item in structure])
     if isinstance(structure, (list, tuple)):
         mapped = [map_structure(function, item) for item in structure]
         return mapped if isinstance(structure, list) else tuple(mapped)
@@ -255,7 +261,7 @@ def record(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     args = _fill_unknown(target, args)
     module_call = enclosing_call()
     if module_call is not None:
-        return module_call.next_value(lambda: _infer(target, args, kwargs), Node)
+        return module_call.next_value(lambda probe: _infer_once(target, args, kwargs, probe), join_runs)
     outputs = _infer(target, args, kwargs)
     Node(target, args, kwargs, outputs)
     return outputs
@@ -284,18 +290,57 @@ def _infer(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return map_structure(lambda leaf: from_probes(leaf, next(second_leaves)), first)
 
 
+def _infer_once(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], probe: int) -> Any:
+    """The outputs of a call for one probe size, as symbolic tensors of that size."""
+
+    def symbolic(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        return SymbolicTensor(tuple(leaf.shape), leaf.dtype, sizes=(tuple(leaf.shape), tuple(leaf.shape)))
+
+    return map_structure(symbolic, _run_on_meta(target, args, kwargs, probe))
+
+
+def join_runs(call: ModuleCall) -> list[Any]:
+    """Record the node of a module's call from two runs of it with different sizes; returns what the runs made, as one."""
+    (made, outputs), (made_of_second, _) = call.runs
+    if len(made) != len(made_of_second):
+        raise ValueError(f"{type(call.module).__name__} computes one thing for some sizes of its inputs and another for "
+                         "others, which can't be recorded as one call. Put it in a Layer.")  # fmt: skip
+    seconds = iter(leaves(made_of_second))
+    joined: dict[int, Any] = {}
+
+    def join(leaf: Any) -> Any:
+        second = next(seconds)
+        if not isinstance(leaf, SymbolicTensor):
+            return leaf
+        sizes = leaf.sizes[0], second.sizes[1]
+        shape = tuple(a if a == b else None for a, b in zip(*sizes, strict=True))
+        return joined.setdefault(id(leaf), SymbolicTensor(shape, leaf.dtype, sizes=sizes))
+
+    values = [map_structure(join, value) for value in made]
+    Node(call.module, call.args, call.kwargs, map_structure(lambda leaf: joined.get(id(leaf), leaf), outputs))
+    return values
+
+
 def _run_on_meta(target: Any, args: Any, kwargs: Any, probe: int) -> Any:
-    def concrete(leaf: Any) -> Any:
+    def concrete(leaf: Any, device: str) -> Any:
         if isinstance(leaf, SymbolicTensor):
-            return torch.empty(leaf.sizes[probe], dtype=leaf.dtype, device="meta")
+            return torch.zeros(leaf.sizes[probe], dtype=leaf.dtype, device=device)
         if isinstance(leaf, SymbolicDim):
             return leaf.sizes[probe]
-        return leaf.to("meta") if isinstance(leaf, torch.Tensor) else leaf
+        return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
 
-    args, kwargs = map_structure(concrete, args), map_structure(concrete, kwargs)
-    try:
+    def run(device: str) -> Any:
+        on_device = functools.partial(concrete, device=device)
         with torch.no_grad():
-            return call_target(target, args, kwargs)
+            return call_target(target, map_structure(on_device, args), map_structure(on_device, kwargs))
+
+    try:
+        try:
+            return run("meta")
+        except NotImplementedError:  # the shape depends on numbers, such as those of a boolean index
+            return run("cpu")
     except (RuntimeError, IndexError) as error:
         name = target if isinstance(target, str) else getattr(target, "__name__", repr(target))
         reason = str(error).strip().split("\n")[0]

@@ -1,0 +1,326 @@
+"""Symbolic tensors: every operator, index, function and method has the shape and type that torch gives it on data."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lamina.graph.symbolic import KerasTensor, SymbolicTensor, is_symbolic, leaves, map_structure
+from lamina.layers import Dense, Input
+from lamina.models import Model
+
+
+def assert_as_on_data(function, *shapes, dtype="float32"):
+    """What ``function`` records has the shape and type of what it gives; a model of it gives the same numbers."""
+    data = [torch.randn(shape) if dtype == "float32" else torch.randint(1, 5, shape) for shape in shapes]
+    symbols = [Input(shape[1:], dtype=dtype) for shape in shapes]
+    recorded, expected = function(*symbols), function(*data)
+    assert len(leaves(recorded)) == len(leaves(expected))
+    for symbol, tensor in zip(leaves(recorded), leaves(expected), strict=True):
+        assert symbol.dtype is tensor.dtype
+        assert len(symbol.shape) == tensor.dim()
+        assert all(size in (None, known) for size, known in zip(symbol.shape, tensor.shape, strict=True))
+    model = Model(symbols[0] if len(symbols) == 1 else symbols, recorded)
+    torch.testing.assert_close(model(data[0] if len(data) == 1 else data), expected)
+    return leaves(recorded)[0]
+
+
+# ---- operators -------------------------------------------------------------------------------------------------------
+
+BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod,
+          operator.lt, operator.le, operator.gt, operator.ge]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", BINARY, ids=lambda function: function.__name__)
+def test_operators_of_two_tensors(function):
+    assert assert_as_on_data(function, (2, 3), (2, 3)).shape == (None, 3)
+
+
+@pytest.mark.parametrize("function", BINARY, ids=lambda function: function.__name__)
+def test_operators_with_numbers_on_either_side(function):
+    assert_as_on_data(lambda x: function(x, 2.0), (2, 3))
+    assert_as_on_data(lambda x: function(2.0, x), (2, 3))
+
+
+UNARY = {
+    "neg": operator.neg,
+    "abs": abs,
+    "pow": lambda x: x**2,
+    "pow of a number": lambda x: 2**x,
+    "invert": lambda x: ~(x > 0),
+    "and": lambda x: (x > 0) & (x < 1),
+    "or": lambda x: (x > 0) | (x < -1),
+    "xor": lambda x: (x > 0) ^ (x < 1),
+    "matmul": lambda x: x @ torch.ones(3, 4),
+    "matmul from the left": lambda x: torch.ones(3, 3) @ x.T,
+    "a row of numbers": lambda x: x + torch.arange(3.0),
+    "broadcast": lambda x: x[:, :, None] * x[:, None, :],
+}
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_other_operators(name):
+    assert_as_on_data(UNARY[name], (2, 3))
+
+
+def test_numpy_arrays_leave_operators_to_us():
+    x = Input((3,))
+    model = Model(x, torch.from_numpy(np.ones(3, "float32")) + x * 2)
+    assert model(torch.ones(1, 3)).tolist() == [[3.0, 3.0, 3.0]]
+    with pytest.raises(TypeError):
+        np.ones(3) + x
+
+
+# ---- indexing --------------------------------------------------------------------------------------------------------
+
+INDEXES = {
+    "an integer": lambda x: x[:, 0],
+    "a slice": lambda x: x[:, 1:3],
+    "a step": lambda x: x[:, ::2],
+    "from the end": lambda x: x[..., -1],
+    "a new axis": lambda x: x[:, None],
+    "an ellipsis": lambda x: x[..., :2],
+    "a list": lambda x: x[:, [0, 2]],
+    "a tensor": lambda x: x[:, torch.tensor([0, 2])],
+    "a mask": lambda x: x[:, torch.tensor([True, False, True, False])],
+    "the batch": lambda x: x[0],
+    "everything": lambda x: x[:],
+}
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_indexing(name):
+    assert_as_on_data(INDEXES[name], (2, 4, 5))
+
+
+def test_unpacking_a_known_axis():
+    first, second = Input(batch_shape=(2, 3))
+    assert first.shape == second.shape == (3,)
+    with pytest.raises(TypeError, match="is not known before data comes"):
+        list(Input((3,)))
+
+
+# ---- functions and methods of torch ----------------------------------------------------------------------------------
+
+FUNCTIONS = {
+    "relu": torch.relu,
+    "sum": lambda x: torch.sum(x, dim=1),
+    "mean with keepdim": lambda x: x.mean(-1, keepdim=True),
+    "max": lambda x: x.max(dim=1).values,
+    "cat": lambda x: torch.cat([x, x], dim=1),
+    "stack": lambda x: torch.stack([x, x]),
+    "chunk": lambda x: torch.chunk(x, 2, dim=1),
+    "split": lambda x: x.split([1, 3], dim=1),
+    "unbind": lambda x: x.unbind(1),
+    "topk": lambda x: torch.topk(x, 2),
+    "where": lambda x: torch.where(x > 0, x, 0.0),
+    "einsum": lambda x: torch.einsum("bij,bkj->bik", x, x),
+    "softmax": lambda x: F.softmax(x, dim=-1),
+    "linear": lambda x: F.linear(x, torch.ones(7, 5)),
+    "layer_norm": lambda x: F.layer_norm(x, (5,)),
+    "pad": lambda x: F.pad(x, (1, 2)),
+    "one_hot": lambda x: F.one_hot(x.argmax(-1), 5),
+    "attention": lambda x: F.scaled_dot_product_attention(x, x, x),
+    "a transpose": lambda x: x.transpose(1, 2),
+    "a permutation": lambda x: x.permute(0, 2, 1),
+    "flatten": lambda x: x.flatten(1),
+    "unsqueeze": lambda x: x.unsqueeze(-1).squeeze(-1),
+    "expand": lambda x: x.mean(1, keepdim=True).expand(-1, 4, -1),
+    "clamp": lambda x: x.clamp(min=0.0),
+    "to": lambda x: x.to(torch.float64),
+    "float": lambda x: (x > 0).float(),
+    "masked_fill": lambda x: x.masked_fill(x > 0, -1.0),
+    "a property": lambda x: x.mT,
+    "cumsum": lambda x: x.cumsum(1),
+    "std": lambda x: x.std(dim=(1, 2)),
+    "norm": lambda x: torch.linalg.vector_norm(x, dim=-1),
+    "fft": lambda x: torch.fft.rfft(x).abs(),
+    "zeros_like": lambda x: torch.zeros_like(x) + x,
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_torch_functions(name):
+    assert_as_on_data(FUNCTIONS[name], (2, 4, 5))
+
+
+SIZES = {
+    "view": lambda x: x.view(x.size(0), -1),
+    "view by shape": lambda x: x.view(x.shape[0], -1),
+    "reshape": lambda x: x.reshape(x.size(0), 5, 4),
+    "all sizes": lambda x: x.reshape(x.size()),
+    "arithmetic": lambda x: x.reshape(x.size(0) * 4, 5),
+    "floor division": lambda x: x.reshape(2, x.size(0) // 2, 4, 5),
+    "zeros": lambda x: torch.zeros(4, 5) + x,
+    "dim": lambda x: x.sum(dim=x.dim() - 1),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_that_are_known_when_data_comes(name):
+    assert_as_on_data(SIZES[name], (6, 4, 5))
+
+
+def test_unknown_sizes_stay_unknown():
+    x = Input((None, 4))
+    assert (x * 2).shape == (None, None, 4)
+    assert x.mean(1).shape == (None, 4)
+    assert x.reshape(x.size(0), -1).shape == (None, None)
+    assert torch.cat([x, x], 1).shape == (None, None, 4)
+    assert F.pad(x, (0, 0, 1, 0)).shape == (None, None, 4)
+    assert x.unfold(1, 2, 2).shape == (None, None, 4, 2)
+
+
+def test_known_batches_stay_known():
+    assert (Input(batch_shape=(7, 3)) * 2).shape == (7, 3)
+
+
+def test_integers():
+    x = assert_as_on_data(lambda x: x + 1, (2, 3), dtype="int64")
+    assert x.dtype is torch.int64
+    assert assert_as_on_data(lambda x: x / 2, (2, 3), dtype="int64").dtype is torch.float32
+
+
+# ---- modules ---------------------------------------------------------------------------------------------------------
+
+MODULES = {
+    "Linear": (lambda: nn.Linear(5, 3), (2, 4, 5)),
+    "Sequential": (lambda: nn.Sequential(nn.Linear(5, 3), nn.ReLU(), nn.Linear(3, 2)), (2, 5)),
+    "Conv2d": (lambda: nn.Conv2d(3, 4, 3), (2, 3, 6, 6)),
+    "LayerNorm": (lambda: nn.LayerNorm(5), (2, 4, 5)),
+    "LSTM": (lambda: nn.LSTM(5, 3, batch_first=True), (2, 4, 5)),
+    "TransformerEncoderLayer": (lambda: nn.TransformerEncoderLayer(4, 2, 8, 0.0, batch_first=True), (2, 3, 4)),
+    "Identity": (nn.Identity, (2, 5)),
+    "Flatten": (nn.Flatten, (2, 4, 5)),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_are_one_call(name):
+    make, shape = MODULES[name]
+    module = make().eval()
+    x = Input(shape[1:])
+    outputs = module(x)
+    model = Model(x, outputs)
+    data = torch.randn(shape)
+    torch.testing.assert_close(model(data), module(data))
+    assert len(list(model.parameters())) == len(list(module.parameters()))
+    if name != "Identity":  # it hands its input on, so there is nothing to call
+        assert sum(line.count("self.") for line in model.code.split("\n")) == 1
+
+
+class TwoOutputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, x, scale=1.0):
+        y = self.linear(x) * scale
+        return {"sum": y + x, "parts": (y, x)}
+
+
+def test_modules_with_structured_outputs():
+    module = TwoOutputs().eval()
+    x = Input((4,))
+    outputs = module(x, scale=2.0)
+    model = Model(x, [outputs["sum"], outputs["parts"][0]])
+    data = torch.randn(3, 4)
+    expected = module(data, scale=2.0)
+    torch.testing.assert_close(model(data), [expected["sum"], expected["parts"][0]])
+
+
+def test_a_module_that_is_called_twice_is_shared():
+    module = nn.Linear(4, 4)
+    x = Input((4,))
+    model = Model(x, module(module(x)))
+    data = torch.randn(3, 4)
+    torch.testing.assert_close(model(data), module(module(data)))
+    assert len(list(model.parameters())) == 2
+
+
+class Branches(nn.Module):
+    def forward(self, x):
+        return torch.relu(x) if x.size(0) > 30 else torch.relu(x) + 1
+
+
+def test_a_module_that_looks_at_sizes():
+    with pytest.raises(ValueError, match="Put it in a Layer") as caught:
+        Branches()(Input((4,)))
+    assert str(caught.value) == (
+        "Branches computes one thing for some sizes of its inputs and another for others, which can't be recorded as one "
+        "call. Put it in a Layer."
+    )
+
+
+def test_a_module_holds_lamina_s_layers():
+    module = nn.Sequential(Dense(3, activation="relu"), nn.Linear(3, 2))
+    x = Input((4,))
+    model = Model(x, module(x))
+    data = torch.randn(5, 4)
+    torch.testing.assert_close(model(data), module(data))
+    assert model.output_shape == (None, 2)
+    assert len(model.trainable_weights) == 4
+
+
+def test_gradients_reach_a_module_and_a_bare_parameter():
+    module, gain = nn.Linear(4, 2), nn.Parameter(torch.ones(2))
+    x = Input((4,))
+    model = Model(x, module(x) * gain)
+    model(torch.ones(3, 4)).sum().backward()
+    assert all(parameter.grad is not None for parameter in (*module.parameters(), gain))
+    assert len(model.trainable_weights) == 3
+
+
+# ---- what they are not -----------------------------------------------------------------------------------------------
+
+X = SymbolicTensor((None, 3), "float32", name="x")
+REFUSED = {
+    "bool": (lambda: bool(X > 0), TypeError, "has no data yet, so Python can't branch on it. Use torch.where, or write a "
+             "layer whose call() branches on real data."),
+    "float": (lambda: float(X), TypeError, "has no data yet, so it has no value as a Python number."),
+    "NumPy": (lambda: np.asarray(X), TypeError, "has no data yet, so NumPy can't read it. Build a model and call it on "
+              "data."),
+    "in place": (lambda: X.add_(1), TypeError, "add_() works in place, which can't be recorded on a symbolic tensor; use "
+                 "add()."),
+    "a wrong shape": (lambda: X @ torch.ones(4, 2), ValueError, "matmul can't be applied to [tensor (None, 3) float32, "
+                      "tensor (4, 2) float32]: "),
+    "a wrong index": (lambda: X[:, 5], ValueError, "getitem can't be applied to [tensor (None, 3) float32, "),
+    "no such method": (lambda: X.nosuch, AttributeError, "'SymbolicTensor' object has no attribute 'nosuch'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_symbolic_tensors_refuse(name):
+    function, error, message = REFUSED[name]
+    with pytest.raises(error) as caught:
+        function()
+    assert message in str(caught.value)
+
+
+def test_repr():
+    assert repr(X) == "<SymbolicTensor shape=(None, 3), dtype=float32, name='x'>"
+
+
+def test_isinstance_and_keras_name():
+    assert isinstance(Input((3,)), SymbolicTensor)
+    assert issubclass(KerasTensor, SymbolicTensor)
+
+
+def test_structures():
+    structure = {"a": [X, (1, 2)], "b": slice(0, X)}
+    assert is_symbolic(structure)
+    assert not is_symbolic({"a": [1, (2,)]})
+    assert leaves(structure) == [X, 1, 2, 0, X, None]
+    assert map_structure(lambda leaf: leaf, structure) == structure
+
+
+def test_recording_leaves_the_layer_alone():
+    layer = Dense(2)
+    before = layer(X)
+    assert layer(X) is not before
+    assert before.shape == (None, 2)
