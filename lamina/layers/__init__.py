@@ -19,6 +19,9 @@ from lamina.layers.convolutional import Conv3D as Conv3D
 from lamina.layers.convolutional import Convolution1D as Convolution1D
 from lamina.layers.convolutional import Convolution2D as Convolution2D
 from lamina.layers.convolutional import Convolution3D as Convolution3D
+from lamina.layers.convolutional_transpose import Conv1DTranspose as Conv1DTranspose
+from lamina.layers.convolutional_transpose import Conv2DTranspose as Conv2DTranspose
+from lamina.layers.convolutional_transpose import Conv3DTranspose as Conv3DTranspose
 from lamina.layers.core import Activation as Activation
 from lamina.layers.core import ActivityRegularization as ActivityRegularization
 from lamina.layers.core import Dense as Dense
@@ -33,6 +36,12 @@ from lamina.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from lamina.layers.dropout import SpatialDropout3D as SpatialDropout3D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
 from lamina.layers.embeddings import Embedding as Embedding
+from lamina.layers.keras1 import Highway as Highway
+from lamina.layers.keras1 import MaxoutDense as MaxoutDense
+from lamina.layers.keras1 import ParametricSoftplus as ParametricSoftplus
+from lamina.layers.keras1 import SReLU as SReLU
+from lamina.layers.local import LocallyConnected1D as LocallyConnected1D
+from lamina.layers.local import LocallyConnected2D as LocallyConnected2D
 from lamina.layers.merge import Add as Add
 from lamina.layers.merge import Average as Average
 from lamina.layers.merge import Concatenate as Concatenate
@@ -86,6 +95,19 @@ from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
+from lamina.layers.resizing import Cropping1D as Cropping1D
+from lamina.layers.resizing import Cropping2D as Cropping2D
+from lamina.layers.resizing import Cropping3D as Cropping3D
+from lamina.layers.resizing import UpSampling1D as UpSampling1D
+from lamina.layers.resizing import UpSampling2D as UpSampling2D
+from lamina.layers.resizing import UpSampling3D as UpSampling3D
+from lamina.layers.resizing import ZeroPadding1D as ZeroPadding1D
+from lamina.layers.resizing import ZeroPadding2D as ZeroPadding2D
+from lamina.layers.resizing import ZeroPadding3D as ZeroPadding3D
+from lamina.layers.separable import DepthwiseConv1D as DepthwiseConv1D
+from lamina.layers.separable import DepthwiseConv2D as DepthwiseConv2D
+from lamina.layers.separable import SeparableConv1D as SeparableConv1D
+from lamina.layers.separable import SeparableConv2D as SeparableConv2D
 
 _OLDER = old_classes(LAYERS.members)
 LAYERS.members.update(_OLDER)
