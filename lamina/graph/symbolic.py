@@ -229,6 +229,19 @@ def leaves(structure: Any) -> list[Any]:
     return found
 
 
+def by_key(structure: Any) -> Any:
+    """``structure`` with its dicts in the order of their keys, in which Keras goes through them.
+
+    >>> by_key({"b": 1, "a": [2]})
+    {'a': [2], 'b': 1}
+    """
+    if isinstance(structure, dict):
+        return {key: by_key(structure[key]) for key in sorted(structure)}
+    if isinstance(structure, (list, tuple)) and not hasattr(structure, "_fields"):
+        return type(structure)(by_key(item) for item in structure)
+    return structure
+
+
 def is_symbolic(structure: Any) -> bool:
     """Whether a symbolic tensor (or dimension) is anywhere inside ``structure``."""
     if isinstance(structure, (list, tuple)):

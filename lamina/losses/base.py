@@ -142,7 +142,9 @@ def apply_mask(sample_weight: Tensor | None, mask: Tensor | None, reduction: str
     if sample_weight is None:
         return kept
     kept, sample_weight = match_ranks(kept, sample_weight)
-    return leading(kept, sample_weight, "mask") * leading(sample_weight, kept, "sample_weight")
+    if kept.ndim < sample_weight.ndim:
+        return leading(kept, sample_weight, "mask") * sample_weight
+    return kept * leading(sample_weight, kept, "sample_weight")
 
 
 def leading(weight: Tensor, values: Tensor, what: str = "sample_weight") -> Tensor:

@@ -11,7 +11,7 @@ from torch import nn
 
 from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph
-from lamina.graph.symbolic import SymbolicTensor, is_symbolic, leaves, map_structure
+from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.base import Layer
 from lamina.layers.calling import run_for_shape, who
 from lamina.layers.core import Input, InputLayer
@@ -66,6 +66,7 @@ class Model(Trainer, Layer):
                 if not isinstance(leaf, SymbolicTensor):
                     raise ValueError(f"The {what} of a model must be symbolic tensors, which come from Input(), and got "
                                      f"{describe(leaf)}.")  # fmt: skip
+        inputs, outputs = by_key(inputs), by_key(outputs)
         plan = Plan(leaves(inputs), outputs, self._is_reserved)
         names = [getattr(module, "name", key) for key, module in plan.modules.items()]
         for position, layer_name in enumerate(names):
@@ -347,8 +348,11 @@ class Model(Trainer, Layer):
             if told.get("optimizer") is not None:
                 self.compile(**told)
 
+    def _runs_forward(self) -> bool:
+        return self._plan is not None or type(self).call is not Model.call
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_forward": None, "_symbols": None, "_functions": None}
+        return {**super().__getstate__(), "_forward": None, "_symbols": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

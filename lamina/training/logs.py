@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,20 @@ from lamina.layers.weights import to_numpy
 
 
 def as_numbers(logs: Mapping[str, Any]) -> dict[str, Any]:
-    """Logs in the order of their names, dicts in them merged; what is one number becomes a float."""
-    found: dict[str, Any] = {}
-    for name, value in sorted(logs.items()):
+    """Logs in the order of their names, dicts in them merged; what is one number becomes a float.
+
+    >>> as_numbers({"loss": torch.tensor(0.5), "compiled": {"mae": 2}})
+    {'loss': 0.5, 'mae': 2.0}
+    """
+    return {name: _number(value) for name, value in sorted(_flat(logs), key=lambda item: item[0])}
+
+
+def _flat(logs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in logs.items():
         if isinstance(value, Mapping):
-            found |= as_numbers(value)
+            yield from _flat(value)
         else:
-            found[name] = _number(value)
-    return found
+            yield name, value
 
 
 def _number(value: Any) -> Any:

@@ -90,23 +90,21 @@ class Losses:
         self.trackers = [self._trackers[index] for index in order if index in self._trackers]
         self.outputs = outputs
 
-    def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None, masks: Any = None) -> torch.Tensor:
+    def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> torch.Tensor:
         """The loss of a batch; each output's own is added to its tracker."""
         outputs = self.outputs
         if outputs is None:
             raise ValueError("The loss is not bound to a model's outputs yet.")
         if self.only is not None:
-            given = single(y), single(y_pred), single(sample_weight)
-            return self.only(*given) if masks is None else self.only(*given, mask=single(masks))
+            return self.only(single(y), single(y_pred), single(sample_weight))
         targets, predictions = _targets(outputs, y, self._wanted), _predictions(outputs, y_pred)
         weights = outputs.in_order(sample_weight, "sample_weight", broadcast=True)
-        masks = outputs.in_order(masks, "mask") if masks is not None else [None] * outputs.count
         total: Any = None
         for index in self._wanted:
             loss, prediction = self.losses[index], predictions[index]
             if targets[index] is None:
                 raise ValueError(f"Output {outputs.names[index]!r} has a loss, and the data have no target for it.")
-            value = loss(targets[index], prediction, weights[index], mask=masks[index])  # pyright: ignore[reportOptionalCall]
+            value = loss(targets[index], prediction, weights[index])  # pyright: ignore[reportOptionalCall]
             if index in self._trackers:
                 self._trackers[index].accumulate(value.detach(), len(prediction), len(prediction))
             value = value if self.weights[index] == 1.0 else value * self.weights[index]

@@ -15,9 +15,9 @@ from lamina.dialects import any_spelling
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.layers.calling import in_mode
 from lamina.layers.weights import WeightOwner, to_numpy
+from lamina.training.compiled import Compiled
 from lamina.training.data import Batches, make_batches, to_tensor, unpack
 from lamina.training.logs import as_numbers, in_order
-from lamina.training.compiled import Compiled
 from lamina.training.steps import BatchFunction, Step, build_optimizer, count_rows
 
 # Who overrides one of these has the whole step run as it is written.

@@ -18,12 +18,11 @@ from torch import nn
 from lamina import activations
 from lamina import losses as losses_module
 from lamina.graph.plan import Value, compile_graph
-from lamina.graph.symbolic import leaves, map_structure
+from lamina.graph.symbolic import leaves
 from lamina.layers.calling import as_one_call
 from lamina.layers.weights import WeightOwner
 from lamina.training.objective import Objective, single
 
-Forward = Callable[[Any], tuple[Any, Any]]  # inputs -> (outputs, their masks or None)
 BatchFunction = Callable[[Any, Any, Any], Any]  # (x, y, sample_weight) -> logs, or nothing
 _KINDS = {activations.softmax: "softmax", activations.sigmoid: "sigmoid"}
 
@@ -51,6 +50,8 @@ class Step:
         plan = self.model._plan
         if plan is None or self.only is None or not isinstance(plan.outputs, Value) or _is_watched(self.model):
             return
+        if plan.masks[0] is not None:
+            return
         number = plan.step_of(plan.outputs)
         layer: Any = self.model._modules.get(plan.steps[number].target) if number is not None else None
         if number is None or not hasattr(layer, "pre_activation") or not layer._plain_call or _is_watched(layer):
@@ -62,18 +63,12 @@ class Step:
 
     # -- parts --
 
-    def forward(self) -> Forward:
-        """The function from inputs to outputs (or their logits) and masks, in the mode that the model is in."""
+    def forward(self) -> Callable[[Any], Any]:
+        """The function from inputs to outputs (or their logits), in the mode that the model is in. Masks are with the
+        outputs that they belong to."""
         model, plan = self.model, self.model._plan
         if plan is None or _is_watched(model):
-            run = torch.compile(model) if model.compile_setup.jit_compile else model
-
-            def call(x: Any) -> tuple[Any, Any]:
-                y_pred = run(x)
-                masks = map_structure(lambda tensor: getattr(tensor, "_keras_mask", None), y_pred)
-                return y_pred, masks if any(mask is not None for mask in leaves(masks)) else None
-
-            return call
+            return torch.compile(model) if model.compile_setup.jit_compile else model
         masked = any(mask is not None for mask in plan.masks)
         emitted = compile_graph(plan.emit((plan.outputs, plan.masks) if masked else plan.outputs, self._skipped))
         if model.compile_setup.jit_compile:
@@ -82,32 +77,30 @@ class Step:
             emitted = as_one_call(emitted)
         rank, is_float = model._only_rank, model._only_is_float
 
-        def planned(x: Any) -> tuple[Any, Any]:
+        def planned(x: Any) -> Any:
             if type(x) is torch.Tensor and x.dim() == rank and x.dtype.is_floating_point is is_float:
-                found = emitted(model, x)
-            else:
-                found = emitted(model, *model.flatten_inputs(x))
-            return found if masked else (found, None)
+                return emitted(model, x)
+            return emitted(model, *model.flatten_inputs(x))
 
-        return planned
+        return functools.partial(_with_masks, planned) if masked else planned
 
-    def loss(self) -> Callable[[Any, Any, Any, Any], torch.Tensor]:
-        """The function ``(y, y_pred, sample_weight, masks) -> loss``, penalties included."""
+    def loss(self) -> Callable[[Any, Any, Any], torch.Tensor]:
+        """The function ``(y, y_pred, sample_weight) -> loss``, penalties included."""
         model, losses, only = self.model, self.losses, self.only
         of_data: Any = losses
         if only is not None:
 
-            def of_only(y: Any, y_pred: Any, weight: Any, masks: Any) -> torch.Tensor:
-                if type(y) is torch.Tensor and weight is None and masks is None:
+            def of_only(y: Any, y_pred: Any, weight: Any) -> torch.Tensor:
+                if type(y) is torch.Tensor and weight is None:
                     return only(y, y_pred)
-                return only(single(y), single(y_pred), single(weight), mask=single(masks))
+                return only(single(y), single(y_pred), single(weight))
 
             of_data = of_only
         penalties = [(penalty, owner, key) for owner in _owners(model) for key, penalty in owner._regularizers.items()
                      if getattr(owner, key).requires_grad]  # fmt: skip
 
-        def with_penalties(y: Any, y_pred: Any, weight: Any, masks: Any) -> torch.Tensor:
-            terms = [] if losses is None else [of_data(y, y_pred, weight, masks)]
+        def with_penalties(y: Any, y_pred: Any, weight: Any) -> torch.Tensor:
+            terms = [] if losses is None else [of_data(y, y_pred, weight)]
             terms += model.added_losses()
             terms += [penalty(getattr(owner, key)) for penalty, owner, key in penalties]
             return terms[0] if len(terms) == 1 and losses is not None else total(terms, model)
@@ -151,8 +144,8 @@ class Step:
 
         def step(x: Any, y: Any, weight: Any) -> None:
             clear()
-            y_pred, masks = forward(x)
-            loss = loss_of(y, y_pred, weight, masks)
+            y_pred = forward(x)
+            loss = loss_of(y, y_pred, weight)
             update(gradients(loss if scale is None else scale(loss)))
             no_grad(False)
             try:
@@ -177,9 +170,9 @@ class Step:
 
         def step(x: Any, y: Any, weight: Any) -> None:
             clear()
-            y_pred, masks = forward(x)
+            y_pred = forward(x)
             rows = count_rows(x)
-            add(loss_of(y, y_pred, weight, masks), rows, rows)
+            add(loss_of(y, y_pred, weight), rows, rows)
             if measure is not None:
                 measure(y, y_pred, weight)
 
@@ -255,6 +248,15 @@ def _is_watched(module: Any) -> bool:
     """Whether somebody put hooks on a module, or compiled it, which only a call of the module itself would run."""
     return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
                 or module._backward_pre_hooks or module._compiled_call_impl)  # fmt: skip
+
+
+def _with_masks(forward: Callable[[Any], Any], x: Any) -> Any:
+    """Outputs that carry their masks, as those of layers do."""
+    outputs, masks = forward(x)
+    for output, mask in zip(leaves(outputs), masks, strict=True):
+        if mask is not None:
+            output._keras_mask = mask
+    return outputs
 
 
 def count_rows(x: Any) -> int:
