@@ -1,0 +1,317 @@
+"""What cells have in common, lamina's and yours: states, dropout, weights, and the part that a sequence does at once.
+
+Letters in shapes: B batch, T steps, F input features, U units, G gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lamina import activations, constraints, initializers, random, regularizers
+from lamina.graph.symbolic import Shape, map_structure
+from lamina.layers.arguments import fraction, positive_int
+from lamina.layers.base import Layer
+from lamina.layers.calling import who
+
+States = list[Any]
+Step = Callable[[Any, States], tuple[torch.Tensor, States]]
+
+
+class AbstractRNNCell(Layer):
+    """The base of cells, lamina's and yours: a layer with ``state_size`` and ``call(inputs, states)``.
+
+    A class of yours sets ``state_size`` (an integer, or a list of one for each state) and, where the output has another
+    size than the first state, ``output_size``; its ``call`` returns ``(output, new_states)``. ``RNN`` takes any object
+    with ``state_size`` and ``call``, so that this base only saves you ``get_initial_state``.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/keras/layers/AbstractRNNCell
+
+    >>> class Sum(AbstractRNNCell):
+    ...     state_size = 3
+    ...     def call(self, inputs, states):
+    ...         return inputs + states[0], [inputs + states[0]]
+    >>> Sum().get_initial_state(2)
+    [tensor([[0., 0., 0.],
+            [0., 0., 0.]])]
+    """
+
+    state_size: Any
+    output_size: Any = None
+
+    def get_initial_state(self, batch_size: int | None = None, inputs: Any = None, dtype: Any = None) -> States:
+        """Zeros for each state; ``inputs`` may be given in place of ``batch_size``."""
+        batch = inputs.shape[0] if batch_size is None else batch_size
+        like = torch.empty(0, dtype=self._compute_dtype) if inputs is None else inputs
+        sizes = self.state_size if isinstance(self.state_size, (list, tuple)) else [self.state_size]
+        return [map_structure(lambda size: like.new_zeros(batch, size), size) for size in sizes]
+
+
+class Cell(AbstractRNNCell):
+    """The base of lamina's cells. See its subclasses for the formulas.
+
+    Arguments:
+        units: the size of the output and of each state (Keras 1: ``output_dim``).
+        activation: of the output, a name or function.
+        use_bias: whether biases are added.
+        kernel_initializer, recurrent_initializer, bias_initializer: how the weights start (Keras 1: ``init``,
+            ``inner_init``).
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties on the weights (Keras 1:
+            ``W_regularizer``, ``U_regularizer``, ``b_regularizer``).
+        kernel_constraint, recurrent_constraint, bias_constraint: applied after each update.
+        dropout, recurrent_dropout: in training, the part of the inputs, or of the state, that is set to 0, the same at
+            all steps of a sequence (Keras 1: ``dropout_W``, ``dropout_U``).
+        seed: where a stream of random numbers of the cell's own starts; by default torch's stream is used.
+        implementation: with 1, and whenever there is recurrent dropout, dropout draws anew for each gate.
+
+    Shape: ``(batch, features)`` and states ``(batch, units)`` -> ``(batch, units)`` and new states.
+
+    Raises:
+        ValueError: when ``units`` is not a positive integer, a dropout is not from 0 to 1, or the features are unknown.
+    """
+
+    gates: ClassVar[int]
+    draws_per_gate: ClassVar[bool] = True
+
+    kernel: nn.Parameter
+    recurrent_kernel: nn.Parameter
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        implementation: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive_int(units, "units", self)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = fraction(dropout, "dropout", self)
+        self.recurrent_dropout = fraction(recurrent_dropout, "recurrent_dropout", self)
+        self.seed = seed
+        self.seed_generator = None if seed is None else random.SeedGenerator(seed)
+        self.implementation = implementation
+        self._masks_per_gate = self.draws_per_gate and (implementation == 1 or recurrent_dropout > 0)
+        self.state_size: Any = self.units
+        self.output_size = self.units
+        self.reset_dropout_mask()
+        self.reset_recurrent_dropout_mask()
+
+    def build(self, input_shape: Shape) -> None:
+        features = input_shape[-1]
+        if features is None:
+            raise ValueError(f"{who(self)} needs to know the number of features of its inputs, and got {input_shape}.")
+        width = self.gates * self.units
+        # Stored so that `.t()` is contiguous, which torch's kernels take without a copy.
+        self.kernel = self.add_weight(
+            name="kernel", shape=(features, width), layout=(1, 0), initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)  # fmt: skip
+        self.recurrent_kernel = self.add_weight(
+            name="recurrent_kernel", shape=(self.units, width), layout=(1, 0), initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer, constraint=self.recurrent_constraint)  # fmt: skip
+        self.bias = self.add_weight(
+            name="bias", shape=self._bias_shape(), initializer=self._initial_bias,
+            regularizer=self.bias_regularizer, constraint=self.bias_constraint) if self.use_bias else None  # fmt: skip
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def _initial_bias(self, shape: Any, dtype: Any = None) -> Any:
+        return self.bias_initializer(shape, dtype=dtype)
+
+    @property
+    def input_bias(self) -> Any:
+        """What is added to ``inputs @ kernel``."""
+        return self.bias
+
+    # -- the mathematics --
+
+    def project(self, inputs: torch.Tensor, masks: Any = None) -> torch.Tensor:
+        """``inputs @ kernel + bias`` for inputs of one step or of all, dropped out by ``masks``."""
+        if not isinstance(masks, list):
+            inputs = inputs if masks is None else inputs * masks
+            return F.linear(inputs, self.kernel.t(), self.input_bias)  # (*, F) -> (*, G * U)
+        parts = [F.linear(inputs * mask, kernel)
+                 for mask, kernel in zip(masks, self.kernel.t().chunk(self.gates), strict=True)]  # fmt: skip
+        projected = torch.cat(parts, -1)
+        return projected if self.input_bias is None else projected + self.input_bias
+
+    def stepper(self, masks: Any = None) -> Step:
+        """The function ``(projected inputs, states) -> (output, new states)``; ``masks`` drop out the state."""
+        raise NotImplementedError
+
+    def call(self, inputs: torch.Tensor, states: Any) -> Any:
+        nested = isinstance(states, (list, tuple))
+        before = list(states) if nested else [states]
+        masks = self.get_dropout_mask(inputs), self.get_recurrent_dropout_mask(before[0])
+        output, after = self.stepper(masks[1])(self.project(inputs, masks[0]), before)
+        return output, after if nested else after[0]
+
+    def _recurrent(self, masks: Any, kernel: torch.Tensor, bias: Any = None) -> Callable[..., Any]:
+        """``(x, h) -> x + h @ kernel + bias`` by gates; ``x`` may be left out by passing ``None``."""
+        gates = kernel.shape[1] // self.units
+        if not isinstance(masks, list):
+
+            def together(x: torch.Tensor | None, h: torch.Tensor) -> Any:
+                h = h if masks is None else h * masks
+                added = bias if x is None else x
+                product = h @ kernel if added is None else torch.addmm(added, h, kernel)  # (B, U) -> (B, G * U)
+                return product.chunk(gates, -1)
+
+            return together
+        stacked = torch.stack(masks[:gates])  # (G, B, U)
+        kernels_of_gates = kernel.unflatten(1, (gates, self.units)).transpose(0, 1)  # (U, G * U) -> (G, U, U)
+
+        def apart(x: torch.Tensor | None, h: torch.Tensor) -> Any:
+            added = bias if x is None else x
+            products = torch.matmul(h * stacked, kernels_of_gates).unbind(0)  # (B, U) -> G of (B, U)
+            if added is None:
+                return products
+            return [part + product for part, product in zip(added.chunk(gates, -1), products, strict=True)]
+
+        return apart
+
+    # -- torch's kernels --
+
+    def fusable(self) -> bool:
+        """Whether torch's kernel computes what this cell does, now."""
+        return self._has_kernel() and not (self.training and (self.recurrent_dropout > 0 or self._masks_per_gate))
+
+    def _has_kernel(self) -> bool:
+        raise NotImplementedError
+
+    def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
+        """All steps in one call of torch's kernel: outputs ``(B, T, U)`` and last states."""
+        raise NotImplementedError
+
+    # -- dropout --
+
+    def draw_masks(self, like: torch.Tensor, rate: float) -> Any:
+        """Dropout's factors for tensors like this one: ``None`` without dropout, a list of one per gate, or one tensor."""
+        if not self.training or rate == 0 or (rate == 1 and self.draws_per_gate):
+            return None
+        ones = torch.ones_like(like)
+        if not self._masks_per_gate:
+            return random.dropout(ones, rate, seed=self.seed_generator)
+        return [random.dropout(ones, rate, seed=self.seed_generator) for _ in range(self.gates)]
+
+    def get_dropout_mask(self, step_input: torch.Tensor) -> Any:
+        """The factors for the inputs, which stay until :meth:`reset_dropout_mask`: a loop of your own calls it when a
+        new sequence begins. ``RNN`` sees to it by itself."""
+        if _unfit(self._dropout_mask, step_input):
+            self._dropout_mask = self.draw_masks(step_input, self.dropout)
+        return self._dropout_mask if self.training else None
+
+    def get_recurrent_dropout_mask(self, step_input: torch.Tensor) -> Any:
+        """The factors for the state, as :meth:`get_dropout_mask`."""
+        if _unfit(self._recurrent_dropout_mask, step_input):
+            self._recurrent_dropout_mask = self.draw_masks(step_input, self.recurrent_dropout)
+        return self._recurrent_dropout_mask if self.training else None
+
+    def reset_dropout_mask(self) -> None:
+        """Draw new factors for the inputs at the next step."""
+        self._dropout_mask: Any = None
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Draw new factors for the state at the next step."""
+        self._recurrent_dropout_mask: Any = None
+
+    # -- shapes and config --
+
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inputs_shape: Shape, states_shape: Any = None
+    ) -> Any:
+        sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
+        nested = states_shape is None or isinstance(states_shape, list)
+        states = [(inputs_shape[0], size) for size in sizes]
+        return (inputs_shape[0], self.units), states if nested else states[0]
+
+    def get_config(self) -> dict[str, Any]:
+        # Not among Keras 3's keys, so that it is written when it says something.
+        return {key: value for key, value in super().get_config().items() if (key, value) != ("implementation", 2)}
+
+
+def _unfit(masks: Any, like: torch.Tensor) -> bool:
+    mask = masks[0] if isinstance(masks, list) else masks
+    return mask is None or mask.shape != like.shape
+
+
+# ---- any object as a cell --------------------------------------------------------------------------------------------
+
+
+def checked_cell(cell: Any, owner: str) -> Any:
+    """``cell``, when it can be one.
+
+    Raises:
+        ValueError: when it has no ``call`` or no ``state_size``.
+    """
+    for name in ("call", "state_size"):
+        if getattr(cell, name, None) is None and name not in dir(cell):
+            raise ValueError(f"{owner} needs a cell with `call(inputs, states)` and `state_size`, and got {cell!r}, which "
+                             f"has no `{name}`.")  # fmt: skip
+    return cell
+
+
+def output_size_of(cell: Any) -> Any:
+    """A cell's ``output_size``; a cell that states none gives its first state."""
+    size = getattr(cell, "output_size", None)
+    if size is None:
+        size = cell.state_size[0] if isinstance(cell.state_size, (list, tuple)) else cell.state_size
+    return size
+
+
+def build_cell(cell: Any, shape: Shape) -> None:
+    """Build a cell, if it is a layer and not built yet."""
+    if isinstance(cell, Layer) and not cell.built:
+        cell.build(shape)
+        cell.built = True
+
+
+def initial_state_of(cell: Any, batch_size: int, inputs: Any = None) -> States:
+    """What a cell starts from: a list, whatever the cell gives."""
+    if isinstance(cell, AbstractRNNCell) and cell._is_builtin:
+        return cell.get_initial_state(batch_size, inputs)
+    like = torch.empty(0) if inputs is None else inputs
+    given = getattr(cell, "get_initial_state", None)
+    if given is not None:
+        states = given(batch_size=batch_size)
+        states = list(states) if isinstance(states, (list, tuple)) else [states]
+        return map_structure(lambda state: state.to(like) if inputs is not None else state, states)
+    sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
+    return [map_structure(lambda size: like.new_zeros(batch_size, size), size) for size in sizes]
+
+
+def call_cell(cell: Any, inputs: Any, states: States, **kwargs: Any) -> tuple[Any, States]:
+    """One step of any cell: the output, and the new states as a list."""
+    if isinstance(cell, Layer) and "training" in cell._call_arguments:
+        kwargs["training"] = cell.training
+    output, after = cell.call(inputs, states, **kwargs)
+    return output, list(after) if isinstance(after, (list, tuple)) else [after]

@@ -1,0 +1,82 @@
+"""torch's recurrent kernels on sequences ``(B, T, F)`` and Keras's weights.
+
+Each takes ``(inputs, states, weights, lengths)`` and gives outputs ``(B, T, U)`` and the last states. With ``lengths``,
+how many steps of each row count, the last states are those after that many steps, and outputs beyond are zeros.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+Tensors = list[torch.Tensor]
+Kernel = Callable[[torch.Tensor, Tensors, Tensors, Any], tuple[torch.Tensor, Tensors]]
+_functions: Any = torch._VF  # pyright: ignore[reportPrivateImportUsage]
+
+
+def with_two_biases(weights: list[Any]) -> Tensors:
+    """torch adds two biases where Keras has one: the second is zeros."""
+    kernel, recurrent_kernel, bias = weights
+    return [kernel, recurrent_kernel] if bias is None else [kernel, recurrent_kernel, bias, torch.zeros_like(bias)]
+
+
+def reset_first(weight: torch.Tensor) -> torch.Tensor:
+    """A GRU's gates from Keras's order ``z, r, h`` into torch's, ``r, z, h``."""
+    z, r, h = weight.chunk(3)
+    return torch.cat((r, z, h))
+
+
+def _kernel(name: str) -> Kernel:
+    def run(
+        inputs: torch.Tensor, states: Tensors, weights: Tensors, lengths: Any = None
+    ) -> tuple[torch.Tensor, Tensors]:
+        weights = [weight.to(inputs.dtype) for weight in weights]
+        before = [state.unsqueeze(0) for state in states]  # (B, U) -> (1, B, U), as torch has it for one layer
+        # Gradients are known whenever they are recorded: `train` only says whether torch keeps what they need.
+        settings = (len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False)
+        if lengths is not None:
+            return _packed(name, inputs, before, weights, lengths, settings)
+        if name == "lstm" and torch.compiler.is_compiling():
+            outputs, *after = _portable_lstm(inputs, before, weights, *settings)
+        else:
+            outputs, *after = getattr(_functions, name)(inputs, _states(name, before), weights, *settings, True)
+        return outputs, [state.squeeze(0) for state in after]
+
+    return run
+
+
+rnn_tanh, rnn_relu, gru, lstm = (_kernel(name) for name in ("rnn_tanh", "rnn_relu", "gru", "lstm"))
+
+
+def _states(name: str, states: Tensors) -> Any:
+    return tuple(states) if name == "lstm" else states[0]
+
+
+@torch.compiler.allow_in_graph
+def _portable_lstm(inputs: torch.Tensor, states: Tensors, weights: Tensors, *settings: Any) -> tuple[torch.Tensor, ...]:
+    """torch's LSTM without oneDNN, whose gradient torch's compiler can't trace."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="TF32 acceleration")  # the switch speaks of GPUs that are not there
+        with torch.backends.mkldnn.flags(enabled=False):
+            return _functions.lstm(inputs, tuple(states), weights, *settings, True)
+
+
+def _packed(
+    name: str, inputs: torch.Tensor, states: Tensors, weights: Tensors, lengths: torch.Tensor, settings: Any
+) -> tuple[torch.Tensor, Tensors]:
+    # Packing wants at least one step of each row; rows without one get their states back.
+    empty = (lengths == 0).unsqueeze(1)
+    packed = pack_padded_sequence(inputs, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+    order: Any = packed.sorted_indices
+    back: Any = packed.unsorted_indices
+    before = [state.index_select(1, order) for state in states]
+    data, *after = getattr(_functions, name)(packed.data, packed.batch_sizes, _states(name, before), weights, *settings)
+    outputs, _ = pad_packed_sequence(
+        PackedSequence(data, packed.batch_sizes, order, back),
+        batch_first=True, total_length=inputs.shape[1])  # fmt: skip
+    after = [state.index_select(1, back).squeeze(0) for state in after]
+    return outputs, [torch.where(empty, old.squeeze(0), new) for old, new in zip(states, after, strict=True)]

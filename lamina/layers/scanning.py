@@ -1,0 +1,155 @@
+"""Running a cell over all steps of a sequence: on torch's kernels where they compute the same, else step by step.
+
+A masked step is skipped: the states stay, and the output is the one before (zeros before the first). The valid steps of a
+row therefore give what they would give alone. So, whatever the mask's pattern, the kernels run on the valid steps, moved
+to the front of their row, and the outputs are spread to where they belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from lamina.graph.symbolic import leaves, map_structure
+from lamina.layers.base import Layer
+from lamina.layers.cell import Cell, States, Step, call_cell
+from lamina.layers.cells import StackedRNNCells
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to come out of a scan.
+
+    Arguments:
+        every_step: the outputs of all steps, not only of the last.
+        states: whether the last states are used by anyone.
+        zeros: masked steps give zeros, not the output before.
+        fuse: torch's kernels may be used.
+    """
+
+    every_step: bool = True
+    states: bool = True
+    zeros: bool = False
+    fuse: bool = True
+
+
+def scan(
+    cell: Any, sequences: torch.Tensor, states: States, mask: Any, wanted: Wanted, **kwargs: Any
+) -> tuple[torch.Tensor, States]:
+    """Outputs ``(B, T, ...)``, or the last ``(B, ...)``, and the last states. ``kwargs`` go to a cell of the user's."""
+    if mask is not None:
+        mask = mask.bool() if mask.dim() == 2 else mask.flatten(2).any(-1)
+    if _is_lamina_s(cell) and not kwargs:
+        run = _scan_stack if isinstance(cell, StackedRNNCells) else _scan_cell
+        return run(cell, sequences, states, mask, wanted)
+    _forget_dropout(cell)
+    outputs = _loop(lambda x, before: call_cell(cell, x, before, **kwargs), sequences.unbind(1), states, mask, wanted)
+    _forget_dropout(cell)
+    return outputs
+
+
+def _is_lamina_s(cell: Any) -> bool:
+    """Whether a cell computes what its class in lamina says; a subclass of the user's may not."""
+    if isinstance(cell, StackedRNNCells):
+        return cell._is_builtin and all(_is_lamina_s(one) for one in cell.cells)
+    return isinstance(cell, Cell) and cell._is_builtin
+
+
+def _scan_stack(
+    stack: StackedRNNCells, x: torch.Tensor, states: States, mask: Any, wanted: Wanted
+) -> tuple[torch.Tensor, States]:
+    """One cell after the other, each over all steps: what comes of a valid step depends on valid steps only."""
+    after = []
+    for cell, before in zip(stack.cells, states, strict=True):
+        nested = isinstance(before, list)
+        for_cell = wanted if cell is stack.cells[-1] else replace(wanted, every_step=True, zeros=False)
+        x, new = scan(cell, x, before if nested else [before], mask, for_cell)
+        after.append(new if nested else new[0])
+    return x, after
+
+
+def _scan_cell(cell: Cell, x: torch.Tensor, states: States, mask: Any, wanted: Wanted) -> tuple[torch.Tensor, States]:
+    masks = cell.draw_masks(x[:, 0], cell.dropout)
+    over_steps: Any = map_structure(lambda one: None if one is None else one.unsqueeze(1), masks)
+    # After a mask, the kernels tell the last output, which is a state, but of an LSTM's other state only its very last.
+    lengths_needed = mask is not None and wanted.states and len(states) > 1
+    if wanted.fuse and cell.fusable() and not (lengths_needed and torch.compiler.is_compiling()):
+        x = x if over_steps is None else x * over_steps
+        if mask is not None:
+            return _scan_valid(cell, x, states, mask, wanted, lengths_needed)
+        outputs, after = cell.fused(x, states)
+        return outputs if wanted.every_step else after[0], after
+    step = cell.stepper(cell.draw_masks(states[0], cell.recurrent_dropout))
+    return _loop(step, cell.project(x, over_steps).unbind(1), states, mask, wanted)
+
+
+def _scan_valid(
+    cell: Cell, x: torch.Tensor, states: States, mask: torch.Tensor, wanted: Wanted, lengths_needed: bool
+) -> tuple[torch.Tensor, States]:
+    """A kernel on the valid steps of each row."""
+    batch, steps = mask.shape
+    rows = torch.arange(batch, device=mask.device).unsqueeze(1)
+    seen = mask.cumsum(1)  # (B, T): how many valid steps up to this one
+    count = seen[:, -1]  # (B,)
+    order = torch.argsort(~mask, dim=1, stable=True)  # (B, T): the valid steps, then the others
+    if mask.device.type == "cpu" and not torch.compiler.is_compiling():
+        order = order[:, : max(int(count.max()), 1)]  # where reading a number is free, no step runs for nothing
+    width = order.shape[1]
+    valid = _rows(x, order + rows * steps)  # (B, width, F)
+    outputs, after = cell.fused(valid, states, count if lengths_needed else None)
+    last = _rows(outputs, (count - 1).clamp(min=0) + rows.squeeze(1) * width)  # (B, U)
+    if not lengths_needed:
+        after = [torch.where(count.unsqueeze(1) > 0, last, states[0]), *after[1:]]
+    if wanted.every_step:
+        spread = _rows(outputs, (seen - 1).clamp(min=0) + rows * width)  # (B, T, U)
+        return _zero_unless(mask if wanted.zeros else seen > 0, spread), after
+    return _zero_unless(mask[:, -1] if wanted.zeros else count > 0, last), after
+
+
+def _rows(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """``x`` of ``(B, T, ...)`` at the places ``index`` of its first two axes taken as one."""
+    return x.flatten(0, 1).index_select(0, index.flatten()).unflatten(0, index.shape)
+
+
+def _zero_unless(here: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    return torch.where(here.unsqueeze(-1), x, 0.0)
+
+
+def _loop(
+    step: Step, inputs: Sequence[torch.Tensor], states: States, mask: Any, wanted: Wanted
+) -> tuple[torch.Tensor, States]:
+    """Step by step; ``inputs`` is what ``step`` takes at each."""
+    if not inputs:
+        raise ValueError("A sequence needs at least one step, and got none.")
+    outputs, output = [], None
+    masks = [None] * len(inputs) if mask is None else mask.unbind(1)
+    for x, here in zip(inputs, masks, strict=True):
+        new, after = step(x, states)
+        if here is None:
+            output, states = new, after
+        else:
+            before = torch.zeros_like(new) if output is None or wanted.zeros else output
+            output, states = _where(here, new, before), _keep(here, after, states)
+        if wanted.every_step:
+            outputs.append(output)
+    return (torch.stack(outputs, 1) if wanted.every_step else output), states  # pyright: ignore[reportReturnType]
+
+
+def _where(here: torch.Tensor, new: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
+    return torch.where(here.view(-1, *(1,) * (new.dim() - 1)), new, old)
+
+
+def _keep(here: torch.Tensor, after: States, states: States) -> States:
+    before = iter(leaves(states))
+    return map_structure(lambda state: _where(here, state, next(before)), after)
+
+
+def _forget_dropout(cell: Any) -> None:
+    """Cells that are called step by step keep what they drop until they are told that a new sequence begins."""
+    for part in cell.modules() if isinstance(cell, Layer) else ():
+        if isinstance(part, Cell):
+            part.reset_dropout_mask()
+            part.reset_recurrent_dropout_mask()
