@@ -133,7 +133,6 @@ def test_inputs_that_do_not_fit(shape, message):
 def test_another_size_than_it_was_built_for():
     layer = layers.LocallyConnected1D(8, 3, name="l")
     layer(torch.zeros(1, 9, 3))
-    with pytest.raises(
-        ValueError, match=r"^LocallyConnected1D 'l' was built for inputs whose axis 1 is 9, and got \(1, 10, 3\)\.$"
-    ):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared below
         layer(torch.zeros(1, 10, 3))
+    assert str(caught.value) == "LocallyConnected1D 'l' was built for inputs whose axis 1 is 9, and got (1, 10, 3)."
