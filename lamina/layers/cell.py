@@ -52,10 +52,9 @@ class AbstractRNNCell(Layer):
 
 
 class Cell(AbstractRNNCell):
-    """The base of lamina's cells. See its subclasses for the formulas.
+    """The base of lamina's cells: activation, weights and dropout, whatever the products with the weights are.
 
     Arguments:
-        units: the size of the output and of each state (Keras 1: ``output_dim``).
         activation: of the output, a name or function.
         use_bias: whether biases are added.
         kernel_initializer, recurrent_initializer, bias_initializer: how the weights start (Keras 1: ``init``,
@@ -66,16 +65,14 @@ class Cell(AbstractRNNCell):
         dropout, recurrent_dropout: in training, the part of the inputs, or of the state, that is set to 0, the same at
             all steps of a sequence (Keras 1: ``dropout_W``, ``dropout_U``).
         seed: where a stream of random numbers of the cell's own starts; by default torch's stream is used.
-        implementation: with 1, and whenever there is recurrent dropout, dropout draws anew for each gate.
-
-    Shape: ``(batch, features)`` and states ``(batch, units)`` -> ``(batch, units)`` and new states.
 
     Raises:
-        ValueError: when ``units`` is not a positive integer, a dropout is not from 0 to 1, or the features are unknown.
+        ValueError: when a dropout is not from 0 to 1.
     """
 
     gates: ClassVar[int]
-    draws_per_gate: ClassVar[bool] = True
+    # Whether a dropout of 1 drops everything; in Keras's cells with gates it drops nothing.
+    drops_all: ClassVar[bool] = False
 
     kernel: nn.Parameter
     recurrent_kernel: nn.Parameter
@@ -83,7 +80,6 @@ class Cell(AbstractRNNCell):
 
     def __init__(
         self,
-        units: int,
         activation: Any = "tanh",
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
@@ -98,11 +94,9 @@ class Cell(AbstractRNNCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        implementation: int = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.units = positive_int(units, "units", self)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -118,12 +112,90 @@ class Cell(AbstractRNNCell):
         self.recurrent_dropout = fraction(recurrent_dropout, "recurrent_dropout", self)
         self.seed = seed
         self.seed_generator = None if seed is None else random.SeedGenerator(seed)
-        self.implementation = implementation
-        self._masks_per_gate = self.draws_per_gate and (implementation == 1 or recurrent_dropout > 0)
-        self.state_size: Any = self.units
-        self.output_size = self.units
+        self._masks_per_gate = False
         self.reset_dropout_mask()
         self.reset_recurrent_dropout_mask()
+
+    # -- the mathematics --
+
+    def project(self, inputs: torch.Tensor, masks: Any = None) -> torch.Tensor:
+        """The inputs' part of all gates, for inputs of one step ``(B, ...)`` or of all ``(B, T, ...)``, dropped out by
+        ``masks``."""
+        raise NotImplementedError
+
+    def stepper(self, masks: Any = None) -> Step:
+        """The function ``(projected inputs, states) -> (output, new states)``; ``masks`` drop out the state."""
+        raise NotImplementedError
+
+    def call(self, inputs: torch.Tensor, states: Any) -> Any:
+        nested = isinstance(states, (list, tuple))
+        before = list(states) if nested else [states]
+        masks = self.get_dropout_mask(inputs), self.get_recurrent_dropout_mask(before[0])
+        output, after = self.stepper(masks[1])(self.project(inputs, masks[0]), before)
+        return output, after if nested else after[0]
+
+    def fusable(self) -> bool:
+        """Whether torch's kernel computes what this cell does, now."""
+        per_gate = self.recurrent_dropout > 0 or (self.dropout > 0 and self._masks_per_gate)
+        return self._has_kernel() and not (self.training and per_gate)
+
+    def _has_kernel(self) -> bool:
+        return False
+
+    def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
+        """All steps in one call of torch's kernel: outputs ``(B, T, U)`` and last states."""
+        raise NotImplementedError
+
+    # -- dropout --
+
+    def draw_masks(self, like: torch.Tensor, rate: float) -> Any:
+        """Dropout's factors for tensors like this one: ``None`` without dropout, a list of one per gate, or one tensor."""
+        if not self.training or rate == 0 or (rate == 1 and not self.drops_all):
+            return None
+        ones = torch.ones_like(like)
+        if not self._masks_per_gate:
+            return random.dropout(ones, rate, seed=self.seed_generator)
+        return [random.dropout(ones, rate, seed=self.seed_generator) for _ in range(self.gates)]
+
+    def get_dropout_mask(self, step_input: torch.Tensor) -> Any:
+        """The factors for the inputs, which stay until :meth:`reset_dropout_mask`: a loop of your own calls it when a
+        new sequence begins. ``RNN`` sees to it by itself."""
+        if _unfit(self._dropout_mask, step_input):
+            self._dropout_mask = self.draw_masks(step_input, self.dropout)
+        return self._dropout_mask if self.training else None
+
+    def get_recurrent_dropout_mask(self, step_input: torch.Tensor) -> Any:
+        """The factors for the state, as :meth:`get_dropout_mask`."""
+        if _unfit(self._recurrent_dropout_mask, step_input):
+            self._recurrent_dropout_mask = self.draw_masks(step_input, self.recurrent_dropout)
+        return self._recurrent_dropout_mask if self.training else None
+
+    def reset_dropout_mask(self) -> None:
+        """Draw new factors for the inputs at the next step."""
+        self._dropout_mask: Any = None
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Draw new factors for the state at the next step."""
+        self._recurrent_dropout_mask: Any = None
+
+
+class DenseCell(Cell):
+    """The base of cells whose products are matrix products.
+
+    Arguments, besides :class:`Cell`'s:
+        units: the size of the output and of each state (Keras 1: ``output_dim``).
+
+    Shape: ``(batch, features)`` and states ``(batch, units)`` -> ``(batch, units)`` and new states.
+
+    Raises:
+        ValueError: when ``units`` is not a positive integer, or the features are unknown.
+    """
+
+    def __init__(self, units: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.units = positive_int(units, "units", self)
+        self.state_size: Any = self.units
+        self.output_size = self.units
 
     def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
@@ -152,10 +224,7 @@ class Cell(AbstractRNNCell):
         """What is added to ``inputs @ kernel``."""
         return self.bias
 
-    # -- the mathematics --
-
     def project(self, inputs: torch.Tensor, masks: Any = None) -> torch.Tensor:
-        """``inputs @ kernel + bias`` for inputs of one step or of all, dropped out by ``masks``."""
         if not isinstance(masks, list):
             inputs = inputs if masks is None else inputs * masks
             return F.linear(inputs, self.kernel.t(), self.input_bias)  # (*, F) -> (*, G * U)
@@ -163,17 +232,6 @@ class Cell(AbstractRNNCell):
                  for mask, kernel in zip(masks, self.kernel.t().chunk(self.gates), strict=True)]  # fmt: skip
         projected = torch.cat(parts, -1)
         return projected if self.input_bias is None else projected + self.input_bias
-
-    def stepper(self, masks: Any = None) -> Step:
-        """The function ``(projected inputs, states) -> (output, new states)``; ``masks`` drop out the state."""
-        raise NotImplementedError
-
-    def call(self, inputs: torch.Tensor, states: Any) -> Any:
-        nested = isinstance(states, (list, tuple))
-        before = list(states) if nested else [states]
-        masks = self.get_dropout_mask(inputs), self.get_recurrent_dropout_mask(before[0])
-        output, after = self.stepper(masks[1])(self.project(inputs, masks[0]), before)
-        return output, after if nested else after[0]
 
     def _recurrent(self, masks: Any, kernel: torch.Tensor, bias: Any = None) -> Callable[..., Any]:
         """``(x, h) -> x + h @ kernel + bias`` by gates; ``x`` may be left out by passing ``None``."""
@@ -199,53 +257,6 @@ class Cell(AbstractRNNCell):
 
         return apart
 
-    # -- torch's kernels --
-
-    def fusable(self) -> bool:
-        """Whether torch's kernel computes what this cell does, now."""
-        return self._has_kernel() and not (self.training and (self.recurrent_dropout > 0 or self._masks_per_gate))
-
-    def _has_kernel(self) -> bool:
-        raise NotImplementedError
-
-    def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
-        """All steps in one call of torch's kernel: outputs ``(B, T, U)`` and last states."""
-        raise NotImplementedError
-
-    # -- dropout --
-
-    def draw_masks(self, like: torch.Tensor, rate: float) -> Any:
-        """Dropout's factors for tensors like this one: ``None`` without dropout, a list of one per gate, or one tensor."""
-        if not self.training or rate == 0 or (rate == 1 and self.draws_per_gate):
-            return None
-        ones = torch.ones_like(like)
-        if not self._masks_per_gate:
-            return random.dropout(ones, rate, seed=self.seed_generator)
-        return [random.dropout(ones, rate, seed=self.seed_generator) for _ in range(self.gates)]
-
-    def get_dropout_mask(self, step_input: torch.Tensor) -> Any:
-        """The factors for the inputs, which stay until :meth:`reset_dropout_mask`: a loop of your own calls it when a
-        new sequence begins. ``RNN`` sees to it by itself."""
-        if _unfit(self._dropout_mask, step_input):
-            self._dropout_mask = self.draw_masks(step_input, self.dropout)
-        return self._dropout_mask if self.training else None
-
-    def get_recurrent_dropout_mask(self, step_input: torch.Tensor) -> Any:
-        """The factors for the state, as :meth:`get_dropout_mask`."""
-        if _unfit(self._recurrent_dropout_mask, step_input):
-            self._recurrent_dropout_mask = self.draw_masks(step_input, self.recurrent_dropout)
-        return self._recurrent_dropout_mask if self.training else None
-
-    def reset_dropout_mask(self) -> None:
-        """Draw new factors for the inputs at the next step."""
-        self._dropout_mask: Any = None
-
-    def reset_recurrent_dropout_mask(self) -> None:
-        """Draw new factors for the state at the next step."""
-        self._recurrent_dropout_mask: Any = None
-
-    # -- shapes and config --
-
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, inputs_shape: Shape, states_shape: Any = None
     ) -> Any:
@@ -253,10 +264,6 @@ class Cell(AbstractRNNCell):
         nested = states_shape is None or isinstance(states_shape, list)
         states = [(inputs_shape[0], size) for size in sizes]
         return (inputs_shape[0], self.units), states if nested else states[0]
-
-    def get_config(self) -> dict[str, Any]:
-        # Not among Keras 3's keys, so that it is written when it says something.
-        return {key: value for key, value in super().get_config().items() if (key, value) != ("implementation", 2)}
 
 
 def _unfit(masks: Any, like: torch.Tensor) -> bool:

@@ -21,7 +21,7 @@ from lamina.layers.base import LAYERS
 from lamina.layers.calling import who
 from lamina.layers.cell import (
     AbstractRNNCell,
-    Cell,
+    DenseCell,
     States,
     Step,
     build_cell,
@@ -37,10 +37,10 @@ _TANH = (activations.tanh, torch.tanh)
 
 
 @LAYERS.register()
-class SimpleRNNCell(Cell):
+class SimpleRNNCell(DenseCell):
     """``h' = activation(x @ kernel + bias + h @ recurrent_kernel)``, which is output and state.
 
-    Arguments, shapes and errors are :class:`Cell`'s. Weights: ``kernel`` ``(features, units)``, ``recurrent_kernel``
+    Arguments, shapes and errors are :class:`DenseCell`'s. Weights: ``kernel`` ``(features, units)``, ``recurrent_kernel``
     ``(units, units)``, ``bias`` ``(units,)``.
 
     Source: https://keras.io/api/layers/recurrent_layers/simple_rnn_cell/
@@ -51,7 +51,7 @@ class SimpleRNNCell(Cell):
     """
 
     gates = 1
-    draws_per_gate = False
+    drops_all = True
 
     def __init__(
         self,
@@ -95,15 +95,16 @@ class SimpleRNNCell(Cell):
 
 
 @LAYERS.register()
-class LSTMCell(Cell):
+class LSTMCell(DenseCell):
     """Long short-term memory. With gates ``i, f, c, o`` in this order along the weights' last axis, ``s`` the recurrent
     activation and ``z = x @ kernel + bias + h @ recurrent_kernel``::
 
         c' = s(z_f) * c + s(z_i) * activation(z_c)
         h' = s(z_o) * activation(c')
 
-    Arguments, besides :class:`Cell`'s, whose shapes and errors hold, too:
+    Arguments, besides :class:`DenseCell`'s, whose shapes and errors hold, too:
         recurrent_activation: of the gates (Keras 1: ``inner_activation``; up to Keras 2.2 ``"hard_sigmoid"``).
+        implementation: with 1, and whenever there is recurrent dropout, dropout draws anew for each gate.
         unit_forget_bias: whether the forget gate's bias starts at 1 (Keras 1: ``forget_bias_init``).
 
     Weights: ``kernel`` ``(features, 4 * units)``, ``recurrent_kernel`` ``(units, 4 * units)``, ``bias``
@@ -137,14 +138,21 @@ class LSTMCell(Cell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
+        implementation: int = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
                          kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
                          recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed, **kwargs)  # fmt: skip
         self.recurrent_activation = activations.get(recurrent_activation)
+        self.implementation = implementation
+        self._masks_per_gate = implementation == 1 or self.recurrent_dropout > 0
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [self.units, self.units]
+
+    def get_config(self) -> dict[str, Any]:
+        # Not among Keras 3's keys, so that it is written when it says something.
+        return {key: value for key, value in super().get_config().items() if (key, value) != ("implementation", 2)}
 
     def _initial_bias(self, shape: Any, dtype: Any = None) -> Any:
         return lstm_bias(self.bias_initializer, self.units, self.unit_forget_bias, dtype)
@@ -179,7 +187,7 @@ def lstm_bias(initializer: Any, units: int, unit_forget_bias: bool, dtype: Any) 
 
 
 @LAYERS.register()
-class GRUCell(Cell):
+class GRUCell(DenseCell):
     """Gated recurrent unit. With gates ``z, r, h`` in this order along the weights' last axis, ``s`` the recurrent
     activation, ``x_* = x @ kernel_* + bias_*`` and ``u_* = h @ recurrent_kernel_* + recurrent_bias_*``::
 
@@ -188,8 +196,9 @@ class GRUCell(Cell):
         n = activation(x_h + (r * h) @ recurrent_kernel_h)           reset_after=False
         h' = z * h + (1 - z) * n
 
-    Arguments, besides :class:`Cell`'s, whose shapes and errors hold, too:
+    Arguments, besides :class:`DenseCell`'s, whose shapes and errors hold, too:
         recurrent_activation: of the gates (Keras 1: ``inner_activation``; up to Keras 2.2 ``"hard_sigmoid"``).
+        implementation: with 1, and whenever there is recurrent dropout, dropout draws anew for each gate.
         reset_after: whether the reset gate acts after the matrix product (up to Keras 2.3 ``False``).
 
     Weights: ``kernel`` ``(features, 3 * units)``, ``recurrent_kernel`` ``(units, 3 * units)``, ``bias``
@@ -223,13 +232,20 @@ class GRUCell(Cell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
+        implementation: int = 2,
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
                          kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
                          recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed, **kwargs)  # fmt: skip
         self.recurrent_activation = activations.get(recurrent_activation)
+        self.implementation = implementation
+        self._masks_per_gate = implementation == 1 or self.recurrent_dropout > 0
         self.reset_after = reset_after
+
+    def get_config(self) -> dict[str, Any]:
+        # Not among Keras 3's keys, so that it is written when it says something.
+        return {key: value for key, value in super().get_config().items() if (key, value) != ("implementation", 2)}
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)

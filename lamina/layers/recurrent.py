@@ -89,7 +89,8 @@ class RNN(Layer):
             for index, state in enumerate(leaves(initial_state_of(self.cell, batch))):
                 self.register_buffer(f"state_{index}", state, persistent=False)
         if self.input_spec is not None:
-            self.input_spec = InputSpec(ndim=self.input_spec.ndim, axes={-1: sequences_shape[-1]})
+            sizes = dict(enumerate(sequences_shape))
+            self.input_spec = InputSpec(ndim=len(sizes), axes={axis: sizes[axis] for axis in range(2, len(sizes))})
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], (list, tuple)):
@@ -206,8 +207,9 @@ class CellLayer(RNN):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in inspect.signature(cls.__init__).parameters:
-            if name in argument_names(cls.cell_class) and name not in BASE_ARGUMENTS:
+        cell_class: Any = getattr(cls, "cell_class", None)
+        for name in inspect.signature(cls.__init__).parameters if cell_class is not None else ():
+            if name in argument_names(cell_class) and name not in BASE_ARGUMENTS:
                 setattr(cls, name, _of_cell(name))
 
     def get_config(self) -> dict[str, Any]:
