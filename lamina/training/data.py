@@ -48,6 +48,10 @@ class Batches:
         self.length = length
         self.steps = steps if steps is not None else length
 
+    def restart(self) -> None:
+        """Let the next epoch begin a new pass."""
+        self._running = None
+
     def epoch(self) -> Iterator[Batch]:
         """One epoch's batches."""
         if self.steps == self.length:
@@ -163,18 +167,18 @@ def split_validation(arrays: Any, fraction: float) -> tuple[Any, Any]:
 
 
 def class_weights(y: Any, weights: dict[int, float], dtype: torch.dtype) -> torch.Tensor:
-    """The weight of each row by its class (an index, or the largest of a one-hot row)."""
+    """The weight of each row (or of each step in it) by its class: an index, or the largest of a one-hot row."""
     labels = leaves(y)
     if len(labels) != 1 or labels[0] is None:
         raise ValueError("class_weight needs targets of one output.")
     label = to_tensor(labels[0], dtype)
-    if label.dim() > 1 and label.shape[-1] > 1:
-        label = label.argmax(-1)
-    label = label.reshape(len(label), -1)[:, 0].long() if label.dim() > 1 and label.shape[-1] == 1 else label.long()
+    if label.dim() > 1:
+        label = label.squeeze(-1) if label.shape[-1] == 1 else label.argmax(-1)
+    label = label.round().long() if label.is_floating_point() else label.long()
     table = torch.ones(max(int(label.max()), *map(int, weights)) + 1, dtype=dtype)
     for index, weight in weights.items():
         table[int(index)] = weight
-    return table[label]
+    return torch.where(label < 0, 1.0, table[label.clamp(min=0)])  # a negative label is no class
 
 
 def unpack(data: Any) -> Batch:

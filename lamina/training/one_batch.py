@@ -82,7 +82,9 @@ class OneBatch(Compiled):
                     outputs = self._predict(inputs)
             else:
                 outputs = self._predict(inputs)
-            return to_array(outputs) if type(outputs) is torch.Tensor else map_structure(to_array, outputs)
+        if type(outputs) is torch.Tensor and type(inputs) is torch.Tensor:
+            return to_array(outputs if outputs.data_ptr() != inputs.data_ptr() else outputs.clone())
+        return map_structure(lambda output: to_array(output.clone()), outputs)
 
     # -- yours to override --
 

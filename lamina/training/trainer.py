@@ -96,7 +96,7 @@ class Trainer(OlderMethods, OneBatch):
                         self._warn_of_nan()
                     if validation is not None and _is_due(epoch, validation_freq):
                         found = self._evaluate(validation, hooks)
-                        logs |= {f"val_{name}": value for name, value in found.items()}
+                        logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in found.items()}}.items()))
                     hooks.on_epoch_end(epoch, logs)
                     bar.epoch_end(logs)
                     if self.stop_training:
@@ -132,7 +132,7 @@ class Trainer(OlderMethods, OneBatch):
             if self.stop_training:
                 break
         if run is None:
-            raise ValueError(f"There were no data to train {self.name!r} on: the first batch never came.")
+            raise ValueError(f"There was no data to train {self.name!r} on: the first batch never came.")
         self.eval()
         return self._read_logs()
 
@@ -169,6 +169,7 @@ class Trainer(OlderMethods, OneBatch):
         with in_mode(self, False):
             hooks.on_test_begin()
             self.reset_metrics()
+            batches.restart()
             run: Any = None
             watched = hooks.has_test_batch_hooks
             for index, batch in enumerate(batches.epoch()):
@@ -184,7 +185,7 @@ class Trainer(OlderMethods, OneBatch):
                 if self.stop_evaluating:
                     break
             if run is None:
-                raise ValueError(f"There were no data to evaluate {self.name!r} on: the first batch never came.")
+                raise ValueError(f"There was no data to evaluate {self.name!r} on: the first batch never came.")
             logs = self._read_logs()
             hooks.on_test_end(logs)
             if bar is not None:
@@ -230,7 +231,7 @@ class Trainer(OlderMethods, OneBatch):
             bar.epoch_end({})
             joined = iter([to_array(torch.cat(parts)) for parts in found])
         if structure is None:
-            raise ValueError(f"There were no data for {self.name!r} to predict from: the first batch never came.")
+            raise ValueError(f"There was no data for {self.name!r} to predict from: the first batch never came.")
         return map_structure(lambda _: next(joined), structure)
 
 

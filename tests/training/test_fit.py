@@ -8,10 +8,6 @@ import keras
 import numpy as np
 import pytest
 import torch
-
-import lamina
-from lamina.callbacks import Callback, LambdaCallback
-from lamina.layers import Dense
 from training.oracle import (
     assert_curves,
     assert_evaluate_as_keras,
@@ -20,6 +16,10 @@ from training.oracle import (
     in_keras,
     twins,
 )
+
+import lamina
+from lamina.callbacks import Callback, LambdaCallback
+from lamina.layers import Dense
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(28, 4)).astype("float32")  # 28 rows in batches of 8: the last batch is smaller
@@ -230,3 +230,255 @@ def test_several_outputs(case):
         mine, wanted = [mine[key] for key in wanted], list(wanted.values())
     for one, other in zip(mine, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+# ---- the course of fit -----------------------------------------------------------------------------------------------
+
+MSE = {"optimizer": lambda k: k.optimizers.SGD(0.1), "loss": "mse", "metrics": ["mae"]}
+DATA = {"x": X, "y": Y}
+COURSES = {
+    "validation_data": {"validation_data": (X[:9], Y[:9])},
+    "validation_data as a list": {"validation_data": [X[:9], Y[:9]]},
+    "weighted validation": {"validation_data": (X[:9], Y[:9], WEIGHTS[:9])},
+    "validation_batch_size": {"validation_split": 0.5, "validation_batch_size": 3},
+    "validation_steps": {"validation_split": 0.5, "validation_steps": 1},
+    "validation_freq": {"validation_split": 0.25, "validation_freq": 2, "epochs": 5},
+    "validation_freq as a list": {"validation_split": 0.25, "validation_freq": [1, 4], "epochs": 5},
+    "initial_epoch": {"initial_epoch": 2, "epochs": 5},
+    "nothing to do": {"initial_epoch": 3, "epochs": 3},
+    "steps_per_epoch": {"steps_per_epoch": 2, "epochs": 1},
+    "one batch": {"batch_size": 100},
+    "batches of one": {"batch_size": 1, "epochs": 1},
+}
+
+
+@pytest.mark.parametrize("case", COURSES)
+def test_course(case):
+    ours, theirs, _ = assert_fit_as_keras(regressor, MSE, DATA, **COURSES[case])
+    assert ours.history.epoch == theirs.history.epoch
+    assert not ours.training
+
+
+def test_fewer_steps_than_batches_go_on_in_the_next_epoch():
+    """As in Keras, an epoch of two steps begins where the one before ended; a pass that ends begins again."""
+    seen = []
+
+    class Watched(lamina.Sequential):
+        def train_step(self, data):
+            seen.append(data[0][:, 0].tolist())
+            return super().train_step(data)
+
+    model = Watched([Dense(1, input_shape=(1,))])
+    model.compile("sgd", "mse")
+    model.fit(np.arange(6.0)[:, None], np.zeros(6), batch_size=2, steps_per_epoch=2, epochs=3, shuffle=False, verbose=0)
+    assert seen == [[0, 1], [2, 3], [4, 5], [0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize("shuffle", [True, "batch"])
+def test_shuffle(shuffle):
+    """Each epoch has every row once, in an order of its own; in batches whole batches move."""
+    seen: list[list[float]] = []
+
+    class Watched(lamina.Sequential):
+        def train_step(self, data):
+            seen[-1].extend(data[0][:, 0].tolist())
+            return super().train_step(data)
+
+    model = Watched([Dense(1, input_shape=(1,))])
+    model.compile("sgd", "mse")
+    rows = np.arange(22.0)
+    model.fit(rows[:, None], rows, batch_size=4, epochs=3, shuffle=shuffle, verbose=0,
+              callbacks=[LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append([]))])  # fmt: skip
+    assert [sorted(epoch) for epoch in seen] == [rows.tolist()] * 3
+    assert len({tuple(epoch) for epoch in [*seen, rows]}) == 4
+    if shuffle == "batch":
+        for epoch in seen:
+            assert all(epoch[i] % 4 == 0 and epoch[i : i + 4] == rows[int(epoch[i]) :][:4].tolist()
+                       for i in range(0, 20, 4))  # fmt: skip
+
+
+def test_the_seed_settles_the_order():
+    curves = []
+    for _ in range(2):
+        lamina.utils.set_random_seed(3)
+        model = regressor(lamina)
+        model.compile("sgd", "mse")
+        curves.append(model.fit(X, Y, epochs=3, batch_size=8, verbose=0).history)
+    assert curves[0] == curves[1]
+
+
+def test_callbacks_are_told_what_keras_tells():
+    told = []
+    for library in (lamina, keras):
+        ours, theirs = twins(regressor)
+        model, seen = (ours if library is lamina else theirs), []
+        model.compile(optimizer=library.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
+        names = ["on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end", "on_train_batch_begin",
+                 "on_train_batch_end", "on_test_begin", "on_test_end", "on_test_batch_begin", "on_test_batch_end"]  # fmt: skip
+
+        class Note(library.callbacks.Callback):
+            pass
+
+        for name in names:
+
+            def hook(self, *args, name=name, seen=seen, logs=None):
+                logs = logs if logs is not None or name.endswith(("batch_begin", "epoch_begin")) else (args or [{}])[-1]
+                number = tuple(arg for arg in args if isinstance(arg, int))
+                seen.append((name, number, {key: float(value) for key, value in (logs or {}).items()}))
+
+            setattr(Note, name, hook)
+        run = lambda model=model, Note=Note: model.fit(X, Y, batch_size=8, epochs=2, verbose=0, shuffle=False,  # noqa: E731
+                                                       validation_split=0.25, callbacks=[Note()])  # fmt: skip
+        run() if library is lamina else in_keras(run)
+        told.append(seen)
+    assert [entry[:2] for entry in told[0]] == [entry[:2] for entry in told[1]]
+    for (name, _, mine), (_, _, wanted) in zip(*told, strict=True):
+        assert list(mine) == list(wanted), name
+        assert list(mine.values()) == pytest.approx(list(wanted.values()), rel=1e-5), name
+
+
+def test_callbacks_of_evaluate_and_predict():
+    seen = []
+    model = regressor(lamina)
+    model.compile("sgd", "mse")
+    names = ["on_test_begin", "on_test_batch_end", "on_test_end", "on_predict_begin", "on_predict_batch_end",
+             "on_predict_end"]  # fmt: skip
+    note = LambdaCallback(**{name: lambda *args, name=name: seen.append((name, *args[:-1])) for name in names})
+    model.evaluate(X, Y, batch_size=16, verbose=0, callbacks=[note])
+    model.predict(X, batch_size=16, verbose=0, callbacks=[note])
+    assert seen == [("on_test_begin",), ("on_test_batch_end", 0), ("on_test_batch_end", 1), ("on_test_end",),
+                    ("on_predict_begin",), ("on_predict_batch_end", 0), ("on_predict_batch_end", 1),
+                    ("on_predict_end",)]  # fmt: skip
+
+
+def test_evaluate_and_predict_can_be_stopped():
+    model = regressor(lamina)
+    model.compile("sgd", "mse")
+
+    class Stop(Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            self.model.stop_evaluating = batch == 1
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.model.stop_predicting = batch == 1
+
+    first = model.evaluate(X[:16], Y[:16], batch_size=8, verbose=0)
+    assert model.evaluate(X, Y, batch_size=8, verbose=0, callbacks=[Stop()]) == pytest.approx(first)
+    assert len(model.predict(X, batch_size=8, verbose=0, callbacks=[Stop()])) == 16
+
+
+# ---- interruptions ---------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_leaves_a_usable_model():
+    class Interrupt(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                raise KeyboardInterrupt
+
+    class Twice(Interrupt):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    model = regressor(lamina)
+    model.compile("adam", "mse")
+    before = model.get_weights()
+    for callback in (Interrupt(), Twice()):
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y, epochs=4, batch_size=8, verbose=0, callbacks=[callback])
+        assert not model.training
+        assert all(not layer.training for layer in model.layers)
+    assert model.history.epoch == []
+    assert not np.allclose(model.get_weights()[0], before[0])
+    assert np.isfinite(model.predict(X, verbose=0)).all()
+    history = model.fit(X, Y, epochs=2, batch_size=8, verbose=0)
+    assert (model.history is history, history.epoch) == (True, [0, 1])
+
+
+def test_history_of_an_interrupted_run():
+    class Interrupt(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    model = regressor(lamina)
+    model.compile("adam", "mse")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, epochs=4, batch_size=8, verbose=0, callbacks=[Interrupt()])
+    assert model.history.epoch == [0, 1]
+    assert len(model.history.history["loss"]) == 2
+
+
+def test_nan_is_warned_of_once():
+    model = regressor(lamina)
+    model.compile(lamina.optimizers.SGD(float("1e30")), "mse")
+    model.name = "doomed"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, Y, epochs=5, batch_size=8, verbose=0)
+    assert [str(one.message) for one in caught] == [
+        "The loss of 'doomed' is NaN: its weights are lost. Lower the learning rate, clip the gradients (clipnorm=1.0), "
+        "or look for NaN in the data; callbacks.TerminateOnNaN() stops training there."
+    ]
+    assert caught[0].filename == __file__
+
+
+# ---- one batch -------------------------------------------------------------------------------------------------------
+
+
+def test_train_on_batch_as_keras():
+    ours, theirs = twins(classifier)
+    for model, library in ((ours, lamina), (theirs, keras)):
+        model.compile(optimizer=library.optimizers.SGD(0.1), loss="sparse_categorical_crossentropy",
+                      metrics=["accuracy"], weighted_metrics=["sparse_categorical_crossentropy"])  # fmt: skip
+    for rows in (slice(0, 8), slice(8, 16), slice(16, 28)):
+        mine = ours.train_on_batch(X[rows], LABELS[rows], sample_weight=WEIGHTS[rows])
+        wanted = in_keras(lambda rows=rows: theirs.train_on_batch(X[rows], LABELS[rows], sample_weight=WEIGHTS[rows]))
+        np.testing.assert_allclose(mine, wanted, rtol=1e-5)
+        mine = ours.test_on_batch(X[rows], LABELS[rows], return_dict=True)
+        assert_curves(mine, in_keras(lambda rows=rows: theirs.test_on_batch(X[rows], LABELS[rows], return_dict=True)))
+    mine = ours.train_on_batch(X, LABELS, class_weight={0: 3.0}, return_dict=True)
+    assert_curves(mine, in_keras(lambda: theirs.train_on_batch(X, LABELS, class_weight={0: 3.0}, return_dict=True)))
+    assert_weights(ours, theirs)
+    np.testing.assert_allclose(ours.predict_on_batch(X), in_keras(lambda: theirs.predict_on_batch(X)), rtol=1e-5)
+
+
+def test_means_over_several_batches():
+    model = regressor(lamina)
+    model.compile(lamina.optimizers.SGD(0.0), "mse", metrics=["mae"])
+    first = model.train_on_batch(X[:8], Y[:8])
+    both = model.train_on_batch(X[8:24], Y[8:24], reset_metrics=False)
+    second = model.train_on_batch(X[8:24], Y[8:24])
+    assert both == pytest.approx([(8 * one + 16 * other) / 24 for one, other in zip(first, second, strict=True)])
+    model.reset_metrics()
+    assert model.test_on_batch(X[:8], Y[:8], reset_metrics=False) == pytest.approx(first)
+
+
+# ---- predict ---------------------------------------------------------------------------------------------------------
+
+
+def test_predict_takes_what_fit_takes():
+    model = regressor(lamina)
+    wanted = model(X).detach().numpy()
+    batches = [X[:16], X[16:]]
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.from_numpy(X)), batch_size=5)
+    for x, options in [(X, {}), (X, {"batch_size": 3}), (torch.from_numpy(X), {}), ([X], {}), (X.tolist(), {}),
+                       (iter(batches), {}), (((x, None) for x in batches), {}), (loader, {})]:  # fmt: skip
+        found = model.predict(x, verbose=0, **options)
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    forever = (X[:2] for _ in iter(int, 1))
+    assert model.predict(forever, steps=3, verbose=0).shape == (6, 1)
+    assert model.predict(X, steps=2, batch_size=4, verbose=0).shape == (8, 1)
+    assert model.predict(X[:1]).shape == (1, 1)
+
+
+@pytest.mark.parametrize("rows", [2, 28])
+def test_predictions_are_the_callers(rows):
+    """What predict returns shares no memory with the data."""
+    x, y = lamina.layers.Input((4,)), lamina.layers.Input((4,))
+    for model, data in [(lamina.Sequential([lamina.layers.Input((4,)), lamina.layers.Identity()]), X[:rows]),
+                        (lamina.Model([x, y], [y * 1, x]), [X[:rows], X[:rows]])]:  # fmt: skip
+        found = model.predict(data, verbose=0, batch_size=8)
+        for array in found if isinstance(found, list) else [found]:
+            assert not np.may_share_memory(array, X)
