@@ -365,8 +365,9 @@ def _deserialize_object(config: Config, custom_objects: dict[str, Any] | None, k
     if not isinstance(inner, dict) and inner is not None and not is_old_sequential:
         raise ValueError(f"The config of {name!r} must be a dictionary, and got {type(inner).__name__}.")
     arguments: Any = inner if is_old_sequential else dict(inner or {})
-    _check_name(arguments)
-    with CustomObjectScope(custom_objects or {}):
+    with reading(inner), CustomObjectScope(custom_objects or {}):
+        if isinstance(inner, dict):
+            check_name(inner.get("name"))
         made = found.from_config(arguments) if hasattr(found, "from_config") else found(**arguments)
         build_config = config.get("build_config")
         if build_config and hasattr(made, "build_from_config") and not getattr(made, "built", True):
@@ -390,9 +391,8 @@ def _tuple(kinds: Any) -> tuple[type, ...]:
     return kinds if isinstance(kinds, tuple) else (kinds,)
 
 
-def _check_name(config: Any) -> None:
-    """Names of layers may become parts of paths and of messages."""
-    name = config.get("name") if isinstance(config, dict) else None
+def check_name(name: Any) -> None:
+    """Refuse what can't be the name of a layer (``None`` can): names may become parts of paths and of messages."""
     bad = isinstance(name, str) and (not name.isprintable() or len(name) > 1000 or name.startswith(("/", "\\"))
                                      or ".." in re.split(r"[/\\]", name))  # fmt: skip
     if bad or not isinstance(name, (str, type(None))):
@@ -425,7 +425,7 @@ def _find(config: Config, custom_objects: dict[str, Any] | None, kind: str | Non
     full = registered if registered and ">" in registered else name
     origin = "" if module is None or module.partition(".")[0] in KERAS_PACKAGES else f" of module {module!r}"
     raise ValueError(f"{what}{full!r}{origin} is no {kind or 'object'} of lamina's, and not registered."
-                     f"{did_you_mean(plain, wanted)} Your own can be named in `custom_objects`, or registered with "
+                     f"{did_you_mean(plain, reversed(list(wanted)))} Your own can be named in `custom_objects`, or registered with "
                      "`register_keras_serializable`; nothing is imported from a file.")  # fmt: skip
 
 

@@ -6,6 +6,7 @@ Operations (operators, torch functions) are entries too; see :mod:`lamina.saving
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,8 @@ from lamina.dtypes import dtype_name
 from lamina.graph.plan import Constant, Plan, Step, Value
 from lamina.graph.symbolic import SymbolicValue, leaves, map_structure, record
 from lamina.layers.base import Layer
-from lamina.registry import ConfigError, deserialize, reading, serialize, snake_case
+from lamina.layers.calling import who
+from lamina.registry import ConfigError, check_name, deserialize, reading, serialize, snake_case
 from lamina.saving.operations import PROPERTIES, check_parts, describe_call, find_call, is_operation
 
 Config = dict[str, Any]
@@ -300,6 +302,7 @@ def _name_of(entry: Any) -> str:
     name = entry.get("name") or (inner or {}).get("name")
     if not isinstance(name, str):
         raise ValueError(f"A layer must have a name, and got {name!r:.80}.")
+    check_name(name)
     return name
 
 
@@ -317,6 +320,11 @@ def _call(target: Any, args: tuple[Any, ...], kwargs: Config) -> Any:
 def _without_defaults(layer: Layer, kwargs: Config) -> Config:
     """Keras writes arguments that nobody gave: ``mask=None``, and ``training=False`` for some layers."""
     infers = layer._keras_class_name in _INFER_BY_DEFAULT.split()
+    known = layer._call_parameters
+    takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values())
+    unknown = [key for key in kwargs if key not in (*known, "training", "mask")]
+    if unknown and not takes_any:
+        raise ValueError(f"{who(layer)} is called with an unknown argument {unknown[0]!r}.")
     return {key: value for key, value in kwargs.items()
             if value is not None and not (key == "training" and value is False and infers)}  # fmt: skip
 

@@ -121,16 +121,16 @@ class Group:
     def weights(self) -> Iterator[str]:
         """The path of every group named ``vars``, below this one, that has something in it."""
         pending: list[tuple[Group, str]] = [(self, "")]
-        seen = {_address(self._group)}
+        seen = {_address(self)}
         while pending:
             group, path = pending.pop()
             for name in group.names():
                 if not group.is_group(name):
                     continue
                 inner, place = group.group(name), f"{path}/{name}".lstrip("/")
-                if _address(inner._group) in seen:  # a group may be inside itself
+                if _address(inner) in seen:  # a group may be inside itself
                     continue
-                seen.add(_address(inner._group))
+                seen.add(_address(inner))
                 if name == "vars" and inner.names():
                     yield place
                 pending.append((inner, place))
@@ -200,8 +200,9 @@ def _attribute(found: Any, name: str, where: str) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _address(group: Any) -> int:
-    return h5py.h5o.get_info(group.id).addr
+def _address(group: Group) -> int:
+    with _readable(group.where):
+        return h5py.h5o.get_info(group._group.id).addr
 
 
 @contextlib.contextmanager

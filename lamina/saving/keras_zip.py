@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina.layers.calling import who
 from lamina.layers.weights import within_budget
-from lamina.registry import ConfigError, CustomObjectScope, deserialize, serialize
+from lamina.registry import ConfigError, CustomObjectScope, deserialize, reading, serialize
 from lamina.saving import weights_h5
 from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
@@ -36,16 +36,14 @@ def save(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> No
     config = to_json(model)
     metadata = json.dumps({"keras_version": KERAS_VERSION,
                            "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")})  # fmt: skip
-    with replacing(path) as written:
-        weights = written.with_name(f"{written.name}.h5")
-        try:
-            weights_h5.write(model, weights)
-            with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(zipfile.ZipInfo(METADATA), metadata)
-                archive.writestr(zipfile.ZipInfo(CONFIG), config)
-                archive.write(weights, WEIGHTS)
-        finally:
-            weights.unlink(missing_ok=True)
+    weights = weights_h5.pack(model)
+    with (
+        replacing(path) as written,
+        open(written, "wb") as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for name, content in ((METADATA, metadata), (CONFIG, config), (WEIGHTS, weights)):
+            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def to_json(model: Any, **options: Any) -> str:
@@ -83,7 +81,8 @@ def load(
         try:
             model = _build(config, _member(archive, WEIGHTS, where).file_size)
             if compile and config.get("compile_config"):
-                model.compile_from_config(config["compile_config"])
+                with reading(config):
+                    model.compile_from_config(config["compile_config"])
         except ConfigError as error:
             error.where = f"{where}/{CONFIG}"
             raise

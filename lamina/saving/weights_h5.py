@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -31,8 +32,9 @@ def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = Tru
             ``overwrite`` is off.
     """
     check_target(path, ".weights.h5", overwrite)
-    with replacing(path) as written:
-        write(model, written)
+    packed = pack(model)
+    with replacing(path) as written, open(written, "wb") as file:
+        file.write(packed)
 
 
 def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
@@ -51,16 +53,18 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def write(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write the weights of a built model to a new HDF5 file."""
+def pack(model: Any) -> memoryview:
+    """The weights of a built model as an HDF5 file in memory: HDF5 itself can't be relied on when a disk is full."""
     if not model.built:
         raise ValueError(f"{who(model)} has no weights to save: it is not built. Call it on data, or build() it.")
-    with h5py.File(path, "w") as file:
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
         for place, module in places(model):
             _write_group(file, place, getattr(module, "name", type(module).__name__), _stored_by(module))
         optimizer = getattr(model, "optimizer", None)
         if optimizer is not None:
             _write_optimizer(file, OPTIMIZER, optimizer)
+    return stream.getbuffer()
 
 
 def _write_optimizer(file: Any, place: str, optimizer: Any) -> None:

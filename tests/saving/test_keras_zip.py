@@ -139,7 +139,7 @@ def test_a_model_saved_before_its_first_step_starts_anew(writer: str, tmp_path: 
     ours.compile("adam", "mse")
     train(ours, 2)
     train(back, 2)
-    assert_same(back.get_weights(), ours.get_weights(), 0)
+    assert_same(back.get_weights(), ours.get_weights(), 0 if writer == "lamina" else 1e-7)  # Keras rounds the rate
 
 
 def test_the_compile_config_is_keras_s(tmp_path: Path):
@@ -176,9 +176,7 @@ def test_layers_frozen_after_training_load_with_a_warning(tmp_path: Path):
     train(ours, 2)
     ours.layers[0].trainable = False
     ours.save(tmp_path / "m.keras")
-    with pytest.warns(
-        UserWarning, match="The state of the optimizer was not loaded: .*m.keras/model.weights.h5/optimizer"
-    ):
+    with pytest.warns(UserWarning, match=r"The state of the optimizer was not loaded: .*m\.keras/model"):
         back = load_model(tmp_path / "m.keras")
     assert [layer.trainable for layer in back.layers] == [False, True, True]
     assert_same(back.get_weights(), ours.get_weights(), 0)
@@ -362,7 +360,7 @@ def test_names_of_files(tmp_path: Path):
     save_model(model, path)
     with pytest.raises(ValueError, match=r"m.keras exists; pass overwrite=True to replace it\.$"):
         model.save(path, overwrite=False)
-    with pytest.raises(FileNotFoundError, match="is no folder, so m.keras can't be saved there"):
+    with pytest.raises(FileNotFoundError, match=r"is no folder, so m\.keras can't be saved there"):
         model.save(tmp_path / "none" / "m.keras")
     with pytest.raises(FileNotFoundError, match="There is no file"):
         load_model(tmp_path / "none.keras")
