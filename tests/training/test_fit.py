@@ -123,7 +123,8 @@ ONE_OUTPUT = {
     "flat targets": (regressor, {"loss": "mae", "metrics": ["mse"]}, {"x": X, "y": Y[:, 0]}),
     "several metrics": (
         classifier,
-        {"loss": "crossentropy", "metrics": lambda k: ["accuracy", k.metrics.CategoricalCrossentropy(), k.metrics.TopKCategoricalAccuracy(2), "mse"]},
+        {"loss": "crossentropy",
+         "metrics": lambda k: ["accuracy", k.metrics.CategoricalCrossentropy(), k.metrics.TopKCategoricalAccuracy(2), "mse"]},
         {"x": X, "y": ONE_HOT},
     ),
     "one metric twice": (regressor, {"loss": "mse", "metrics": ["mae", "mae"]}, {"x": X, "y": Y}),
@@ -155,7 +156,8 @@ ONE_OUTPUT = {
                        {"x": X, "y": LABELS, "sample_weight": WEIGHTS}),
     "weight of the loss": (regressor, {"loss": "mse", "loss_weights": 0.3, "metrics": ["mae"]}, {"x": X, "y": Y}),
     "weights of the losses": (regressor, {"loss": "mse", "loss_weights": [0.3]}, {"x": X, "y": Y}),
-    "sum": (regressor, {"optimizer": lambda k: k.optimizers.SGD(0.001), "loss": lambda k: k.losses.MeanSquaredError(reduction="sum")}, {"x": X, "y": Y}),
+    "sum": (regressor, {"optimizer": lambda k: k.optimizers.SGD(0.001),
+                        "loss": lambda k: k.losses.MeanSquaredError(reduction="sum")}, {"x": X, "y": Y}),
     "mask": (masked, {"loss": "mse", "metrics": ["mae"], "weighted_metrics": ["mse"]},
              {"x": STEPS, "y": rng.normal(size=(28, 5, 1)).astype("float32")}),
     "weights of steps": (masked, {"loss": "mse"},
@@ -199,9 +201,10 @@ def test_one_output(case):
 TWO = {"x": [X, X2], "y": [Y, Y2]}
 SEVERAL_OUTPUTS = {
     "one loss for all": (two_in_two_out, {"loss": "mse"}, TWO),
-    "lists": (two_in_two_out, {"loss": ["mse", "mae"], "metrics": [["mae"], ["mse", "mae"]], "loss_weights": [1.0, 0.3]},
-              TWO),
-    "dicts": (two_in_two_out, {"loss": {"v": "mae", "u": "mse"}, "metrics": {"v": ["mse"]}, "loss_weights": {"v": 0.3, "u": 2.0}},
+    "lists": (two_in_two_out, {"loss": ["mse", "mae"], "metrics": [["mae"], ["mse", "mae"]],
+                               "loss_weights": [1.0, 0.3]}, TWO),
+    "dicts": (two_in_two_out, {"loss": {"v": "mae", "u": "mse"}, "metrics": {"v": ["mse"]},
+                               "loss_weights": {"v": 0.3, "u": 2.0}},
               {"x": {"b": X2, "a": X}, "y": {"v": Y2, "u": Y}}),
     "one metric each": (two_in_two_out, {"loss": "mse", "metrics": ["mae", "mse"]}, TWO),
     "weighted metrics": (two_in_two_out, {"loss": "mse", "metrics": [["mae"], ["mae"]], "weighted_metrics": [["mae"], ["mse"]]},
