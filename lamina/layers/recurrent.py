@@ -94,15 +94,8 @@ class RNN(Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], (list, tuple)):
-            args, kwargs = self._apart(args, kwargs)
+            args, kwargs = inputs_apart(args, kwargs, len(leaves(self.cell.state_size)))
         return super().__call__(*args, **kwargs)
-
-    def _apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """``[sequences, *initial_state, *constants]`` as arguments of their own."""
-        sequences, *more = args[0]
-        count = len(leaves(self.cell.state_size))
-        given = {"initial_state": more[:count] or None, "constants": more[count:] or None}
-        return (sequences, *args[1:]), {key: value for key, value in given.items() if value is not None} | kwargs
 
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, constants: Any = None, **kwargs: Any
@@ -196,6 +189,13 @@ class RNN(Layer):
         if isinstance(config.get("cell"), dict):
             config = config | {"cell": deserialize(config["cell"])}
         return super().from_config(config)
+
+
+def inputs_apart(args: tuple[Any, ...], kwargs: dict[str, Any], states: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The call ``([sequences, *initial_state, *constants])`` with its arguments apart."""
+    sequences, *more = args[0]
+    given = {"initial_state": more[:states], "constants": more[states:]}
+    return (sequences, *args[1:]), {key: value for key, value in given.items() if value} | kwargs
 
 
 class CellLayer(RNN):
