@@ -150,7 +150,7 @@ BROKEN = {
     "modes": (NoisyInference, "outputs of two calls in inference mode equal to 1e-05"),
     "masks": (WrongMask, "a mask that fits the outputs, (2, 5), got (2, 4)"),
     "functional_model": (BranchesOnSymbols, "outputs of the model equal to 1e-05"),
-    "training_step": (NeverTrained, "weight 'layer.kernel' to change, got the same numbers"),
+    "training_step": (NeverTrained, "weight 'never_trained.kernel' to change, got the same numbers"),
     "save_and_load": (SavesNothing, "outputs of the loaded model equal to 1e-05"),
     "torch_compile": (BreaksGraph, "expected no error, got Unsupported"),
     "torch_export": (ReadsData, "expected no error, got"),

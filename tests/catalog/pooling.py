@@ -12,20 +12,18 @@ EDGES = dict.fromkeys(
     "where 'same' pads unevenly, Keras on torch averages copies of the edge; on TensorFlow and JAX, as lamina, it leaves "
     "the padding out",
 )
-NO_BFLOAT16 = {"bfloat16": "torch has no avg_pool3d of bfloat16 in NCDHW memory on the CPU"}
 
 
 def _windows(kind: str, rank: int) -> list[Row]:
     name = f"{kind}Pooling{rank}D"
     edges = EDGES if kind == "Average" and rank > 1 else {}
-    first = NO_BFLOAT16 if kind == "Average" and rank == 3 else {}
     return [
         Row(name, {"pool_size": 2}, SIZES[rank]),
         Row(name, {"pool_size": 3, "strides": 1, "padding": "same"}, SIZES[rank]),
         Row(name, {"pool_size": 3, "strides": 2, "padding": "same"}, SIZES[rank], exceptions=edges),
         Row(name, {"pool_size": 3, "strides": 2}, SIZES[rank]),
-        Row(name, {"pool_size": 2, "data_format": "channels_first"}, FIRST[rank], exceptions=first),
-        Row(name, {"pool_size": 2, "padding": "same", "data_format": "channels_first"}, FIRST[rank], exceptions=first),
+        Row(name, {"pool_size": 2, "data_format": "channels_first"}, FIRST[rank]),
+        Row(name, {"pool_size": 2, "padding": "same", "data_format": "channels_first"}, FIRST[rank]),
     ]
 
 
