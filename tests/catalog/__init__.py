@@ -1,18 +1,46 @@
 """The catalogue: every layer with every argument, one row each. ``tests/test_contract.py`` runs each test over all rows."""
 
-from catalog import advanced_activations, convolutional, core, embeddings, merge, noise, pooling
+from catalog import (
+    advanced_activations,
+    convolutional,
+    core,
+    embeddings,
+    keras1,
+    local,
+    merge,
+    noise,
+    normalization,
+    pooling,
+    resizing,
+)
 from catalog.row import Row as Row
 from catalog.row import Wrong as Wrong
 
-FAMILIES = (core, convolutional, pooling, advanced_activations, embeddings, merge, noise)
+FAMILIES = (
+    core,
+    convolutional,
+    pooling,
+    advanced_activations,
+    embeddings,
+    merge,
+    noise,
+    normalization,
+    resizing,
+    local,
+    keras1,
+)
 ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]
 WRONG: list[Wrong] = [wrong for family in FAMILIES for wrong in family.WRONG]
 
 # Constructor arguments that no row needs to exercise, each with its reason.
 NOT_EXERCISED: dict[tuple[str, str], str] = {
+    ("LayerNormalization", "rms_scaling"): "Keras warns of it; tests/layers/test_normalization.py",
     ("Embedding", "weights"): "no part of a config; tests/layers/test_embeddings.py",
     ("Embedding", "input_length"): "of Keras 1 and 2; tests/layers/test_embeddings.py",
     ("Embedding", "sparse"): "sparse gradients can't be compared as others are; tests/layers/test_embeddings.py",
+    ("Highway", "weights"): "no part of a config; tests/layers/test_keras1.py",
+    ("MaxoutDense", "weights"): "no part of a config; tests/layers/test_keras1.py",
+    ("ParametricSoftplus", "weights"): "no part of a config; tests/layers/test_keras1.py",
 }
 # Public classes that are no layers of their own.
 NO_ROW: dict[str, str] = {
