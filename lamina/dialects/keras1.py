@@ -203,6 +203,7 @@ _FROM_ZERO = {"initial_accumulator_value": 0.0}
 # clipnorm was the norm of all gradients together
 _OPTIMIZER = {"lr": "learning_rate", "clipnorm": "global_clipnorm"}
 
+_COMPILED = {"keep_trainable": True}  # freezing a layer waits for the next compile
 _FIT = "x y batch_size nb_epoch verbose callbacks validation_split validation_data shuffle class_weight sample_weight"
 _GENERATOR_HINTS = "max_q_size nb_worker pickle_safe"
 
@@ -244,8 +245,8 @@ GENERATION = Generation(
         "metrics": {"accuracy": "acc"},  # the name in the history, whichever was asked for
     },
     calls={
-        "Model.compile": Call("optimizer loss metrics loss_weights sample_weight_mode"),
-        "Sequential.compile": Call("optimizer loss metrics sample_weight_mode"),
+        "Model.compile": Call("optimizer loss metrics loss_weights sample_weight_mode", defaults=_COMPILED),
+        "Sequential.compile": Call("optimizer loss metrics sample_weight_mode", defaults=_COMPILED),
         "Sequential.train_on_batch": Call("x y class_weight sample_weight"),
         "Model.fit": Call(f"{_FIT} initial_epoch"),
         "Model.fit_generator": Call(

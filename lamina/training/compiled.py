@@ -13,6 +13,7 @@ from torch import nn
 from lamina import losses, optimizers
 from lamina import metrics as all_metrics
 from lamina.dialects import any_spelling
+from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.calling import in_mode
 from lamina.layers.weights import WeightOwner
@@ -24,6 +25,10 @@ from lamina.training.steps import total
 # Arguments of nn.Module.compile (that is, of torch.compile); Keras's compile has none of them.
 _TORCH_COMPILE = {"fullgraph", "dynamic", "backend", "mode", "options", "disable"}
 _BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names that mean something only when shapes are known
+
+
+_ARGUMENTS = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution",
+              "jit_compile", "auto_scale_loss", "keep_trainable", *_TORCH_COMPILE)  # fmt: skip
 
 
 @dataclass
@@ -97,7 +102,7 @@ class Compiled(WeightOwner):
         if torch_options.keys() & _TORCH_COMPILE:
             return nn.Module.compile(self, **torch_options)
         for unknown in torch_options:
-            raise TypeError(f"compile() got an unknown argument {unknown!r}.")
+            raise TypeError(f"compile() got an unknown argument {unknown!r}.{did_you_mean(unknown, _ARGUMENTS)}")
         _check_names(loss, metrics, weighted_metrics)
         optimizer = optimizers.get(optimizer)
         is_half = getattr(getattr(self, "dtype_policy", None), "name", None) == "mixed_float16"

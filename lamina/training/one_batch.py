@@ -135,14 +135,12 @@ class OneBatch(Compiled):
             return functools.partial(self._run_own, getattr(self, f"{kind}_step"))
         self._own_logs = None
         objective = self._bound(*batch[:2])
-        marks = (getattr(self, "_plan", None), [id(weight) for weight in self.trainable_weights])
         functions: dict[str, Any] | None = self._functions
-        if functions is None or functions["marks"] != marks:
-            functions = {"marks": marks}
+        if functions is None or not functions["step"].is_current():
+            functions = self.__dict__["_functions"] = {"step": Step(self, objective)}
         if kind not in functions:
-            step = Step(self, objective)
+            step = functions["step"]
             functions[kind] = step.train_function() if kind == "train" else step.test_function()
-            self.__dict__["_functions"] = functions
         return functions[kind]
 
     def _prepare_own(self, batch: Any) -> None:

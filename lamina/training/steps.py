@@ -42,24 +42,36 @@ class Step:
         self.metrics = objective.metrics
         self.only = None if self.losses is None else self.losses.only
         self.logits_of: Callable[..., Any] | None = None  # the activation that the loss takes over
+        self._last: Any = None  # the layer that ends in it
         self._skipped: frozenset[int] = frozenset()
         self._start_from_logits()
+        self._marks = self._marks_now()
 
     def _start_from_logits(self) -> None:
         """Find out whether the last activation can be left to the loss."""
         plan = self.model._plan
-        if plan is None or self.only is None or not isinstance(plan.outputs, Value) or _is_watched(self.model):
-            return
-        if plan.masks[0] is not None:
+        if plan is None or self.only is None or not isinstance(plan.outputs, Value) or plan.masks[0] is not None:
             return
         number = plan.step_of(plan.outputs)
-        layer: Any = self.model._modules.get(plan.steps[number].target) if number is not None else None
-        if number is None or not hasattr(layer, "pre_activation") or not layer._plain_call or _is_watched(layer):
+        self._last = self.model._modules.get(plan.steps[number].target) if number is not None else None
+        if number is None or not hasattr(self._last, "pre_activation") or not self._last._plain_call:
             return
-        kind = _KINDS.get(layer.activation) if callable(layer.activation) else None
+        if _is_watched(self.model) or _is_watched(self._last):
+            return
+        activation = self._last.activation
+        kind = _KINDS.get(activation) if callable(activation) else None
         from_logits = losses_module.with_logits(self.only)
         if kind is not None and from_logits is not None and from_logits.logits_of == kind:
-            self.logits_of, self.only, self._skipped = layer.activation, from_logits, frozenset([number])
+            self.logits_of, self.only, self._skipped = activation, from_logits, frozenset([number])
+
+    def is_current(self) -> bool:
+        """Whether what was decided still holds: the plan, the weights that are trained, and who watches."""
+        return self._marks == self._marks_now()
+
+    def _marks_now(self) -> tuple[Any, ...]:
+        model, last = self.model, self._last
+        watched = _is_watched(model), last is not None and _is_watched(last)
+        return model._plan, watched, [id(weight) for weight in model.trainable_weights]
 
     # -- parts --
 

@@ -9,6 +9,7 @@ import pytest
 
 from lamina.dialects import merge_layer, translate_call, using_dialect
 
+KEPT = {"keep_trainable": True}
 ACC = {"metrics": ["acc"]}
 L1L2 = {"l1": 0.01, "l2": 0.01}
 
@@ -33,20 +34,20 @@ CALLS = [
     (None, "ReduceLROnPlateau", (), {"epsilon": 0.1}, ((), {"min_delta": 0.1})),
     (None, "something else", (1,), {"nb_epoch": 2}, ((1,), {"nb_epoch": 2})),
     ("keras1", "Model.fit", ("x", "y", 32, 10), {}, ((), {"x": "x", "y": "y", "batch_size": 32, "epochs": 10})),
-    ("keras1", "Model.compile", ("sgd", "mse", ["accuracy"]), {}, ((), {"optimizer": "sgd", "loss": "mse"} | ACC)),
+    ("keras1", "Model.compile", ("sgd", "mse", ["accuracy"]), {}, ((), KEPT | {"optimizer": "sgd", "loss": "mse"} | ACC)),
     ("keras1", "Sequential.compile", ("sgd", "mse", ["acc"], "temporal"), {},
-     ((), {"optimizer": "sgd", "loss": "mse"} | ACC)),
+     ((), KEPT | {"optimizer": "sgd", "loss": "mse"} | ACC)),
     ("keras2", "Model.compile", ("sgd",), {"metrics": {"a": "accuracy", "b": ["mae"]}},
-     ((), {"optimizer": "sgd", "metrics": {"a": "acc", "b": ["mae"]}})),
+     ((), KEPT | {"optimizer": "sgd", "metrics": {"a": "acc", "b": ["mae"]}})),
     ("keras2.3", "Model.compile", ("sgd", None, ["accuracy"]), {},
-     ((), {"optimizer": "sgd", "loss": None, "metrics": ["accuracy"]})),
+     ((), KEPT | {"optimizer": "sgd", "loss": None, "metrics": ["accuracy"]})),
     ("tf_keras", "Model.compile", ("sgd", "mse", ["accuracy"]), {},
-     ((), {"optimizer": "sgd", "loss": "mse", "metrics": ["accuracy"]})),
+     ((), KEPT | {"optimizer": "sgd", "loss": "mse", "metrics": ["accuracy"]})),
     ("keras1", "Model.compile", ("adadelta", "mse"), {},
-     ((), {"optimizer": {"class_name": "Adadelta", "config": {"learning_rate": 1.0, "epsilon": 1e-8}}, "loss": "mse"})),
+     ((), KEPT | {"optimizer": {"class_name": "Adadelta", "config": {"learning_rate": 1.0, "epsilon": 1e-8}}, "loss": "mse"})),
     ("keras2", "Model.compile", ("Adamax", "mse"), {},
-     ((), {"optimizer": {"class_name": "Adamax", "config": {"learning_rate": 0.002}}, "loss": "mse"})),
-    ("keras2", "Model.compile", ("adam", "mse"), {}, ((), {"optimizer": "adam", "loss": "mse"})),
+     ((), KEPT | {"optimizer": {"class_name": "Adamax", "config": {"learning_rate": 0.002}}, "loss": "mse"})),
+    ("keras2", "Model.compile", ("adam", "mse"), {}, ((), KEPT | {"optimizer": "adam", "loss": "mse"})),
     ("keras1", "SGD", (0.1, 0.9, 1e-6, True), {},
      ((), {"learning_rate": 0.1, "momentum": 0.9, "decay": 1e-6, "nesterov": True})),
     ("keras1", "Adam", (), {"lr": 0.01}, ((), {"learning_rate": 0.01, "epsilon": 1e-8})),

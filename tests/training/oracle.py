@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,11 @@ def twins(build: Build) -> tuple[Any, Any]:
 def keras_weights(model: Any) -> list[np.ndarray]:
     """``model.get_weights()`` of Keras, which warns under NumPy 2."""
     return [weight.value.detach().numpy().copy() for weight in model.weights]
+
+
+def exactly(message: str) -> str:
+    """The pattern of a whole message, for ``match=``."""
+    return f"^{re.escape(message)}$"
 
 
 def in_keras(function: Callable[[], Any]) -> Any:
