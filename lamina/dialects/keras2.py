@@ -46,6 +46,7 @@ _POOLS = {
 
 # clipnorm was the norm of all gradients together
 _OPTIMIZER = {"lr": "learning_rate", "clipnorm": "global_clipnorm"}
+_COMPILED = {"keep_trainable": True}  # freezing a layer waits for the next compile
 _HINTS = "max_queue_size workers use_multiprocessing"
 _FIT = ("x y batch_size epochs verbose callbacks validation_split validation_data shuffle class_weight sample_weight "
         "initial_epoch steps_per_epoch validation_steps")  # fmt: skip
@@ -113,7 +114,8 @@ GENERATION = Generation(
         "SpatialDropout2D": 1, "SpatialDropout3D": 1, "Lambda": 2,
     },
     calls={
-        "Model.compile": Call("optimizer loss metrics loss_weights sample_weight_mode weighted_metrics target_tensors"),
+        "Model.compile": Call("optimizer loss metrics loss_weights sample_weight_mode weighted_metrics target_tensors",
+                              defaults=_COMPILED),
         "Model.fit": Call(_FIT),
         "Model.fit_generator": Call("generator steps_per_epoch epochs verbose callbacks validation_data "
                                     f"validation_steps class_weight {_HINTS} shuffle initial_epoch"),

@@ -83,7 +83,7 @@ GENERATION = Generation(
     },
     calls={
         "Model.compile": Call("optimizer loss metrics loss_weights weighted_metrics run_eagerly steps_per_execution "
-                              "jit_compile"),
+                              "jit_compile", defaults={"keep_trainable": True}),
         "Model.fit": Call("x y batch_size epochs verbose callbacks validation_split validation_data shuffle "
                           "class_weight sample_weight initial_epoch steps_per_epoch validation_steps "
                           f"validation_batch_size validation_freq {_HINTS}"),
