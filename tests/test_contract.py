@@ -138,7 +138,7 @@ def test_wrong_arguments_and_inputs(wrong):
 
 
 def make_and_call(wrong):
-    layer = getattr(lamina.layers, wrong.layer)(**wrong.kwargs)
+    layer = parity.make(wrong)
     if wrong.shape is not None:
         layer(parity.map_shapes(lambda sizes: lamina.layers.Input(batch_shape=sizes), wrong.shape))
 

@@ -217,6 +217,9 @@ class Softmax(AdvancedActivation):
     def __init__(self, axis: int | list[int] | tuple[int, ...] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = axis
+        self.input_spec = InputSpec(
+            min_ndim=max(one + 1 if one >= 0 else -one for one in ((axis,) if isinstance(axis, int) else axis))
+        )
         # A loss can be computed from the logits when this is the last layer, and the softmax the one that it knows.
         self.activation = activations.softmax if axis == -1 else partial(activations.softmax, axis=axis)
 

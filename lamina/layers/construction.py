@@ -67,7 +67,8 @@ def bind(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, 
         takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in signature.parameters.values())
         if unknown and not takes_any:
             raise TypeError(unknown_argument(cls, unknown[0])) from None
-        raise TypeError(f"{cls.__name__}: {error}. Its arguments are: {', '.join(signature.parameters)}.") from None
+        own = ", ".join(name for name, parameter in signature.parameters.items() if parameter.kind in _NAMED)
+        raise TypeError(f"{cls.__name__}: {error}. Its arguments are: {own}.") from None
     arguments: dict[str, Any] = {}
     for name, value in bound.items():
         kind = signature.parameters[name].kind

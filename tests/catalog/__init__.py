@@ -11,6 +11,7 @@ from catalog import (
     noise,
     normalization,
     pooling,
+    recurrent,
     resizing,
 )
 from catalog.row import Row as Row
@@ -25,6 +26,7 @@ FAMILIES = (
     merge,
     noise,
     normalization,
+    recurrent,
     resizing,
     local,
     keras1,
@@ -34,6 +36,8 @@ WRONG: list[Wrong] = [wrong for family in FAMILIES for wrong in family.WRONG]
 
 # Constructor arguments that no row needs to exercise, each with its reason.
 NOT_EXERCISED: dict[tuple[str, str], str] = {
+    ("SpatialDropout1D", "data_format"): "its bases' argument; sequences have their channels last, as in Keras",
+    **recurrent.NOT_EXERCISED,
     ("LayerNormalization", "rms_scaling"): "Keras warns of it; tests/layers/test_normalization.py",
     ("Embedding", "weights"): "no part of a config; tests/layers/test_embeddings.py",
     ("Embedding", "input_length"): "of Keras 1 and 2; tests/layers/test_embeddings.py",
@@ -44,6 +48,8 @@ NOT_EXERCISED: dict[tuple[str, str], str] = {
 }
 # Public classes that are no layers of their own.
 NO_ROW: dict[str, str] = {
+    "AbstractRNNCell": "the base of cells; tests/layers/test_cells.py",
+    "Wrapper": "the base of layers around a layer; tests/layers/test_wrappers.py",
     "Layer": "the base of all layers; tests/layers/test_base.py",
     "InputLayer": "computes nothing; tests/graph/test_plan.py",
 }

@@ -26,4 +26,15 @@ ROWS = [
     Row("Softmax", {"axis": (1, 2)}, (2, 2, 2), call={"mask": [[[True, False], [True, True]], [[False, True]] * 2]}),
 ]
 
-WRONG: list[Wrong] = []
+WRONG = [
+    Wrong("LeakyReLU", {"negative_slope": None, "name": "a"}, None,
+          "LeakyReLU 'a' needs a non-negative number for negative_slope, and got None."),
+    Wrong("PReLU", {"name": "a"}, (None, None, 3), "PReLU 'a' needs to know the size of every axis along which alpha is "
+          "not shared, and got (None, None, 3). Unknown axes can be named in shared_axes."),
+    Wrong("PReLU", {"shared_axes": [4], "name": "a"}, (None, 2, 3),
+          "PReLU 'a' can share alpha along the axes 1 to 2 of (None, 2, 3), and got shared_axes=[4]."),
+    Wrong("ReLU", {"max_value": -1, "name": "a"}, None,
+          "ReLU 'a' needs a non-negative number for max_value, and got -1."),
+    Wrong("Softmax", {"axis": 5, "name": "a"}, (None, 3),
+          "Softmax 'a' takes inputs of at least 6 axes, and got (None, 3), which has 2."),
+]  # fmt: skip

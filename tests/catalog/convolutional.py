@@ -84,6 +84,26 @@ ROWS = [
 ]
 
 WRONG: list[Wrong] = [
+    Wrong("Conv2D", {"filters": 0, "kernel_size": 3, "name": "c"}, None,
+          "Conv2D 'c' needs a positive integer for filters, and got 0."),
+    Wrong("Conv2D", {"filters": 3, "kernel_size": (3, 3, 3), "name": "c"}, None,
+          "Conv2D 'c' needs a positive integer or a tuple of 2 for kernel_size, and got (3, 3, 3)."),
+    Wrong("Conv2D", {"filters": 3, "kernel_size": 3, "strides": 2, "dilation_rate": 2, "name": "c"}, None,
+          "Conv2D 'c' can't have strides (2, 2) together with dilation_rate (2, 2): one of them must be 1."),
+    Wrong("Conv2D", {"filters": 3, "kernel_size": 3, "padding": "full", "name": "c"}, None,
+          "Conv2D 'c' needs 'valid' or 'same' for padding, and got 'full'."),
+    Wrong("Conv2D", {"filters": 3, "kernel_size": 3, "data_format": "NHWC", "name": "c"}, None,
+          "Conv2D 'c' needs 'channels_last' or 'channels_first' for data_format, and got 'NHWC'."),
+    Wrong("Conv2D", {"filters": 3, "kernel_size": 3, "name": "c"}, (None, 8, 3),
+          "Conv2D 'c' takes inputs of 4 axes (the batch is the first), and got (None, 8, 3), which has 3."),
+    Wrong("Conv2D", {"filters": 3, "kernel_size": 3, "name": "c"}, (None, 8, 8, None),
+          "Conv2D 'c' needs to know the number of its input's channels, and got (None, 8, 8, None)."),
+    Wrong("Conv2D", {"filters": 3, "kernel_size": 3, "groups": 2, "name": "c"}, None,
+          "Conv2D 'c' can't split 3 filters into 2 groups."),
+    Wrong("Conv2D", {"filters": 4, "kernel_size": 3, "groups": 2, "name": "c"}, (None, 8, 8, 3),
+          "Conv2D 'c' can't split 3 input channels into 2 groups."),
+    Wrong("Conv2D", {"filters": 3, "kernel_size": 5, "name": "c"}, (None, 4, 4, 3), "Conv2D 'c' needs inputs whose sizes "
+          "are at least (5, 5), and got (None, 4, 4, 3). Inputs can be smaller with padding='same'."),
     Wrong("Conv2DTranspose", {"filters": 3, "kernel_size": 3, "strides": 2, "output_padding": 2, "name": "c"}, None,
           "Conv2DTranspose 'c' needs an output_padding below its strides (2, 2), and got 2."),
     Wrong("DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 0, "name": "c"}, None,

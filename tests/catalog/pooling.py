@@ -57,4 +57,19 @@ ROWS = [
     *(row for kind in ("Max", "Average") for rank in (1, 2, 3) for row in _adaptive(kind, rank)),
 ]
 
-WRONG: list[Wrong] = []
+WRONG = [
+    Wrong("MaxPooling2D", {"pool_size": 0, "name": "p"}, None,
+          "MaxPooling2D 'p' needs a positive integer or a tuple of 2 for pool_size, and got 0."),
+    Wrong("MaxPooling2D", {"padding": "causal", "name": "p"}, None,
+          "MaxPooling2D 'p' needs 'valid' or 'same' for padding, and got 'causal'."),
+    Wrong("MaxPooling2D", {"pool_size": 5, "name": "p"}, (None, 4, 4, 3), "MaxPooling2D 'p' needs inputs whose sizes are "
+          "at least (5, 5), and got (None, 4, 4, 3). Inputs can be smaller with padding='same'."),
+    Wrong("MaxPooling1D", {"name": "p"}, (None, 4),
+          "MaxPooling1D 'p' takes inputs of 3 axes (the batch is the first), and got (None, 4), which has 2."),
+    Wrong("GlobalMaxPooling2D", {"name": "p"}, (None, 4, 3),
+          "GlobalMaxPooling2D 'p' takes inputs of 4 axes (the batch is the first), and got (None, 4, 3), which has 3."),
+    Wrong("GlobalMaxPooling2D", {"keepdim": True}, None,
+          "GlobalMaxPooling2D got an unknown argument 'keepdim'. Did you mean 'keepdims'?"),
+    Wrong("AdaptiveMaxPooling2D", {"output_size": (2, 2, 2), "name": "p"}, None,
+          "AdaptiveMaxPooling2D 'p' needs a positive integer or a tuple of 2 for output_size, and got (2, 2, 2)."),
+]  # fmt: skip
