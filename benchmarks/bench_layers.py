@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from lamina import layers
 
@@ -174,7 +175,84 @@ def advanced_activations() -> Iterator[Row]:
     yield Row(layers.Softmax(), (128, 1000), as_it_is(lambda: nn.Softmax(-1)))
 
 
-FAMILIES = (core, convolutional, pooling, advanced_activations)
+def separable() -> Iterator[Row]:
+    yield Row(layers.Conv2DTranspose(32, 2, strides=2), (16, 14, 14, 64),
+              in_both_orders(lambda: nn.ConvTranspose2d(64, 32, 2, 2)))  # fmt: skip
+    yield Row(layers.Conv2DTranspose(32, 3, strides=2, padding="same"), (16, 14, 14, 64),
+              in_both_orders(lambda: CutOff(nn.ConvTranspose2d(64, 32, 3, 2))))  # fmt: skip
+    yield Row(layers.Conv2DTranspose(32, 4, strides=2, padding="same"), (16, 14, 14, 64),
+              in_both_orders(lambda: nn.ConvTranspose2d(64, 32, 4, 2, 1)))  # fmt: skip
+    yield Row(layers.Conv1DTranspose(64, 4, strides=2, padding="same"), (64, 64, 32),
+              in_both_orders(lambda: nn.ConvTranspose1d(32, 64, 4, 2, 1)))  # fmt: skip
+    yield Row(layers.Conv3DTranspose(16, 2, strides=2), (4, 8, 8, 8, 32),
+              in_both_orders(lambda: nn.ConvTranspose3d(32, 16, 2, 2)))  # fmt: skip
+    yield Row(layers.DepthwiseConv2D(3, padding="same"), (16, 28, 28, 64),
+              in_both_orders(lambda: nn.Conv2d(64, 64, 3, padding=1, groups=64)))  # fmt: skip
+    yield Row(layers.DepthwiseConv1D(3, padding="same"), (64, 128, 64),
+              in_both_orders(lambda: nn.Conv1d(64, 64, 3, padding=1, groups=64)))  # fmt: skip
+    yield Row(layers.SeparableConv2D(128, 3, padding="same"), (16, 28, 28, 64), in_both_orders(
+        lambda: nn.Sequential(nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False), nn.Conv2d(64, 128, 1))))  # fmt: skip
+    yield Row(layers.SeparableConv1D(64, 3, padding="same"), (64, 128, 32), in_both_orders(
+        lambda: nn.Sequential(nn.Conv1d(32, 32, 3, padding=1, groups=32, bias=False), nn.Conv1d(32, 64, 1))))  # fmt: skip
+
+
+class CutOff(nn.Module):
+    """The last position of both axes is left out: torch alone can't pad with Keras's "same"."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x)[..., :-1, :-1]
+
+
+def resizing() -> Iterator[Row]:
+    nearest, smooth = lambda: nn.Upsample(scale_factor=2), lambda: nn.Upsample(scale_factor=2, mode="bilinear")
+    yield Row(layers.UpSampling1D(2), (64, 64, 64), in_both_orders(nearest))
+    yield Row(layers.UpSampling2D(2), (32, 14, 14, 64), in_both_orders(nearest))
+    yield Row(layers.UpSampling2D(2, interpolation="bilinear"), (32, 14, 14, 64), in_both_orders(smooth))
+    yield Row(layers.UpSampling2D(2, interpolation="bicubic"), (8, 14, 14, 32),
+              in_both_orders(lambda: lambda x: F.interpolate(x, None, 2, "bicubic", antialias=True)))  # fmt: skip
+    yield Row(layers.UpSampling3D(2), (4, 8, 8, 8, 32), in_both_orders(nearest))
+    yield Row(layers.ZeroPadding1D(1), (64, 128, 64), in_both_orders(lambda: nn.ConstantPad1d(1, 0.0)))
+    yield Row(layers.ZeroPadding2D(1), (32, 28, 28, 32), in_both_orders(lambda: nn.ZeroPad2d(1)))
+    yield Row(layers.ZeroPadding3D(1), (4, 16, 16, 16, 32), in_both_orders(lambda: nn.ConstantPad3d(1, 0.0)))
+    yield Row(layers.Cropping2D(1), (32, 28, 28, 32), as_it_is(lambda: lambda x: x[:, 1:-1, 1:-1]))
+
+
+class Unfolded(nn.Module):
+    """Windows side by side by torch's own unfold, then one batched matrix product: inputs are images in torch's order."""
+
+    def __init__(self, places: int, window: int, filters: int, size: Any) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(places, window, filters))
+        self.bias = nn.Parameter(torch.zeros(places, 1, filters))
+        self.size = size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        windows = F.unfold(x, self.size).permute(2, 0, 1)  # (B, window, places) -> (places, B, window)
+        return torch.baddbmm(self.bias, windows, self.kernel).transpose(0, 1)
+
+
+class Windows(Unfolded):
+    """The same with views of steps, whose channels are last, in place of torch's unfold."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        windows = x.flatten(1).unfold(1, self.size * x.shape[2], x.shape[2]).transpose(0, 1)
+        return torch.baddbmm(self.bias, windows, self.kernel).transpose(0, 1)
+
+
+def local() -> Iterator[Row]:
+    yield Row(layers.LocallyConnected1D(16, 3), (64, 64, 32), lambda x: [
+        Candidate("unfold", Unfolded(62, 96, 16, (1, 3)), channels_first(x).unsqueeze(2)),
+        Candidate("views", Windows(62, 96, 16, 3), x)])  # fmt: skip
+    yield Row(layers.LocallyConnected2D(16, 3), (32, 14, 14, 16), lambda x: [
+        Candidate("unfold", Unfolded(144, 144, 16, 3), channels_first(x)),
+        Candidate("channels last", Unfolded(144, 144, 16, 3), x.movedim(-1, 1))])  # fmt: skip
+
+
+FAMILIES = (core, convolutional, pooling, advanced_activations, separable, resizing, local)
 
 
 def main() -> None:

@@ -144,6 +144,20 @@ class LocallyConnected(Layer):
         """The outputs before the activation."""
         if inputs.shape[1:] != self._sample:  # a larger input would be cut off, and not fail by itself
             check_input_spec(self.input_spec, tuple(inputs.shape), who(self))
+        windows = self._windows(inputs)
+        if self.bias is not None and self._channels_last:
+            y = torch.baddbmm(self.bias.view(-1, 1, self.filters), windows, self.kernel)  # (places, B, F)
+        else:
+            y = torch.bmm(windows, self.kernel)
+        y = y.unflatten(0, self._places).permute(self._from_places)  # -> (B, *s, F) or (B, F, *s)
+        return y if self.bias is None or self._channels_last else y + self.bias.view(self.filters, *self._places)
+
+    def _windows(self, inputs: torch.Tensor) -> torch.Tensor:
+        """``(places, B, window)``: the numbers that each place sees, in the kernel's order."""
+        if self.rank == 1 and self._channels_last and self.padding == "valid" and not torch.is_grad_enabled():
+            # The windows lie in the data as they are: views do, whose gradient would be slow.
+            channels, (window,), (stride,) = inputs.shape[2], self.kernel_size, self.strides
+            return inputs.flatten(1).unfold(1, window * channels, stride * channels).transpose(0, 1)
         x = inputs.permute(self._to_places)  # -> (*S, B, C)
         x = F.pad(x, self._pads) if self.padding == "same" else x.contiguous()
         points = [x[point] for point in self._points]  # of (*s, B, C)
@@ -151,13 +165,7 @@ class LocallyConnected(Layer):
             windows = torch.cat(points, -1)  # (*s, B, points * C)
         else:
             windows = torch.stack(points, -1).flatten(-2)  # (*s, B, C * points)
-        windows = windows.flatten(0, self.rank - 1)  # (places, B, window)
-        if self.bias is not None and self._channels_last:
-            y = torch.baddbmm(self.bias.view(-1, 1, self.filters), windows, self.kernel)  # (places, B, F)
-        else:
-            y = torch.bmm(windows, self.kernel)
-        y = y.unflatten(0, self._places).permute(self._from_places)  # -> (B, *s, F) or (B, F, *s)
-        return y if self.bias is None or self._channels_last else y + self.bias.view(self.filters, *self._places)
+        return windows.flatten(0, self.rank - 1)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(self.pre_activation(inputs))

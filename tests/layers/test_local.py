@@ -39,6 +39,8 @@ def test_as_tf_keras(name):
         wanted = GOLDEN[f"{name}/{part}"]
         np.testing.assert_allclose(mine.detach().numpy(), wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
     assert layer.compute_output_shape(tuple(x.shape)) == tuple(y.shape)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), y.detach())
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if "implementation" not in name and "same" not in name])
