@@ -1,21 +1,25 @@
 """The Python of README.md, README.zh.md and docs/ runs as it stands: a file's blocks in order, in one namespace.
 
-A block that opens with ```` ```python notest ```` is shown and not run.
+A block that opens with ```` ```python notest ```` is shown and not run. A line ``print(...)  # text`` must print the text.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^```python *(?P<mark>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+PRINT = re.compile(r"^ *print\(.*\)  # (?P<text>.+)$")
 LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)")
 
 
@@ -32,6 +36,22 @@ def script(page: Path) -> str:
     return "\n".join(lines)
 
 
+class Prints:
+    """``print``, which compares what it prints with the comment on its line."""
+
+    def __init__(self, code: str) -> None:
+        self.lines = code.splitlines()
+        self.wrong: list[str] = []
+
+    def __call__(self, *values: object, **options: Any) -> None:
+        written = io.StringIO()
+        print(*values, **options, file=written)
+        line = self.lines[sys._getframe(1).f_lineno - 1]
+        promised = PRINT.match(line)
+        if promised and promised["text"] != written.getvalue().strip():
+            self.wrong.append(f"{line.strip()} printed {written.getvalue().strip()}")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -42,7 +62,12 @@ def test_code_runs(page, tmp_path, monkeypatch):
         run = subprocess.run([sys.executable, "page.py"], env=environment, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
     else:
-        exec(compile(code, str(page), "exec"), {"__name__": "__page__"})
+        prints = Prints(code)
+        module = types.ModuleType("__page__")  # a module that can be found, as classes are pickled by its name
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        vars(module)["print"] = prints
+        exec(compile(code, str(page), "exec"), vars(module))
+        assert prints.wrong == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
