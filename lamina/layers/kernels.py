@@ -41,7 +41,7 @@ def _kernel(name: str) -> Kernel:
         if lengths is not None:
             return _packed(name, inputs, before, weights, lengths, settings)
         if name == "lstm" and torch.compiler.is_compiling():
-            outputs, *after = _portable_lstm(inputs, before, weights, *settings)
+            outputs, *after = torch.ops.lamina.lstm(inputs, before, weights, settings[0], settings[3])
         else:
             outputs, *after = getattr(_functions, name)(inputs, _states(name, before), weights, *settings, True)
         return outputs, [state.squeeze(0) for state in after]
@@ -56,13 +56,21 @@ def _states(name: str, states: Tensors) -> Any:
     return tuple(states) if name == "lstm" else states[0]
 
 
-@torch.compiler.allow_in_graph
-def _portable_lstm(inputs: torch.Tensor, states: Tensors, weights: Tensors, *settings: Any) -> tuple[torch.Tensor, ...]:
+def _portable_lstm(
+    inputs: torch.Tensor, states: Tensors, weights: Tensors, has_biases: bool, train: bool
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """torch's LSTM without oneDNN, whose gradient torch's compiler can't trace."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="TF32 acceleration")  # the switch speaks of GPUs that are not there
         with torch.backends.mkldnn.flags(enabled=False):
-            return _functions.lstm(inputs, tuple(states), weights, *settings, True)
+            return _functions.lstm(inputs, tuple(states), weights, has_biases, 1, 0.0, train, False, True)
+
+
+# An operation made of torch's own: the compiler takes it as one, and looks into it where it needs to.
+_library = torch.library.Library("lamina", "FRAGMENT")
+_library.define("lstm(Tensor inputs, Tensor[] states, Tensor[] weights, bool has_biases, bool train)"
+                " -> (Tensor, Tensor, Tensor)")  # fmt: skip
+_library.impl("lstm", _portable_lstm, "CompositeImplicitAutograd")
 
 
 def _packed(
