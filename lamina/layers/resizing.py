@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import data_format_of, int_tuple, one_of
+from lamina.layers.arguments import data_format_of, int_tuple, one_of, positive_int
 from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.calling import who
 
@@ -21,13 +21,15 @@ def end_pairs(value: Any, rank: int, name: str, layer: Layer) -> Pairs:
     """``value`` as a pair for each axis: one number for all, or one item each, a number for both ends or a pair.
 
     Raises:
-        ValueError: ``ZeroPadding2D 'z' needs a non-negative integer, or 2 integers or pairs for padding, and got -1.``
+        ValueError: ``ZeroPadding2D 'z' needs a non-negative integer, or a tuple of 2 of them or of pairs for padding,
+            and got -1.``
     """
     items = value if isinstance(value, (tuple, list)) else (value,) * rank
-    pairs = tuple(tuple(item) if isinstance(item, (tuple, list)) else (item, item) for item in items)
-    numbers = [number for pair in pairs for number in pair]
-    whole = all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers)
-    if len(pairs) != rank or any(len(pair) != 2 for pair in pairs) or not whole:
+    try:
+        pairs = [int_tuple(item, 2, name, layer, allow_zero=True) for item in items]
+    except ValueError:
+        pairs = []
+    if len(pairs) != rank:
         raise ValueError(f"{who(layer)} needs a non-negative integer, or a tuple of {rank} of them or of pairs for {name}, "
                          f"and got {value!r}.")  # fmt: skip
     return tuple((before, after) for before, after in pairs)
@@ -366,7 +368,7 @@ class UpSampling1D(UpSampling):
 
     def __init__(self, size: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        (self.size,) = int_tuple(size, 1, "size", self)
+        self.size = positive_int(size, "size", self)
         self._settle("channels_last")
         self._settle_factors((self.size,))
 

@@ -165,6 +165,7 @@ def test_unknown_sizes_stay_unknown():
 
 def test_words_of_keras_1():
     assert layers.UpSampling1D(length=3).size == 3
+    assert layers.ZeroPadding2D(np.int64(2)).padding == ((2, 2), (2, 2))
     assert layers.ZeroPadding2D((1, 2, 3, 4)).padding == ((1, 2), (3, 4))
     assert layers.ZeroPadding1D({"left_pad": 3, "right_pad": 4}).padding == (3, 4)
     assert layers.Cropping2D(((1, 1), (2, 2)), dim_ordering="th").data_format == "channels_first"
@@ -184,7 +185,7 @@ WRONG_ARGUMENTS = [
      "ZeroPadding2D 'r' needs a non-negative integer, or a tuple of 2 of them or of pairs for padding, and got 'same'."),
     ("ZeroPadding2D", {"data_format": "NHWC"},
      "ZeroPadding2D 'r' needs 'channels_last' or 'channels_first' for data_format, and got 'NHWC'."),
-    ("UpSampling1D", {"size": 0}, "UpSampling1D 'r' needs a positive integer or a tuple of 1 for size, and got 0."),
+    ("UpSampling1D", {"size": 0}, "UpSampling1D 'r' needs a positive integer for size, and got 0."),
     ("UpSampling2D", {"size": (2, 2.5)},
      "UpSampling2D 'r' needs a positive integer or a tuple of 2 for size, and got (2, 2.5)."),
     ("UpSampling2D", {"interpolation": "area"},
