@@ -96,6 +96,7 @@ GENERATION = Generation(
         "LSTMCell": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM2D": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM2DCell": {"recurrent_activation": _HARD_SIGMOID},
+        "BatchNormalization": {"variance_correction": "1+epsilon"},
     },
     words={
         "activation": {"hard_sigmoid": _HARD_SIGMOID},
@@ -150,6 +151,7 @@ GENERATION_2_3 = replace(
         "GRUCell": {"reset_after": False},
         "ConvLSTM2D": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM2DCell": {"recurrent_activation": _HARD_SIGMOID},
+        "BatchNormalization": {"variance_correction": "1+epsilon"},
     },
     words={kind: words for kind, words in GENERATION.words.items() if kind != "metrics"},
     calls={

@@ -76,6 +76,7 @@ GENERATION = Generation(
         "ConvLSTM1D": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM2D": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM3D": {"recurrent_activation": _HARD_SIGMOID},
+        "BatchNormalization": {"variance_correction": "images"},  # TensorFlow's fused kernel, of four and five axes
     },
     words={
         "activation": {"hard_sigmoid": _HARD_SIGMOID},

@@ -13,12 +13,21 @@ from lamina.layers.advanced_activations import ThresholdedReLU as ThresholdedReL
 from lamina.layers.base import LAYERS
 from lamina.layers.base import InputSpec as InputSpec
 from lamina.layers.base import Layer as Layer
+from lamina.layers.cell import AbstractRNNCell as AbstractRNNCell
+from lamina.layers.cells import GRUCell as GRUCell
+from lamina.layers.cells import LSTMCell as LSTMCell
+from lamina.layers.cells import SimpleRNNCell as SimpleRNNCell
+from lamina.layers.cells import StackedRNNCells as StackedRNNCells
 from lamina.layers.convolutional import Conv1D as Conv1D
 from lamina.layers.convolutional import Conv2D as Conv2D
 from lamina.layers.convolutional import Conv3D as Conv3D
 from lamina.layers.convolutional import Convolution1D as Convolution1D
 from lamina.layers.convolutional import Convolution2D as Convolution2D
 from lamina.layers.convolutional import Convolution3D as Convolution3D
+from lamina.layers.convolutional_recurrent import ConvLSTM1D as ConvLSTM1D
+from lamina.layers.convolutional_recurrent import ConvLSTM2D as ConvLSTM2D
+from lamina.layers.convolutional_recurrent import ConvLSTM2DCell as ConvLSTM2DCell
+from lamina.layers.convolutional_recurrent import ConvLSTM3D as ConvLSTM3D
 from lamina.layers.convolutional_transpose import Conv1DTranspose as Conv1DTranspose
 from lamina.layers.convolutional_transpose import Conv2DTranspose as Conv2DTranspose
 from lamina.layers.convolutional_transpose import Conv3DTranspose as Conv3DTranspose
@@ -61,6 +70,11 @@ from lamina.layers.merge import subtract as subtract
 from lamina.layers.noise import AlphaDropout as AlphaDropout
 from lamina.layers.noise import GaussianDropout as GaussianDropout
 from lamina.layers.noise import GaussianNoise as GaussianNoise
+from lamina.layers.normalization import BatchNormalization as BatchNormalization
+from lamina.layers.normalization import GroupNormalization as GroupNormalization
+from lamina.layers.normalization import LayerNormalization as LayerNormalization
+from lamina.layers.normalization import RMSNormalization as RMSNormalization
+from lamina.layers.normalization import UnitNormalization as UnitNormalization
 from lamina.layers.pooling import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
 from lamina.layers.pooling import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D
 from lamina.layers.pooling import AdaptiveAveragePooling3D as AdaptiveAveragePooling3D
@@ -91,6 +105,10 @@ from lamina.layers.pooling import MaxPool3D as MaxPool3D
 from lamina.layers.pooling import MaxPooling1D as MaxPooling1D
 from lamina.layers.pooling import MaxPooling2D as MaxPooling2D
 from lamina.layers.pooling import MaxPooling3D as MaxPooling3D
+from lamina.layers.recurrent import GRU as GRU
+from lamina.layers.recurrent import LSTM as LSTM
+from lamina.layers.recurrent import RNN as RNN
+from lamina.layers.recurrent import SimpleRNN as SimpleRNN
 from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
@@ -108,6 +126,10 @@ from lamina.layers.separable import DepthwiseConv1D as DepthwiseConv1D
 from lamina.layers.separable import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.separable import SeparableConv1D as SeparableConv1D
 from lamina.layers.separable import SeparableConv2D as SeparableConv2D
+from lamina.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
+from lamina.layers.wrappers import Bidirectional as Bidirectional
+from lamina.layers.wrappers import TimeDistributed as TimeDistributed
+from lamina.layers.wrappers import Wrapper as Wrapper
 
 _OLDER = old_classes(LAYERS.members)
 LAYERS.members.update(_OLDER)
