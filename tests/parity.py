@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import torch
 from catalog import ROWS
-from catalog.row import Make, Row
+from catalog.row import Make, Row, Wrong
 from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
 
 import lamina.layers
@@ -31,7 +31,7 @@ FUNCTIONS = {name: value for row in ROWS for value in row.kwargs.values()
              if inspect.isfunction(value) for name in [value.__name__]}  # fmt: skip
 
 
-def make(row: Row, **more: Any) -> Any:
+def make(row: Row | Wrong, **more: Any) -> Any:
     """The row's layer."""
     return getattr(lamina.layers, row.layer)(**_resolved(row.kwargs, LAMINA), **more)
 
@@ -63,16 +63,23 @@ def inputs_of(row: Row, dtype: str | None = None) -> Any:
 
 
 def call_arguments(row: Row, dtype: str | None = None) -> dict[str, Any]:
-    """The row's further call arguments: floats for a shape, the numbers themselves for a list."""
+    """The row's further call arguments: floats for a shape (or each of a list of shapes), the numbers
+    themselves for a list."""
     rng = np.random.default_rng(seed_of(row) + 1)
     wanted = getattr(torch, dtype or "float32")
 
     def argument(value: Any) -> Any:
         if isinstance(value, tuple):
             return torch.from_numpy(rng.standard_normal(value)).to(wanted)
+        if isinstance(value, list) and _of_shapes(value[0]):
+            return [argument(item) for item in value]
         return torch.tensor(value) if isinstance(value, list) else value
 
     return {name: argument(value) for name, value in row.call.items()}
+
+
+def _of_shapes(value: Any) -> bool:
+    return isinstance(value, tuple) or (isinstance(value, list) and isinstance(value[0], tuple))
 
 
 def map_shapes(function: Callable[[tuple[int, ...]], Any], shapes: Any) -> Any:

@@ -96,7 +96,9 @@ def test_masks(row):
         inputs = parity.inputs_of(row)
         for leaf in leaves(inputs):
             if leaf.dim() >= 3:
-                leaf._keras_mask = torch.arange(leaf.shape[1]) < torch.tensor([[leaf.shape[1]], [1]])[: len(leaf)]
+                leaf._keras_mask = (
+                    torch.arange(leaf.shape[1]) < torch.tensor([[leaf.shape[1]], [1]]).repeat(len(leaf), 1)[: len(leaf)]
+                )
         outputs = leaves(parity.call(layer, inputs, row, parity.call_arguments(row)))
         found.append([getattr(output, "_keras_mask", None) for output in outputs])
     ours, theirs = found

@@ -13,7 +13,7 @@ from lamina.layers.calling import who
 from lamina.layers.cell import build_cell, checked_cell, initial_state_of, output_size_of
 from lamina.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from lamina.layers.construction import BASE_ARGUMENTS, argument_names
-from lamina.layers.scanning import Wanted, scan
+from lamina.layers.scanning import Wanted, per_step, scan
 from lamina.registry import deserialize, serialize
 
 
@@ -181,7 +181,7 @@ class RNN(Layer):
         )
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        mask = leaves(previous_mask)[0] if self.return_sequences and previous_mask is not None else None
+        mask = per_step(leaves(previous_mask)[0]) if self.return_sequences and previous_mask is not None else None
         return [mask] + [None] * len(leaves(self.cell.state_size)) if self.return_state else mask
 
     @classmethod
@@ -254,6 +254,7 @@ class SimpleRNN(CellLayer):
     """
 
     cell_class = SimpleRNNCell
+    silent = {"seed": None}
 
     def __init__(
         self,

@@ -41,7 +41,9 @@ def scan(
 ) -> tuple[torch.Tensor, States]:
     """Outputs ``(B, T, ...)``, or the last ``(B, ...)``, and the last states. ``kwargs`` go to a cell of the user's."""
     if mask is not None:
-        mask = mask.bool() if mask.dim() == 2 else mask.flatten(2).any(-1)
+        mask = per_step(mask).bool()
+        if mask.dim() == 1:  # of whole sequences
+            mask = mask.unsqueeze(1).expand(-1, sequences.shape[1])
     if _is_lamina_s(cell) and not kwargs:
         run = _scan_stack if isinstance(cell, StackedRNNCells) else _scan_cell
         return run(cell, sequences, states, mask, wanted)
@@ -49,6 +51,11 @@ def scan(
     outputs = _loop(lambda x, before: call_cell(cell, x, before, **kwargs), sequences.unbind(1), states, mask, wanted)
     _forget_dropout(cell)
     return outputs
+
+
+def per_step(mask: Any) -> Any:
+    """A mask ``(B, T)`` of one that says more: a step counts where anything in it does."""
+    return mask.flatten(2).any(-1) if mask.ndim > 2 else mask
 
 
 def _is_lamina_s(cell: Any) -> bool:

@@ -13,6 +13,7 @@ from lamina.layers.arguments import one_of
 from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.calling import who
 from lamina.layers.recurrent import inputs_apart
+from lamina.layers.scanning import per_step
 from lamina.registry import CustomObjectScope, deserialize
 
 
@@ -279,11 +280,15 @@ class Bidirectional(Wrapper):
         return (*outputs, *states, *states) if len(outputs) + len(states) > 1 else output
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        mask = leaves(previous_mask)[0] if self.return_sequences and previous_mask is not None else None
+        mask = per_step(leaves(previous_mask)[0]) if self.return_sequences and previous_mask is not None else None
         return [mask, mask] if self.merge_mode is None else [mask] if self.return_state else mask
 
     def get_config(self) -> dict[str, Any]:
-        return {key: value for key, value in super().get_config().items() if key != "weights"}
+        config = super().get_config()
+        # Both are built with the layer around them; of the forward one, a new one is made anyway.
+        inner = {name: {key: value for key, value in config[name].items() if key != "build_config"}
+                 for name in ("layer", "backward_layer")}  # fmt: skip
+        return {key: value for key, value in (config | inner).items() if key != "weights"}
 
 
 def _made_again(layer: Any, **changes: Any) -> Any:

@@ -30,7 +30,8 @@ class Row:
         shape: the input's shape with the batch; a list or dict of shapes for several inputs.
         dtype: the inputs' type; integers are drawn from ``range(high)``.
         keras: the class's name in Keras 3.15.1 where it differs; ``None`` where Keras has no such layer.
-        call: further arguments of the call: a tuple is the shape of a float tensor, a list a tensor's numbers.
+        call: further arguments of the call: a tuple is the shape of a float tensor (a list of tuples, of several), a list a
+            tensor's numbers.
         training: whether values are compared in training mode.
         tolerance: how far float32 numbers may lie apart, relative to the largest.
         exceptions: the tests (``values``, ``masks``, ``torch_export``, ...) that the row fails, each with its reason.
