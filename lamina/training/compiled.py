@@ -19,7 +19,7 @@ from lamina.layers.calling import in_mode
 from lamina.layers.weights import WeightOwner
 from lamina.metrics import Metric
 from lamina.training.logs import as_numbers
-from lamina.training.objective import Objective, Outputs
+from lamina.training.objective import Metrics, Objective, Outputs
 from lamina.training.steps import total
 
 # Arguments of nn.Module.compile (that is, of torch.compile); Keras's compile has none of them.
@@ -163,8 +163,15 @@ class Compiled(WeightOwner):
     @property
     def metrics_names(self) -> list[str]:
         """The names of what ``evaluate`` returns, in order."""
-        before, after = self._objective.names() if self._objective is not None else (["loss"], [])
-        return [*before, *(metric.name for metric in self._own_metrics()), *after]
+        names: list[str] = []
+        of_outputs: list[str] = []
+        for metric in self.metrics:
+            if isinstance(metric, Metrics):
+                several = metric.outputs is not None and metric.outputs.count > 1
+                (of_outputs if several else names).extend(metric.names)
+            else:
+                names.append(metric.name)
+        return list(dict.fromkeys([*names, *sorted(of_outputs)]))
 
     def reset_metrics(self) -> None:
         """Start all means again."""

@@ -96,14 +96,14 @@ class Losses:
         if outputs is None:
             raise ValueError("The loss is not bound to a model's outputs yet.")
         if self.only is not None:
-            return self.only(single(y), single(y_pred), single(sample_weight))
+            return self.of_one(self.only, y, y_pred, sample_weight)
         targets, predictions = _targets(outputs, y, self._wanted), _predictions(outputs, y_pred)
         weights = outputs.in_order(sample_weight, "sample_weight", broadcast=True)
         total: Any = None
         for index in self._wanted:
             loss, prediction = self.losses[index], predictions[index]
             if targets[index] is None:
-                raise ValueError(f"Output {outputs.names[index]!r} has a loss, and the data have no target for it.")
+                raise self._no_target(index)
             value = loss(targets[index], prediction, weights[index])  # pyright: ignore[reportOptionalCall]
             if index in self._trackers:
                 self._trackers[index].accumulate(value.detach(), len(prediction), len(prediction))
@@ -112,6 +112,16 @@ class Losses:
         if total is None:
             raise ValueError("No output has a loss. Compile the model with `loss=`.")
         return total
+
+    def of_one(self, loss: Loss, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
+        """The loss of a batch where there is one output, by a loss that stands for its own."""
+        if y is None:
+            raise self._no_target(0)
+        return loss(single(y), single(y_pred), single(sample_weight))
+
+    def _no_target(self, index: int) -> ValueError:
+        name = self.outputs.names[index] if self.outputs is not None else index
+        return ValueError(f"Output {name!r} has a loss, and the data have no target for it.")
 
 
 class Metrics(Metric):
@@ -140,7 +150,7 @@ class Metrics(Metric):
                 for identifier in identifiers:
                     target_shape = getattr(targets[index], "shape", None)
                     metric = metrics_module.resolve(identifier, target_shape, outputs.shapes[index], loss_of[index])
-                    taken = {name for *_, name in entries}
+                    taken = {taken for *_, taken in entries}
                     name = _free_name(metric.name, outputs, index, is_weighted, taken)
                     entries.append((index, metric, is_weighted, name))
         self.entries, self.outputs = entries, outputs
@@ -149,6 +159,11 @@ class Metrics(Metric):
     def metrics(self) -> list[Metric]:
         """The metrics themselves."""
         return [metric for _, metric, _, _ in self.entries]
+
+    @property
+    def names(self) -> list[str]:
+        """Their names in logs."""
+        return [name for *_, name in self.entries]
 
     @property
     def variables(self) -> list[Any]:
@@ -225,15 +240,6 @@ class Objective:
         """Start all means again."""
         for metric in self:
             metric.reset_state()
-
-    def names(self) -> tuple[list[str], list[str]]:
-        """The names of the values in the order in which ``evaluate`` returns them: before those of the model's own
-        metrics, and after them."""
-        of_metrics = [name for *_, name in self.metrics.entries] if self.metrics is not None else []
-        trackers = [tracker.name for tracker in self.losses.trackers] if self.losses is not None else []
-        if self.outputs is not None and self.outputs.count > 1:
-            return ["loss", *trackers], sorted(of_metrics)
-        return ["loss", *of_metrics], []
 
 
 def _targets(outputs: Outputs, y: Any, wanted: list[int]) -> list[Any]:

@@ -21,7 +21,7 @@ from lamina.graph.plan import Value, compile_graph
 from lamina.graph.symbolic import leaves
 from lamina.layers.calling import as_one_call
 from lamina.layers.weights import WeightOwner
-from lamina.training.objective import Objective, single
+from lamina.training.objective import Objective
 
 BatchFunction = Callable[[Any, Any, Any], Any]  # (x, y, sample_weight) -> logs, or nothing
 _KINDS = {activations.softmax: "softmax", activations.sigmoid: "sigmoid"}
@@ -100,12 +100,12 @@ class Step:
         """The function ``(y, y_pred, sample_weight) -> loss``, penalties included."""
         model, losses, only = self.model, self.losses, self.only
         of_data: Any = losses
-        if only is not None:
+        if losses is not None and only is not None:
 
             def of_only(y: Any, y_pred: Any, weight: Any) -> torch.Tensor:
                 if type(y) is torch.Tensor and weight is None:
                     return only(y, y_pred)
-                return only(single(y), single(y_pred), single(weight))
+                return losses.of_one(only, y, y_pred, weight)
 
             of_data = of_only
         penalties = [(penalty, owner, key) for owner in _owners(model) for key, penalty in owner._regularizers.items()
