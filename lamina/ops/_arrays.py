@@ -12,7 +12,17 @@ from torch.nn import functional as F
 
 from lamina.dtypes import as_dtype
 from lamina.graph.symbolic import SymbolicTensor
-from lamina.ops._tensors import as_inexact, as_number, as_tensor, axes_of, common_type, promoted, recorded, tensors
+from lamina.ops._tensors import (
+    as_inexact,
+    as_number,
+    as_tensor,
+    axes_of,
+    common_type,
+    needs_data,
+    promoted,
+    recorded,
+    tensors,
+)
 
 # ---- making --------------------------------------------------------------------------------------------------------
 
@@ -160,9 +170,9 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
 
 
 def _window(name: str, function: Callable[..., Any], formula: str) -> Callable[..., Any]:
-    def window(x: int, *args: Any) -> Any:
+    def window(x: int) -> Any:
         dtype = as_dtype(None)
-        return torch.ones(1, dtype=dtype) if int(x) == 1 else function(int(x), *args).to(dtype)
+        return torch.ones(1, dtype=dtype) if int(x) == 1 else function(int(x)).to(dtype)
 
     window.__name__ = window.__qualname__ = name
     window.__doc__ = f"A window of ``x`` points: {formula}."
@@ -198,7 +208,7 @@ def size(x: Any) -> Any:
 
 def reshape(x: Any, newshape: Any) -> Any:
     """The same elements in another shape; -1 stands for what is left over."""
-    return torch.reshape(as_tensor(x), _shape(newshape))
+    return as_tensor(x).reshape(_shape(newshape))  # as a method it takes symbolic sizes
 
 
 def ravel(x: Any) -> Any:
@@ -247,7 +257,7 @@ def squeeze(x: Any, axis: Any = None) -> Any:
 
 def broadcast_to(x: Any, shape: Any) -> Any:
     """Repeated along axes of size 1, and new ones in front, without copying."""
-    return torch.broadcast_to(as_tensor(x), _shape(shape))
+    return as_tensor(x).broadcast_to(_shape(shape))
 
 
 @recorded
@@ -291,8 +301,11 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     x = as_tensor(x)
     if isinstance(repeats, int):
         return torch.repeat_interleave(x, repeats, dim=axis)
+    needs_data("repeat", repeats)
     counts = as_tensor(repeats).to(torch.int64).reshape(-1)
-    return torch.repeat_interleave(x, counts.item() if counts.numel() == 1 else counts, dim=axis)
+    if counts.numel() == 1:
+        return torch.repeat_interleave(x, int(counts), dim=axis)
+    return torch.repeat_interleave(x, counts, dim=axis, output_size=int(counts.sum()))
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> Any:
@@ -434,7 +447,7 @@ def _take(x: Any, indices: Any, axis: int | None) -> Any:
     places = indices.to(torch.int64)
     places = torch.where(places < 0, places + x.shape[axis], places)
     taken = x.index_select(axis, places.reshape(-1))
-    return taken.reshape(*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    return taken.reshape((*x.shape[:axis], *places.shape, *x.shape[axis + 1 :]))
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
@@ -444,7 +457,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @recorded
-def _take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
+def _take_along_axis(x: Any, indices: Any, axis: Any) -> Any:
     if axis is None:
         x, indices, axis = x.reshape(-1), indices.reshape(-1), 0
     places = indices.to(torch.int64)
@@ -453,6 +466,7 @@ def _take_along_axis(x: Any, indices: Any, axis: int | None) -> Any:
 
 def nonzero(x: Any) -> Any:
     """Where the elements are that are not 0: an index tensor for each axis."""
+    needs_data("nonzero", x)
     return tuple(one.to(torch.int32) for one in torch.nonzero(as_tensor(x), as_tuple=True))
 
 
@@ -527,10 +541,10 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral under straight lines from point to point, at places ``x`` or ``dx`` apart."""
-    if x is None and not isinstance(dx, torch.Tensor | SymbolicTensor):
+    if x is None and not isinstance(dx, (torch.Tensor, SymbolicTensor)):
         return torch.trapezoid(as_inexact(y), dx=dx, dim=axis)
     if x is None:
-        return torch.trapezoid(as_inexact(y), dim=axis) * dx
+        return torch.mul(torch.trapezoid(as_inexact(y), dim=axis), as_tensor(dx))
     y, x = promoted(y, x, inexact=True)
     return torch.trapezoid(y, x=x, dim=axis)
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lamina.dtypes import as_dtype
-from lamina.ops._tensors import as_inexact, as_number, as_tensor, beside, is_inexact, promoted
+from lamina.ops._tensors import as_inexact, as_number, as_tensor, beside, is_inexact, needs_data, promoted
 
 Operation = Callable[..., Any]
 
@@ -254,6 +254,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     condition = as_tensor(condition)
     condition = condition if condition.dtype is torch.bool else condition.to(torch.bool)
     if x1 is None and x2 is None:
+        needs_data("where", condition)
         return torch.where(condition)
     if x1 is None or x2 is None:
         raise ValueError("where takes both x1 and x2, or neither of them.")

@@ -7,17 +7,16 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from lamina.ops._tensors import as_inexact, promoted, recorded
-
-_INT8 = torch.int8
+from lamina.ops._tensors import as_inexact, promoted, recorded, tensors
 
 
 def _factors(x1: Any, x2: Any) -> tuple[Any, Any, torch.dtype]:
     """Both in a type that torch has products for, and the type of the result."""
-    both_int8 = getattr(x1, "dtype", None) is _INT8 and getattr(x2, "dtype", None) is _INT8
+    x1, x2 = tensors(x1, x2)
+    both_int8 = x1.dtype is x2.dtype is torch.int8
     x1, x2 = promoted(x1, x2)
     result = torch.int32 if both_int8 else x1.dtype
-    work = torch.int32 if result is torch.bool or both_int8 else result
+    work = torch.int32 if result is torch.bool else result
     return x1.to(work), x2.to(work), result
 
 
@@ -38,7 +37,7 @@ def dot(x1: Any, x2: Any) -> Any:
         return _as(x1 * x2, result)
     if len(x2.shape) == 1 or len(x1.shape) == len(x2.shape) == 2:
         return _as(torch.matmul(x1, x2), result)
-    return _as(torch.tensordot(x1, x2, dims=([len(x1.shape) - 1], [len(x2.shape) - 2])), result)
+    return _as(torch.tensordot(x1, x2, dims=[[len(x1.shape) - 1], [len(x2.shape) - 2]]), result)  # pyright: ignore[reportArgumentType]
 
 
 def inner(x1: Any, x2: Any) -> Any:
@@ -78,8 +77,9 @@ def einsum(subscripts: str, *operands: Any, **kwargs: Any) -> Any:
     unknown = kwargs.keys() - {"optimize"}
     if unknown:
         raise TypeError(f"einsum has no argument {min(unknown)!r}.")
-    all_int8 = all(getattr(one, "dtype", None) is _INT8 for one in operands)
-    factors = promoted(*operands)
+    factors = tensors(*operands)
+    all_int8 = all(one.dtype is torch.int8 for one in factors)
+    factors = promoted(*factors)
     result = torch.int32 if all_int8 else factors[0].dtype
     work = torch.int32 if result is torch.bool else result
     return _as(torch.einsum(subscripts, *(_as(one, work) for one in factors)), result)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import torch
 
 from lamina.dtypes import as_dtype
-from lamina.ops._tensors import as_inexact, as_number, as_tensor, axes_of, is_inexact, promoted, recorded, tensors
+from lamina.ops._tensors import (
+    as_inexact,
+    as_number,
+    as_tensor,
+    axes_of,
+    is_inexact,
+    needs_data,
+    promoted,
+    recorded,
+    tensors,
+)
 
 _SMALL = (torch.bool, torch.uint8, torch.int8, torch.int16)
 
@@ -149,7 +160,14 @@ def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
     return found if initial is None else torch.clamp(found, max=initial)
 
 
-amax, amin = max, min
+def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """:func:`max`."""
+    return max(x, axis, keepdims)
+
+
+def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """:func:`min`."""
+    return min(x, axis, keepdims)
 
 
 def _is_empty(x: Any) -> bool:
@@ -351,12 +369,12 @@ def digitize(x: Any, bins: Any) -> Any:
     return _whole(torch.bucketize(x, bins, right=True))
 
 
-@recorded
 def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> Any:
     """How often each number from 0 occurs, or the sum of the weights where it does; for each row of a matrix.
 
     Its length is one more than the greatest number, and at least ``minlength``, so a model needs real data to know it.
     """
+    needs_data("bincount", x, weights)
     if sparse:
         raise ValueError("bincount makes no sparse tensors; leave sparse=False.")
     if weights is None:
@@ -369,9 +387,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
 
 
 def _bins(x: Any, minlength: int) -> int:
-    if x.device.type == "meta":
-        raise NotImplementedError("the number of bins follows from the data")
-    return torch.max(torch.amax(x).to(torch.int64) + 1, torch.tensor(minlength)).item() if x.numel() else minlength
+    return builtins.max(int(torch.amax(x)) + 1, minlength) if x.numel() else minlength
 
 
 def _add_up(x: Any, weights: Any, length: int) -> Any:
@@ -396,7 +412,6 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> Any:
     return counts, edges
 
 
-@recorded
 def unique(
     x: Any,
     sorted: bool = True,
@@ -414,6 +429,7 @@ def unique(
             element of ``x`` is among the different ones, how often each occurs.
         size: how many to return: the rest is left off, or ``fill_value`` (0 by default) put in.
     """
+    needs_data("unique", x)
     x = as_tensor(x)
     values, inverse, counts = torch.unique(x, sorted=sorted, return_inverse=True, return_counts=True, dim=axis)
     along = 0 if axis is None else axis

@@ -58,7 +58,7 @@ def _interpolated(x: Any, coordinates: Any, order: int, fill_mode: str, fill_val
     sides: list[list[tuple[Any, Any]]] = []  # for each axis: (place, weight) of the points around
     for coordinate in coordinates:
         if order == 0:
-            sides.append([(_nearest(coordinate), torch.ones_like(coordinate))])
+            sides.append([(torch.round(coordinate).to(torch.int64), torch.ones_like(coordinate))])
         else:
             low = torch.floor(coordinate)
             share = coordinate - low
@@ -74,11 +74,6 @@ def _interpolated(x: Any, coordinates: Any, order: int, fill_mode: str, fill_val
             values = values * weight
         total = total + values
     return total
-
-
-def _nearest(coordinate: Any) -> Any:
-    """Rounded, halves away from zero."""
-    return (torch.sign(coordinate) * torch.floor(torch.abs(coordinate) + 0.5)).to(torch.int64)
 
 
 # ---- along axes ----------------------------------------------------------------------------------------------------
@@ -115,7 +110,7 @@ def scale_and_translate(
     for number, axis in enumerate(axes_of(images, tuple(spatial_dims))):
         place = scale[number].to(result.dtype), translation[number].to(result.dtype)
         weights = resampling(result.shape[axis], output_shape[axis], *place, _KERNELS[method], antialias, result)
-        result = torch.movedim(torch.tensordot(result, weights, dims=([axis], [0])), -1, axis)
+        result = torch.movedim(torch.tensordot(result, weights, dims=[[axis], [0]]), -1, axis)  # pyright: ignore[reportArgumentType]
     return result
 
 
@@ -139,5 +134,5 @@ def lanczos_resized(x: Any, size: tuple[int, int], method: str, antialias: bool)
     for axis, length in zip((2, 3), size, strict=True):
         scale = torch.tensor(length / x.shape[axis], dtype=x.dtype)
         weights = resampling(x.shape[axis], length, scale, 0.0, _KERNELS[method], antialias, x)
-        x = torch.movedim(torch.tensordot(x, weights, dims=([axis], [0])), -1, axis)
+        x = torch.movedim(torch.tensordot(x, weights, dims=[[axis], [0]]), -1, axis)  # pyright: ignore[reportArgumentType]
     return x

@@ -46,7 +46,7 @@ def is_tensor(x: Any) -> bool:
 
 def as_tensor(x: Any, dtype: Any = None, device: Any = None) -> Any:
     """``x`` as a tensor: whole numbers of Python become int32, fractions ``floatx``, arrays keep their type."""
-    if not isinstance(x, (torch.Tensor, SymbolicValue)):
+    if not isinstance(x, (torch.Tensor, SymbolicTensor)):
         x = _from_python(x, device)
     if dtype is None:
         return x
@@ -55,7 +55,7 @@ def as_tensor(x: Any, dtype: Any = None, device: Any = None) -> Any:
 
 
 def _from_python(x: Any, device: Any) -> Any:
-    if isinstance(x, np.ndarray | np.generic) and not isinstance(x, float):
+    if isinstance(x, (np.ndarray, np.generic)) and not isinstance(x, float):
         return _from_numpy(np.asarray(x), device)
     if isinstance(x, (list, tuple)) and any(isinstance(leaf, (torch.Tensor, SymbolicValue)) for leaf in leaves(x)):
         return torch.stack(tensors(*x))
@@ -90,6 +90,14 @@ def tensors(*values: Any) -> list[Any]:
     """All of ``values`` as tensors on one device: that of the first which is a tensor already."""
     device = next((value.device for value in values if isinstance(value, torch.Tensor)), None)
     return [as_tensor(value, device=device) for value in values]
+
+
+def needs_data(name: str, *values: Any) -> None:
+    """Refuse symbolic tensors where the shape of the result follows from numbers."""
+    for value in values:
+        if isinstance(value, SymbolicValue) or (isinstance(value, torch.Tensor) and value.device.type == "meta"):
+            raise ValueError(f"The shape of {name}'s result follows from numbers, and {value!r} has none yet. Call it on "
+                             "data, for instance in a layer's call.")  # fmt: skip
 
 
 def is_inexact(dtype: torch.dtype) -> bool:

@@ -134,12 +134,14 @@ def conv_transpose(
 
 def _transposed_span(size: int, extent: int, stride: int, padding: str, output_padding: int | None) -> tuple[int, int]:
     """How long the output is along an axis, and where it begins in the whole transposed convolution."""
-    if output_padding is None:
-        length = size * stride + (max(extent - stride, 0) if padding == "valid" else 0)
-        cut = 0 if padding == "valid" else max(extent - stride, 0)
-        return length, cut // 2
-    pad = extent // 2 if padding == "same" else 0
-    return (size - 1) * stride + extent - 2 * pad + output_padding, pad
+    if padding == "valid":
+        extra = max(extent, stride) - extent if output_padding is None else output_padding
+        return (size - 1) * stride + extent + extra, 0
+    odd = extent % 2
+    extra = stride - odd if output_padding is None else output_padding
+    around = extent + odd - 2 + extra  # zeros on both sides, were it a convolution of spread out inputs
+    before = extent - 1 if stride > extent - 1 else -(-around // 2)
+    return (size - 1) * stride + odd + extra, extent - 1 - before
 
 
 # ---- pooling -------------------------------------------------------------------------------------------------------

@@ -335,7 +335,9 @@ def _slices(xs: Any, length: int) -> Any:
 
 def _stacked(results: list[Any]) -> Any:
     """Structures of tensors as one structure of stacked tensors."""
-    columns = iter([torch.stack(tensors(*column)) for column in zip(*map(leaves, results), strict=True)])
+    columns = iter(
+        [torch.stack(tensors(*column)) for column in zip(*[leaves(result) for result in results], strict=True)]
+    )
     return map_structure(lambda _: next(columns), results[0])
 
 

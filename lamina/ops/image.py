@@ -267,24 +267,24 @@ def gaussian_blur(
     """Each point as an average of those around it, with the weights ``exp(-distance ** 2 / (2 sigma ** 2))``.
 
     Arguments:
-        kernel_size, sigma: one number for the rows and one for the columns; zeros stand around the image.
+        kernel_size, sigma: a number along the width and one along the height (Keras's page has them the other way
+            round, its numbers don't); zeros stand around the image.
     """
     x, back = _planes(as_inexact(images), data_format, "gaussian_blur")
-    rows, columns = (_gaussian(length, float(width), x) for length, width in zip(kernel_size, sigma, strict=True))
+    columns, rows = (_gaussian(length, float(width), x) for length, width in zip(kernel_size, sigma, strict=True))
     return back(_filtered(x, rows, columns, "same"))
 
 
 @recorded
 def sobel_edges(images: Any, data_format: str | None = None) -> Any:
-    """The slopes down and to the right, along a new last axis of 2; the images' edges are mirrored."""
+    """The slopes down and to the right, along a new last axis of 2; zeros stand around the images."""
     images = as_tensor(images)
     if images.ndim != 4:
         raise ValueError(f"sobel_edges takes images with a batch, 4 axes, and got shape {tuple(images.shape)}.")
     x, back = _planes(as_inexact(images), data_format, "sobel_edges")
-    x = F.pad(x, (1, 1, 1, 1), mode="reflect")
     smooth = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype, device=x.device)
     slope = torch.tensor([-1.0, 0.0, 1.0], dtype=x.dtype, device=x.device)
-    both = [back(_filtered(x, *pair, "valid")) for pair in ((slope, smooth), (smooth, slope))]
+    both = [back(_filtered(x, *pair, "same")) for pair in ((slope, smooth), (smooth, slope))]
     return torch.stack(both, dim=-1)
 
 
@@ -340,7 +340,8 @@ def _sampled(x: Any, rows: Any, columns: Any, order: int, fill_mode: str, fill_v
 
 def _grid(x: Any) -> tuple[Any, Any]:
     rows, columns = (torch.arange(size, dtype=x.dtype, device=x.device) for size in x.shape[2:])
-    return torch.meshgrid(rows, columns, indexing="ij")
+    row, column = torch.meshgrid(rows, columns, indexing="ij")
+    return row, column
 
 
 @recorded

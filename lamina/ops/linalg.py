@@ -28,7 +28,7 @@ def cholesky(x: Any, upper: bool = False) -> Any:
     x = _matrices(x, "cholesky")
     try:
         return torch.linalg.cholesky(x, upper=upper)
-    except torch.linalg.LinAlgError as error:
+    except torch.linalg.LinAlgError as error:  # pyright: ignore[reportPrivateImportUsage]
         raise ValueError("cholesky takes positive definite matrices, and got one that is not.") from error
 
 
@@ -74,8 +74,10 @@ def lu_factor(x: Any) -> Any:
 
 
 def matrix_rank(x: Any, tol: float | None = None) -> Any:
-    """The number of singular values above ``tol``."""
-    return torch.linalg.matrix_rank(_matrices(x, "matrix_rank", square=False), tol=tol).to(torch.int32)
+    """The number of singular values above ``tol``, by default ``max(m, n) * eps`` times the greatest."""
+    x = _matrices(x, "matrix_rank", square=False)
+    limit = {} if tol is None else {"atol": tol, "rtol": 0.0}
+    return torch.linalg.matrix_rank(x, **limit).to(torch.int32)
 
 
 def qr(x: Any, mode: str = "reduced") -> Any:

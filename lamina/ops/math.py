@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from lamina.ops import _elementwise
-from lamina.ops._tensors import as_inexact, as_tensor, axes_of, promoted, recorded, tensors
+from lamina.ops._tensors import as_inexact, as_tensor, axes_of, needs_data, promoted, recorded, tensors
 
 rsqrt = _elementwise._of_fractions("rsqrt", torch.rsqrt, "``1 / sqrt(x)``")
 erf = _elementwise._of_fractions("erf", torch.erf, "The error function, ``2 / sqrt(pi) * integral of exp(-t ** 2)``")
@@ -25,7 +25,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def top_k(x: Any, k: int, sorted: bool = True) -> Any:
     """The ``k`` greatest numbers along the last axis, and where they stand."""
     values, indices = torch.topk(as_tensor(x), k, dim=-1, sorted=sorted)
-    return values, indices.to(torch.int32)
+    return values, indices
 
 
 @recorded
@@ -68,8 +68,7 @@ def _segment(data: Any, segment_ids: Any, num_segments: int | None, kind: str) -
     data, ids = tensors(data, segment_ids)
     ids = ids.to(torch.int64)
     if num_segments is None:
-        if ids.device.type == "meta":
-            raise NotImplementedError("give num_segments, which follows from the data otherwise")
+        needs_data("a segment operation without num_segments", ids)
         num_segments = int(ids.max()) + 1
     # What belongs to no segment goes to one more, which is cut off.
     ids = torch.where((ids >= 0) & (ids < num_segments), ids, num_segments)
