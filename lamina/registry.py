@@ -274,6 +274,19 @@ def _serialize_function(function: Any) -> Any:
 # The keys of an object's config, in all generations; the second line's are of a model's layers, and of whole models.
 CONFIG_KEYS = frozenset({"module", "class_name", "config", "registered_name", "build_config", "compile_config",
                          "shared_object_id", "name", "inbound_nodes", "keras_version", "backend", "items"})  # fmt: skip
+# What the settings of Keras's own objects are, wherever they are called so.
+_FLAGS = """
+    trainable use_bias sparse ragged optional autocast use_ema amsgrad nesterov centered return_sequences return_state
+    go_backwards stateful unroll mask_zero from_logits run_eagerly reset_after
+"""
+_NUMBERS = """
+    weight_decay clipnorm global_clipnorm clipvalue ema_momentum ema_overwrite_frequency loss_scale_factor rho beta_1
+    beta_2 epsilon momentum gradient_accumulation_steps initial_accumulator_value
+"""
+_SETTINGS: dict[str, tuple[str, tuple[type, ...]]] = {
+    **dict.fromkeys(_FLAGS.split(), ("true or false", (bool, type(None)))),
+    **dict.fromkeys(_NUMBERS.split(), ("a number", (int, float, type(None)))),
+}
 # Where Keras's own objects come from; nothing is imported from there, or from anywhere.
 KERAS_PACKAGES = frozenset({"keras", "keras_core", "tf_keras", "tensorflow", "lamina", "builtins"})
 
@@ -353,7 +366,7 @@ def reading(config: Any) -> Iterator[None]:
 
 def _deserialize_object(config: Config, custom_objects: dict[str, Any] | None, kind: str | None) -> Any:
     name, inner = config["class_name"], config.get("config")
-    _check_object(config)
+    check_object(config)
     if name in _VALUES:
         return _VALUES[name]({} if inner is None else inner, config)
     if kind == "value":
@@ -368,6 +381,8 @@ def _deserialize_object(config: Config, custom_objects: dict[str, Any] | None, k
     with reading(inner), CustomObjectScope(custom_objects or {}):
         if isinstance(inner, dict):
             check_name(inner.get("name"))
+            if found.__module__.startswith("lamina."):
+                _check_settings(name, inner)
         made = found.from_config(arguments) if hasattr(found, "from_config") else found(**arguments)
         build_config = config.get("build_config")
         if build_config and hasattr(made, "build_from_config") and not getattr(made, "built", True):
@@ -375,7 +390,8 @@ def _deserialize_object(config: Config, custom_objects: dict[str, Any] | None, k
     return made
 
 
-def _check_object(config: Config) -> None:
+def check_object(config: Config) -> None:
+    """Refuse an object's config with unknown keys, or with something else where a name is to be."""
     unknown = [key for key in config if key not in CONFIG_KEYS]
     if unknown:
         raise ValueError(f"The config of {config['class_name']!r} has an unknown key {unknown[0]!r}."
@@ -389,6 +405,13 @@ def _check_object(config: Config) -> None:
 
 def _tuple(kinds: Any) -> tuple[type, ...]:
     return kinds if isinstance(kinds, tuple) else (kinds,)
+
+
+def _check_settings(class_name: str, config: Config) -> None:
+    for key, value in config.items():
+        words, kinds = _SETTINGS.get(key, ("", (object,)))
+        if not isinstance(value, kinds):
+            raise ValueError(f"{key!r} of {class_name} must be {words}, and got {value!r:.80}.")
 
 
 def check_name(name: Any) -> None:
@@ -420,12 +443,13 @@ def _find(config: Config, custom_objects: dict[str, Any] | None, kind: str | Non
     found = find_custom(plain, custom_objects) if package in ("", "Custom") else None
     if found is not None:
         return found
-    wanted = TABLES[kind].members if kind else [member for table in TABLES.values() for member in table.members]
+    wanted = list(TABLES[kind].members if kind else {name for table in TABLES.values() for name in table.members})
+    near = did_you_mean(plain, reversed(wanted))  # a class's own name comes before its other spellings
     what = "the function " if is_function else ""
     full = registered if registered and ">" in registered else name
     origin = "" if module is None or module.partition(".")[0] in KERAS_PACKAGES else f" of module {module!r}"
     raise ValueError(f"{what}{full!r}{origin} is no {kind or 'object'} of lamina's, and not registered."
-                     f"{did_you_mean(plain, reversed(list(wanted)))} Your own can be named in `custom_objects`, or registered with "
+                     f"{near} Your own can be named in `custom_objects`, or registered with "
                      "`register_keras_serializable`; nothing is imported from a file.")  # fmt: skip
 
 
@@ -451,6 +475,7 @@ _VALUES: dict[str, Callable[[Any, Config], Any]] = {
     "__ellipsis__": lambda inner, config: Ellipsis,
     "__tensor__": lambda inner, config: torch.tensor(inner["value"], dtype=getattr(torch, _dtype_name(inner["dtype"]))),
     "__numpy__": lambda inner, config: np.array(inner["value"], dtype=_dtype_name(inner["dtype"])),
+    "__dtype__": lambda inner, config: getattr(torch, _dtype_name(inner["name"])),
     "__lambda__": _refuse_lambda,
 }
 

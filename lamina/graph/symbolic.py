@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
 from lamina.dtypes import as_dtype
@@ -271,13 +272,21 @@ def record(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if isinstance(target, str) and target.endswith("_") and not target.endswith("__"):
         raise TypeError(f"{target}() works in place, which can't be recorded on a symbolic tensor; "
                         f"use {target.rstrip('_')}().")  # fmt: skip
-    args = _fill_unknown(target, args)
+    args, kwargs = map_structure(_from_numpy, _fill_unknown(target, args)), map_structure(_from_numpy, kwargs)
     module_call = enclosing_call()
     if module_call is not None:
         return module_call.next_value(lambda probe: _infer_once(target, args, kwargs, probe), join_runs)
     outputs = _infer(target, args, kwargs)
     Node(target, args, kwargs, outputs)
     return outputs
+
+
+def _from_numpy(leaf: Any) -> Any:
+    """NumPy makes float64 of everything; among symbolic tensors its numbers are of the program's type, as in Keras."""
+    if not isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf
+    tensor = torch.as_tensor(leaf)
+    return tensor.to(as_dtype(None)) if tensor.dtype is torch.float64 else tensor
 
 
 def _fill_unknown(target: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

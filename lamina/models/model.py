@@ -345,6 +345,9 @@ class Model(Trainer, Layer):
             told = {
                 name: deserialize(config[name], kind=kind) for name, kind in COMPILE_KINDS.items() if name in config
             }
+            for leaf in leaves([told.get(key) for key in ("loss", "metrics", "weighted_metrics")]):
+                if not (leaf is None or isinstance(leaf, str) or callable(leaf)):
+                    raise ValueError(f"A loss or metric must be a name or an object, and got {leaf!r:.80}.")
             if told.get("optimizer") is not None:
                 self.compile(**told)
 

@@ -19,8 +19,8 @@ from lamina.graph.plan import Constant, Plan, Step, Value
 from lamina.graph.symbolic import SymbolicValue, leaves, map_structure, record
 from lamina.layers.base import Layer
 from lamina.layers.calling import who
-from lamina.registry import ConfigError, check_name, deserialize, reading, serialize, snake_case
-from lamina.saving.operations import PROPERTIES, check_parts, describe_call, find_call, is_operation
+from lamina.registry import ConfigError, check_name, check_object, deserialize, reading, serialize, snake_case
+from lamina.saving.operations import PROPERTIES, TENSORS_ONLY, check_parts, describe_call, find_call, is_operation
 
 Config = dict[str, Any]
 Place = tuple[str, int]  # a layer's name, and which call of it
@@ -107,6 +107,8 @@ class _Writer:
         """A value as Keras writes a symbolic tensor; a tensor that the model owns as its numbers."""
         if isinstance(leaf, Constant):
             return getattr(self.model, leaf.attribute)
+        if isinstance(leaf, torch.dtype):
+            return {"class_name": "__dtype__", "config": {"name": dtype_name(leaf)}}
         if not isinstance(leaf, Value):
             return leaf
         shape, dtype = self.plan.values[leaf.index]
@@ -168,6 +170,7 @@ class _Reader:
             raise ConfigError("A functional config has a list of layers.", self.config)
         for entry in entries:
             self._make(entry)
+        self.is_old = any(isinstance(node, list) for node in self.nodes.values())
         self._find_first_calls()
         self._call_all()
         return self._structure("input_layers"), self._structure("output_layers")
@@ -177,6 +180,7 @@ class _Reader:
             name = _name_of(entry)
             if name in self.targets:
                 raise ValueError(f"Two layers are named {name!r}.")
+            check_object(entry)
             if is_operation(entry):
                 target, settings = find_call({**entry, "config": entry.get("config") or {}})
             else:
@@ -204,8 +208,7 @@ class _Reader:
         for key in ("input_layers", "output_layers"):
             for name, call, _ in _places_in(self.config.get(key)):
                 asked[1][name].add(call)
-        old = any(isinstance(node, list) for node in self.nodes.values())
-        for names, first, usual in ((asked[0], self.first, old), (asked[1], self.first_of_outputs, True)):
+        for names, first, usual in ((asked[0], self.first, self.is_old), (asked[1], self.first_of_outputs, True)):
             for name, calls in names.items():
                 target = self.targets.get(name, (None,))[0]
                 if hasattr(target, "compile_from_config") and 0 not in calls:
@@ -280,6 +283,8 @@ class _Reader:
 
     def _structure(self, key: str) -> Any:
         structure = self.config.get(key)
+        if self.is_old and isinstance(structure, list) and len(structure) == 1:
+            structure = structure[0]  # before Keras 3 a single tensor was a list of one, too
         with reading(structure):
             return self._at(structure)
 
@@ -299,10 +304,12 @@ def _name_of(entry: Any) -> str:
     inner = entry.get("config")
     if inner is not None and not isinstance(inner, dict):
         raise ValueError(f"The config of a layer must be a dictionary, and got {type(inner).__name__}.")
-    name = entry.get("name") or (inner or {}).get("name")
-    if not isinstance(name, str):
-        raise ValueError(f"A layer must have a name, and got {name!r:.80}.")
-    check_name(name)
+    names = [name for name in (entry.get("name"), (inner or {}).get("name")) if name is not None]
+    name = names[0] if names else None
+    for one in names:
+        check_name(one)
+    if not isinstance(name, str) or names[-1] != name:
+        raise ValueError(f"A layer must have a name, and the same in its config, and got {names!r:.80}.")
     return name
 
 
@@ -314,6 +321,8 @@ def _call(target: Any, args: tuple[Any, ...], kwargs: Config) -> Any:
     check_parts(target, args, kwargs)
     # Tuples became lists in JSON; x[:, 0] needs its tuple again.
     args = (args[0], *(tuple(arg) if isinstance(arg, list) else arg for arg in args[1:]))
+    if target in TENSORS_ONLY:
+        args = tuple(torch.tensor(arg) if isinstance(arg, (bool, int, float)) else arg for arg in args)
     return record(target, args, kwargs)
 
 
@@ -339,6 +348,9 @@ def _history(value: Config) -> tuple[str, int, int]:
     history = inner.get("keras_history") if isinstance(inner, dict) else None
     if not _is_place(history):
         raise ValueError(f"A tensor must say [layer, call, output], and got {history!r:.80}.")
+    shape = inner.get("shape") if isinstance(inner, dict) else None
+    if not isinstance(shape, list) or not all(size is None or type(size) is int for size in shape):
+        raise ValueError(f"The shape of a tensor is a list of sizes, and got {shape!r:.80}.")
     return tuple(history[:3])  # pyright: ignore[reportOptionalSubscript, reportReturnType]
 
 

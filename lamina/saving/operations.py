@@ -7,14 +7,13 @@ writes files, imports, or runs what it is given.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
-from lamina.dtypes import as_dtype
+from lamina.dtypes import as_dtype, dtype_name
 from lamina.errors import did_you_mean
 
 Described = tuple[dict[str, Any], tuple[Any, ...], dict[str, Any]]
@@ -27,7 +26,7 @@ class Operation:
 
     Arguments:
         name: Keras's class.
-        function: what computes it; ``spellings`` are the other functions and methods that do.
+        function: what computes it (a string is a tensor's method); ``spellings`` are the other functions and methods that do.
         module: the last part of the Keras module that the class is in.
         settings: the keys of its config, each with the keyword argument of ``function``.
         others: further keys of its config, each with the only value that is understood.
@@ -35,7 +34,7 @@ class Operation:
     """
 
     name: str
-    function: Callable[..., Any]
+    function: Any
     spellings: tuple[Any, ...] = ()
     module: str = "numpy"
     settings: dict[str, str] = field(default_factory=dict)
@@ -100,6 +99,7 @@ OPERATIONS = [
     Operation("Swapaxes", torch.swapaxes, ("swapaxes",), settings={"axis1": "axis0", "axis2": "axis1"}),
     Operation("ExpandDims", torch.unsqueeze, ("unsqueeze",), settings=_AXIS),
     Operation("Squeeze", torch.squeeze, ("squeeze",), settings=_AXIS),
+    Operation("Cast", "to", module="core", settings={"dtype": "dtype"}),
     Operation("Clip", torch.clamp, (torch.clip, "clamp", "clip"), settings={"x_min": "min", "x_max": "max"}),
 ]  # fmt: skip
 _BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -137,6 +137,8 @@ _METHODS = """
 """
 PROPERTIES = ("T", "H", "mT", "mH", "real", "imag")
 _OPERATORS = ("and_", "or_", "xor", "invert", "eq", "ne")
+# Keras takes numbers where these take tensors only.
+TENSORS_ONLY = (torch.maximum, torch.minimum, torch.logical_and, torch.logical_or, torch.logical_xor)
 # They make as many tensors as an axis is long, or as they are told.
 _MANY = {"unbind", "chunk", "split"}
 _MAX_PARTS = 10_000
@@ -200,6 +202,10 @@ def _settings(operation: Operation, rest: tuple[Any, ...], kwargs: dict[str, Any
     if len(rest) > len(names) or not given.keys() <= set(names) or not all(map(_is_plain, given.values())):
         return None
     config = {key: given.get(name) for key, name in operation.settings.items()}
+    if any(value is None for key, value in config.items() if key not in ("axis", "keepdims")):
+        return None  # Keras's Clip has both bounds
+    if "dtype" in config:
+        config["dtype"] = dtype_name(config["dtype"])
     if "keepdims" in config:
         config["keepdims"] = bool(config["keepdims"])
     if operation.name in ("Concatenate", "Stack") and config["axis"] is None:
@@ -210,7 +216,7 @@ def _settings(operation: Operation, rest: tuple[Any, ...], kwargs: dict[str, Any
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return all(map(_is_plain, value))
-    return value is None or isinstance(value, (int, float))
+    return value is None or isinstance(value, (int, float, torch.dtype))
 
 
 def find_call(entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -228,8 +234,6 @@ def find_call(entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
             )
         return FUNCTIONS[function], {}
     operation = _BY_NAME.get(name)
-    if operation is None and name == "Cast":
-        return "to", {"dtype": as_dtype(config.get("dtype"))}
     if operation is None:
         raise ValueError(f"Keras's operation {name!r} is not among those that lamina reads."
                          f"{did_you_mean(name, _BY_NAME)}")  # fmt: skip
@@ -239,7 +243,11 @@ def find_call(entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         if key in operation.others and value != operation.others[key]:
             raise ValueError(f"Keras's operation {name!r} with {key}={value!r} is not among those that lamina reads.")
     settings = {torch_name: config.get(key) for key, torch_name in operation.settings.items()}
-    return operation.function, {key: value for key, value in settings.items() if value not in (None, False)}
+    if "dtype" in settings:
+        settings["dtype"] = as_dtype(settings["dtype"])
+    return operation.function, {
+        key: value for key, value in settings.items() if value is not None and value is not False
+    }
 
 
 def is_operation(entry: dict[str, Any]) -> bool:

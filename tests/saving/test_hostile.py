@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import encodings.ascii  # noqa: F401 - else Python would open it in the midst of a test
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -228,7 +230,7 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "unknown call": (nodes("out", tensor("hidden", 7)), "config: This is not a graph that can be run: call 0 of 'out' waits"),
     "unknown output": (nodes("out", tensor("hidden", 0, 7)), "There is no output 7 of call 0 of 'hidden'."),
     "output below zero": (nodes("out", tensor("hidden", 0, -1)), "There is no output -1 of call 0 of 'hidden'."),
-    "history as text": (nodes("out", {"class_name": "__keras_tensor__", "config": {"keras_history": "hidden"}}),
+    "history as text": (nodes("out", {"class_name": "__keras_tensor__", "config": {"shape": [None, 3], "keras_history": "hidden"}}),
                         "A tensor must say [layer, call, output], and got 'hidden'."),
     "node a number": (at("out", "inbound_nodes", value=[3]), "A call must have args and kwargs, or be a list, and got 3."),
     "nodes a number": (at("out", "inbound_nodes", value=3), "The inbound_nodes of 'out' must be a list, and got 3."),
@@ -418,8 +420,9 @@ def test_wrong_types_everywhere(parts: dict[str, bytes], tmp_path: Path):
             yield from places(inner, (*path, key))
 
     path, read, total = tmp_path / "m.keras", [], 0
+    wrongs = itertools.cycle([7, "x", [], {}, [[None]], {"class_name": "Dense"}, HUGE])
     for place in list(places(config)):
-        for wrong in (7, "x", [], {}, [[None]], {"class_name": "Dense"}, HUGE)[:: 1 if len(place) < 5 else 2]:
+        for wrong in itertools.islice(wrongs, 2):
             changed = copy.deepcopy(config)
             if not place:
                 changed = wrong
@@ -435,8 +438,8 @@ def test_wrong_types_everywhere(parts: dict[str, bytes], tmp_path: Path):
                 read.append((place, wrong))
             except ValueError as error:
                 assert str(error).startswith(str(path))  # noqa: PT017 - a few have no meaning: names, seeds
-    assert total > 500
-    assert len(read) < total / 3, read
+    assert total > 300
+    assert len(read) < total / 5, read
 
 
 # ---- weights -------------------------------------------------------------------------------------------------------
