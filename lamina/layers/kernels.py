@@ -16,6 +16,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 Tensors = list[torch.Tensor]
 Kernel = Callable[[torch.Tensor, Tensors, Tensors, Any], tuple[torch.Tensor, Tensors]]
 _functions: Any = torch._VF  # pyright: ignore[reportPrivateImportUsage]
+# An exported program is to hold torch's operations only. (torch 2.6 can't tell.)
+_is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 
 
 def with_two_biases(weights: list[Any]) -> Tensors:
@@ -40,7 +42,7 @@ def _kernel(name: str) -> Kernel:
         settings = (len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False)
         if lengths is not None:
             return _packed(name, inputs, before, weights, lengths, settings)
-        if name == "lstm" and torch.compiler.is_compiling():
+        if name == "lstm" and torch.compiler.is_compiling() and not _is_exporting():
             outputs, *after = torch.ops.lamina.lstm(inputs, before, weights, settings[0], settings[3])
         else:
             outputs, *after = getattr(_functions, name)(inputs, _states(name, before), weights, *settings, True)
