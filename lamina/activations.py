@@ -59,7 +59,7 @@ def relu(
     slope = _slope(negative_slope, alpha, "relu", 0.0)
     if threshold == 0 and max_value is None:
         return torch.relu(x) if slope == 0 else F.leaky_relu(x, slope)
-    if threshold == 0 and slope == 0:
+    if threshold == 0 and slope == 0 and max_value is not None:
         return F.hardtanh(x, 0.0, max_value)  # one kernel each way; clamp's gradient takes several
     above = F.threshold(x, threshold, 0.0)
     above = above if max_value is None else torch.clamp(above, max=max_value)
