@@ -55,6 +55,9 @@ GENERATION = Generation(
     name="keras2",
     version="2.2.4",
     order={
+        "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "
+                              "moving_mean_initializer moving_variance_initializer beta_regularizer "
+                              "gamma_regularizer beta_constraint gamma_constraint",
         "Conv1D": _ND,
         "Conv2D": _ND,
         "Conv3D": _ND,
