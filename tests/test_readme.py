@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from lamina import layers
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^```python *(?P<mark>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -83,6 +85,14 @@ def test_every_page_has_its_chinese_twin():
     assert (ROOT / "README.zh.md").is_file()
     assert chinese - english == set()
     assert english - chinese <= ENGLISH_ONLY
+
+
+@pytest.mark.parametrize("folder", ["docs/layers", "docs/zh/layers"])
+def test_every_layer_stands_on_a_page(folder):
+    text = "".join(page.read_text(encoding="utf-8") for page in (ROOT / folder).glob("*.md"))
+    classes = {member.__name__ for member in vars(layers).values() if isinstance(member, type)}
+    named = {name for name in classes if issubclass(getattr(layers, name, object), layers.Layer)}
+    assert {name for name in named - {"Layer"} if not re.search(rf"\b{name}\b", text)} == set()
 
 
 # Pages for those who change lamina, not for those who use it.
