@@ -10,6 +10,8 @@ from lamina.layers.advanced_activations import PReLU as PReLU
 from lamina.layers.advanced_activations import ReLU as ReLU
 from lamina.layers.advanced_activations import Softmax as Softmax
 from lamina.layers.advanced_activations import ThresholdedReLU as ThresholdedReLU
+from lamina.layers.attention import AdditiveAttention as AdditiveAttention
+from lamina.layers.attention import Attention as Attention
 from lamina.layers.base import LAYERS
 from lamina.layers.base import InputSpec as InputSpec
 from lamina.layers.base import Layer as Layer
@@ -67,6 +69,8 @@ from lamina.layers.merge import maximum as maximum
 from lamina.layers.merge import minimum as minimum
 from lamina.layers.merge import multiply as multiply
 from lamina.layers.merge import subtract as subtract
+from lamina.layers.multi_head_attention import GroupedQueryAttention as GroupedQueryAttention
+from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from lamina.layers.noise import AlphaDropout as AlphaDropout
 from lamina.layers.noise import GaussianDropout as GaussianDropout
 from lamina.layers.noise import GaussianNoise as GaussianNoise

@@ -2,6 +2,7 @@
 
 from catalog import (
     advanced_activations,
+    attention,
     convolutional,
     core,
     embeddings,
@@ -22,6 +23,7 @@ FAMILIES = (
     convolutional,
     pooling,
     advanced_activations,
+    attention,
     embeddings,
     merge,
     noise,
@@ -38,6 +40,10 @@ WRONG: list[Wrong] = [wrong for family in FAMILIES for wrong in family.WRONG]
 NOT_EXERCISED: dict[tuple[str, str], str] = {
     ("SpatialDropout1D", "data_format"): "its bases' argument; sequences have their channels last, as in Keras",
     **recurrent.NOT_EXERCISED,
+    **{
+        (name, "flash_attention"): "no part of a config; tests/layers/test_attention.py"
+        for name in ("MultiHeadAttention", "GroupedQueryAttention")
+    },
     ("LayerNormalization", "rms_scaling"): "Keras warns of it; tests/layers/test_normalization.py",
     ("Embedding", "weights"): "no part of a config; tests/layers/test_embeddings.py",
     ("Embedding", "input_length"): "of Keras 1 and 2; tests/layers/test_embeddings.py",
