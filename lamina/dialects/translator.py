@@ -409,10 +409,17 @@ def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     3
     """
     is_method, method = "." in name, name.rpartition(".")[2]
+    today = keras3.CALLS.get(name, Call())
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        # Arguments of these names mean what they say, unless a dialect is active.
+        plain = frozenset(inspect.signature(function).parameters) - {"metrics", *today.gone, *today.renamed}
+        plain = frozenset() if today.order or today.defaults else plain
+
         @functools.wraps(function)
         def translated(*args: Any, **kwargs: Any) -> R:
+            if _active is None and plain and plain.issuperset(kwargs):
+                return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
             if not is_method:
                 args, kwargs = translate_call(name, args, kwargs)
                 return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]

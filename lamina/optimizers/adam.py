@@ -101,7 +101,8 @@ class Adam(_TwoMoments):
         return self._momentums, self._velocities, self._velocity_hats
 
     def _step_group(self, group: Group, grads: Any, rate: float) -> None:
-        fused_adam(rate, self._step_number(), grads, group.lists, group.steps,
+        grads, lists = group.in_memory_order(grads)
+        fused_adam(rate, self._step_number(), grads, lists, group.steps,
                    self.beta_1, self.beta_2, self.epsilon, self._decay_of(group))  # fmt: skip
 
     def _step(self, rate: float, grads: Any, lists: list[list[Any]]) -> None:

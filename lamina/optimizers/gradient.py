@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lamina.optimizers.base import OPTIMIZERS, Common, Optimizer, get_epsilon
+from lamina.optimizers.state import Group
 
 
 @OPTIMIZERS.register("sgd")
@@ -48,6 +49,12 @@ class SGD(Optimizer):
 
     def _slots(self) -> tuple[list[Any], ...]:
         return (self.momentums,)
+
+    def _step_group(self, group: Group, grads: Any, rate: float) -> None:
+        decay = self._decay_of(group)
+        if decay:
+            torch._foreach_mul_(group.params, 1 - decay * rate)
+        self._step(rate, *group.in_memory_order(grads))
 
     def _step(self, rate: float, grads: Any, lists: list[list[Any]]) -> None:
         params, momentums = lists

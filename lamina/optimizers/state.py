@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,7 +133,7 @@ class Group:
         kind: what the optimizer tells its groups apart by.
     """
 
-    __slots__ = ("decays", "indices", "kind", "lists", "params", "steps")
+    __slots__ = ("decays", "indices", "kind", "lists", "orders", "params", "slots_in_memory", "steps")
 
     def __init__(self, indices: list[int], lists: list[list[Tensor]], decays: bool, kind: Any) -> None:
         self.indices = indices
@@ -142,6 +142,18 @@ class Group:
         self.decays = decays
         self.kind = kind
         self.steps = endless(self.params)
+        orders = [_memory_order(param) for param in self.params]
+        self.orders = orders if any(order is not None for order in orders) else None
+        self.slots_in_memory = [_permuted(slots, orders) for slots in lists[1:]]
+
+    def in_memory_order(self, grads: Sequence[Any]) -> tuple[Sequence[Any], list[list[Any]]]:
+        """``grads``, and the lists, with each tensor's axes in the order in which they lie in memory.
+
+        torch's fused kernels copy a gradient that is not contiguous, which takes longer than the step itself.
+        """
+        if self.orders is None:
+            return grads, self.lists
+        return _permuted(grads, self.orders), [_permuted(self.params, self.orders), *self.slots_in_memory]
 
     def among(self, present: Container[int]) -> Group | None:
         """The part of the group whose indices are ``present``, or ``None``."""
@@ -150,6 +162,19 @@ class Group:
             return None
         lists = [[items[place] for place in places] if items else [] for items in self.lists]
         return Group([self.indices[place] for place in places], lists, self.decays, self.kind)
+
+
+def _memory_order(tensor: Tensor) -> tuple[int, ...] | None:
+    """The permutation that makes a tensor contiguous, or ``None`` where it is so, or can't be made so."""
+    if tensor.is_contiguous():
+        return None
+    order = tuple(sorted(range(tensor.ndim), key=lambda axis: -tensor.stride(axis)))
+    return order if tensor.permute(order).is_contiguous() else None
+
+
+def _permuted(tensors: Sequence[Any], orders: Sequence[tuple[int, ...] | None]) -> list[Any]:
+    return [tensor if order is None or tensor.ndim != len(order) else tensor.permute(order)
+            for tensor, order in zip(tensors, orders, strict=False)]  # fmt: skip
 
 
 def endless(params: list[Any]) -> list[Tensor]:

@@ -22,6 +22,9 @@ Batch = tuple[Any, Any, Any]
 
 # Shuffled rows are gathered this many bytes at a time: enough that a step only slices, little enough to go unnoticed.
 GATHER_BYTES = 32 * 2**20
+# What torch takes from NumPy as it is.
+_TORCH_TYPES = frozenset(np.dtype(name) for name in ("float16", "float32", "float64", "uint8", "int8", "int16", "int32",
+                                                     "int64", "bool"))  # fmt: skip
 
 
 class Batches:
@@ -134,17 +137,23 @@ def is_batched(x: Any) -> bool:
 def to_tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
     """A tensor that shares memory with ``value`` where it can; floats become ``dtype``."""
     if not isinstance(value, torch.Tensor):
-        array = np.asarray(value)
-        if array.dtype.kind in "OUSV":
-            raise TypeError(f"Data must be numbers, and got {describe(array)}: {array.reshape(-1)[:3].tolist()} ...")
-        if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # torch does little with them
-            array = array.astype(np.int64)
-        if not array.flags.writeable or any(stride < 0 for stride in array.strides):
-            array = array.copy()
-        if not array.dtype.isnative:
-            array = array.astype(array.dtype.newbyteorder("="))
-        value = torch.from_numpy(np.atleast_1d(array))
-    return value.to(dtype) if value.is_floating_point() else value
+        plain = type(value) is np.ndarray and value.ndim > 0 and value.flags.carray and value.dtype in _TORCH_TYPES
+        value = torch.from_numpy(value if plain else _as_plain_array(value))
+    return value.to(dtype) if value.dtype is not dtype and value.is_floating_point() else value
+
+
+def _as_plain_array(value: Any) -> np.ndarray:
+    """An array such as torch takes: native numbers, writeable, strides that are not negative."""
+    array = np.asarray(value)
+    if array.dtype.kind in "OUSV":
+        raise TypeError(f"Data must be numbers, and got {describe(array)}: {array.reshape(-1)[:3].tolist()} ...")
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # torch does little with them
+        array = array.astype(np.int64)
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return np.atleast_1d(array)
 
 
 def split_validation(arrays: Any, fraction: float) -> tuple[Any, Any]:

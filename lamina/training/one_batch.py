@@ -203,6 +203,8 @@ class OneBatch(Compiled):
 
     def _device(self) -> torch.device | None:
         """Where the weights are, or ``None`` for the CPU, where data lie anyway."""
+        if not _has_accelerator():
+            return None
         weight = next(self.parameters(), None)
         return None if weight is None or weight.device.type in ("cpu", "meta") else weight.device
 
@@ -212,11 +214,16 @@ class OneBatch(Compiled):
         return tensor if device is None else tensor.to(device)
 
 
+@functools.cache
+def _has_accelerator() -> bool:
+    return torch.accelerator.is_available()
+
+
 def to_array(tensor: Any) -> np.ndarray:
     """An output as a NumPy array."""
-    if tensor.dtype is torch.bfloat16 or tensor.device.type != "cpu":
+    if tensor.dtype is torch.bfloat16 or not tensor.is_cpu:
         return to_numpy(tensor)
-    return tensor.detach().numpy()
+    return (tensor.detach() if tensor.requires_grad else tensor).numpy()
 
 
 def _is_overridden(model: WeightOwner, name: str) -> bool:

@@ -189,3 +189,33 @@ def test_parameters_of_two_types_are_updated_in_groups() -> None:
         single.apply([torch.ones_like(alone)], [alone])
     for param in params:
         np.testing.assert_allclose(param.detach().numpy(), alone.detach().numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: optimizers.SGD(0.1),
+    lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+    lambda: optimizers.Adam(0.1, amsgrad=True),
+    lambda: optimizers.AdamW(0.1, weight_decay=0.2),
+])  # fmt: skip
+def test_the_order_of_axes_in_memory_changes_nothing(make):
+    """A Dense kernel lies as torch's ``(out, in)``, a convolution's as channels-last ``(out, in, h, w)``."""
+    torch.manual_seed(0)
+    shapes = {(4, 3): (1, 0), (3, 2, 5, 4): (3, 0, 1, 2), (6,): (0,)}
+    results = []
+    for permuted in (False, True):
+        torch.manual_seed(1)
+        params, steps = [], []
+        for shape, order in shapes.items():
+            back = sorted(range(len(order)), key=order.__getitem__)
+
+            def lay(tensor, order=order, back=back):
+                return tensor.permute(order).contiguous().permute(back) if permuted else tensor
+
+            params.append(torch.nn.Parameter(lay(torch.randn(shape))))
+            steps.append([lay(torch.randn(shape)) for _ in range(3)])
+        optimizer = make()
+        for grads in zip(*steps, strict=True):
+            optimizer.apply(grads, params)
+        results.append([param.detach() for param in params])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)

@@ -109,7 +109,7 @@ def test_an_optimizer_of_other_parameters():
 
 def test_the_optimizer_knows_names_and_constraints():
     model = regressor(kernel_constraint="non_neg")
-    model.compile("adam", "mse")
+    model.compile(lamina.optimizers.Adam(name="adam"), "mse")
     fit(model)
     assert [variable.path for variable in model.optimizer.variables][2:4] == [
         "adam/first_kernel_momentum", "adam/first_kernel_velocity"]  # fmt: skip

@@ -48,7 +48,6 @@ OPTIMIZERS = {
     "averages at the end": lambda o: o.Adam(0.01, use_ema=True),
     "accumulation": lambda o: o.Adam(0.02, gradient_accumulation_steps=3),
     "several": lambda o: o.MultiOptimizer(o.OptimizerMap(o.Adam(0.01), {".*bias": o.SGD(0.1)})),
-    "ScheduleFreeAdamW": lambda o: o.ScheduleFreeAdamW(0.01),
     "loss scale": lambda o: o.LossScaleOptimizer(o.SGD(0.05), dynamic_growth_steps=10),
 }
 
@@ -70,7 +69,8 @@ def test_fifty_steps(case):
 
 
 def test_every_optimizer_is_followed():
-    """Each class that Keras has is in the table above."""
+    """Each class that Keras has is in the table above, but the one that Keras gets wrong on torch; tests/optimizers
+    compares that with Keras mended."""
     followed = {type(make(keras.optimizers)).__name__ for make in OPTIMIZERS.values()}
     classes = {name for name, value in vars(keras.optimizers).items() if isinstance(value, type)}
-    assert classes - followed == {"Optimizer", "OptimizerMap"}
+    assert classes - followed == {"Optimizer", "OptimizerMap", "ScheduleFreeAdamW"}
