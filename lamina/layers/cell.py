@@ -71,8 +71,6 @@ class Cell(AbstractRNNCell):
     """
 
     gates: ClassVar[int]
-    # Whether a dropout of 1 drops everything; in Keras's cells with gates it drops nothing.
-    drops_all: ClassVar[bool] = False
 
     kernel: nn.Parameter
     recurrent_kernel: nn.Parameter
@@ -150,7 +148,7 @@ class Cell(AbstractRNNCell):
 
     def draw_masks(self, like: torch.Tensor, rate: float) -> Any:
         """Dropout's factors for tensors like this one: ``None`` without dropout, a list of one per gate, or one tensor."""
-        if not self.training or rate == 0 or (rate == 1 and not self.drops_all):
+        if not self.training or rate == 0:
             return None
         ones = torch.ones_like(like)
         if not self._masks_per_gate:

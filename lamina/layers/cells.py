@@ -51,7 +51,6 @@ class SimpleRNNCell(DenseCell):
     """
 
     gates = 1
-    drops_all = True
 
     def __init__(
         self,

@@ -40,6 +40,8 @@ def scan(
     cell: Any, sequences: torch.Tensor, states: States, mask: Any, wanted: Wanted, **kwargs: Any
 ) -> tuple[torch.Tensor, States]:
     """Outputs ``(B, T, ...)``, or the last ``(B, ...)``, and the last states. ``kwargs`` go to a cell of the user's."""
+    if sequences.shape[1] == 0:
+        raise ValueError(f"A sequence needs at least one step, and got shape {tuple(sequences.shape)}.")
     if mask is not None:
         mask = per_step(mask).bool()
         if mask.dim() == 1:  # of whole sequences
@@ -129,8 +131,6 @@ def _loop(
     step: Step, inputs: Sequence[torch.Tensor], states: States, mask: Any, wanted: Wanted
 ) -> tuple[torch.Tensor, States]:
     """Step by step; ``inputs`` is what ``step`` takes at each."""
-    if not inputs:
-        raise ValueError("A sequence needs at least one step, and got none.")
     outputs, output = [], None
     masks = [None] * len(inputs) if mask is None else mask.unbind(1)
     for x, here in zip(inputs, masks, strict=True):

@@ -272,12 +272,13 @@ class Bidirectional(Wrapper):
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, sequences_shape: Shape, initial_state_shape: Any = None
     ) -> Any:
-        shape = self.forward_layer.compute_output_shape(sequences_shape)
-        output, states = (shape[0], shape[1:]) if self.return_state else (shape, ())
+        both = [layer.compute_output_shape(sequences_shape) for layer in (self.forward_layer, self.backward_layer)]
+        forward, backward = (shape[0] if self.return_state else shape for shape in both)
+        states = [state for shape in both for state in shape[1:]] if self.return_state else []
         if self.merge_mode == "concat":
-            output = (*output[:-1], 2 * output[-1])
-        outputs = (output, output) if self.merge_mode is None else (output,)
-        return (*outputs, *states, *states) if len(outputs) + len(states) > 1 else output
+            forward = (*forward[:-1], forward[-1] + backward[-1])
+        outputs = (forward, backward) if self.merge_mode is None else (forward,)
+        return (*outputs, *states) if len(outputs) + len(states) > 1 else forward
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         mask = per_step(leaves(previous_mask)[0]) if self.return_sequences and previous_mask is not None else None
