@@ -147,17 +147,14 @@ class Compiled(WeightOwner):
     def _own_metrics(self) -> list[Metric]:
         found: dict[int, Metric] = {}
         for module in self.modules():
-            if module is not self and isinstance(module, Compiled):
-                continue
+            if module is not self and (isinstance(module, Compiled) or getattr(module, "_is_builtin", False)):
+                continue  # lamina's own layers hold none
             for value in vars(module).values():
-                items = (
-                    value
-                    if isinstance(value, (list, tuple))
-                    else value.values()
-                    if isinstance(value, dict)
-                    else [value]
-                )
-                found |= {id(item): item for item in items if isinstance(item, Metric)}
+                if isinstance(value, Metric):
+                    found[id(value)] = value
+                elif isinstance(value, (list, tuple, dict)):
+                    items = value.values() if isinstance(value, dict) else value
+                    found |= {id(item): item for item in items if isinstance(item, Metric)}
         return list(found.values())
 
     @property
@@ -202,8 +199,7 @@ class Compiled(WeightOwner):
             )
         if objective.outputs is None:
             y_pred = self._example_outputs(x) if y_pred is None else y_pred
-            weight = next(self.parameters(), None)
-            objective.bind(Outputs(y_pred, self.output_names), y, None if weight is None else weight.device)
+            objective.bind(Outputs(y_pred, self.output_names), y, self)
             self.reset_metrics()  # asking for an example is no part of what is measured
         return objective
 

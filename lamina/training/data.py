@@ -35,7 +35,7 @@ class Batches:
         length: how many batches a pass has, ``None`` when it can't be known.
         steps: how many batches an epoch is to have; by default a whole pass. Passes follow each other without a break
             when this is given, as in Keras.
-        finish: called at the end of each epoch.
+        source: what is told of the beginning and the end of each epoch, where there is something to tell.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Batches:
         start: Callable[[], Iterator[Batch]],
         length: int | None,
         steps: int | None = None,
-        finish: Callable[[], None] | None = None,
+        source: PyDataset | None = None,
     ) -> None:
         self._start = start
         self._running: Iterator[Batch] | None = None
-        self._finish = finish
+        self._source = source
         self.length = length
         self.steps = steps if steps is not None else length
 
@@ -57,12 +57,14 @@ class Batches:
 
     def epoch(self) -> Iterator[Batch]:
         """One epoch's batches."""
+        if self._source is not None:
+            self._source.on_epoch_begin()
         if self.steps == self.length:
             yield from self._start()
         else:
             yield from self._next_batches()
-        if self._finish is not None:
-            self._finish()
+        if self._source is not None:
+            self._source.on_epoch_end()
 
     def _next_batches(self) -> Iterator[Batch]:
         for step in range(self.steps or 0):
@@ -301,15 +303,14 @@ def _from_iterable(
 
     if isinstance(source, PyDataset):
         length = source.num_batches
-        finish = source.on_epoch_end
         if length is None:
-            return Batches(lambda: map(read, (source[i] for i in itertools.count())), None, steps, finish)
+            return Batches(lambda: map(read, (source[i] for i in itertools.count())), None, steps, source)
 
         def start() -> Iterator[Batch]:
             order = torch.randperm(length).tolist() if shuffle else range(length)
             return map(read, (source[i] for i in order))
 
-        return Batches(start, length, steps, finish)
+        return Batches(start, length, steps, source)
     try:
         length = len(source)
     except TypeError:

@@ -218,16 +218,22 @@ class Objective:
         self.metrics = None if metrics is None and weighted_metrics is None else Metrics(metrics, weighted_metrics)
         self.outputs: Outputs | None = None
 
-    def bind(self, outputs: Outputs, y: Any, device: torch.device | None) -> None:
+    def bind(self, outputs: Outputs, y: Any, model: Any = None) -> None:
         """Bind losses and metrics to a model's outputs."""
         if self.losses is not None:
             self.losses.bind(outputs, y)
         if self.metrics is not None:
             self.metrics.bind(outputs, y, self.losses)
-        if device is not None:
-            for metric in self:
-                metric.to(device)
+        if model is not None:
+            self.follow(model)
         self.outputs = outputs
+
+    def follow(self, model: Any) -> None:
+        """Move all means to where the model is."""
+        weight = next(model.parameters(), None)
+        if weight is not None and weight.device != self.loss_mean.total.device:
+            for metric in self:
+                metric.to(weight.device)
 
     def __iter__(self) -> Iterator[Metric]:
         yield self.loss_mean

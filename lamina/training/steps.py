@@ -41,6 +41,7 @@ class Step:
         self.losses = objective.losses
         self.metrics = objective.metrics
         self.only = None if self.losses is None else self.losses.only
+        objective.follow(model)
         self.logits_of: Callable[..., Any] | None = None  # the activation that the loss takes over
         self._last: Any = None  # the layer that ends in it
         self._skipped: frozenset[int] = frozenset()
@@ -71,7 +72,7 @@ class Step:
     def _marks_now(self) -> tuple[Any, ...]:
         model, last = self.model, self._last
         watched = _is_watched(model), last is not None and _is_watched(last)
-        return model._plan, watched, [id(weight) for weight in model.trainable_weights]
+        return model._plan, watched, [(id(weight), weight.dtype, weight.device) for weight in model.trainable_weights]
 
     # -- parts --
 

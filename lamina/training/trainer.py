@@ -80,27 +80,14 @@ class Trainer(OlderMethods, OneBatch):
         self.history = hooks.history
         bar = ProgressBar(epochs, batches.steps, verbose)
         self.stop_training = False
-        logs: dict[str, Any] = {}
         try:
             with self._as_compiled():
                 hooks.on_train_begin()
                 resumed = self.__dict__.pop(
                     "_initial_epoch", None
                 )  # BackupAndRestore found where an earlier run stopped
-                for epoch in range(initial_epoch if resumed is None else resumed, epochs):
-                    hooks.on_epoch_begin(epoch)
-                    bar.epoch_begin(epoch)
-                    was_number = not _is_nan(logs)
-                    logs = self._train_epoch(batches, hooks, bar)
-                    if was_number and _is_nan(logs):
-                        self._warn_of_nan()
-                    if validation is not None and _is_due(epoch, validation_freq):
-                        found = self._evaluate(validation, hooks)
-                        logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in found.items()}}.items()))
-                    hooks.on_epoch_end(epoch, logs)
-                    bar.epoch_end(logs)
-                    if self.stop_training:
-                        break
+                due = range(initial_epoch if resumed is None else resumed, epochs)
+                logs = self._train_epochs(due, batches, validation, validation_freq, hooks, bar)
                 if self.optimizer is not None and self.optimizer.built:
                     self.optimizer.finalize_variable_values(self.trainable_weights)
                 hooks.on_train_end(logs)
@@ -109,13 +96,38 @@ class Trainer(OlderMethods, OneBatch):
             self.eval()
         return self.history
 
+    def _train_epochs(
+        self, due: range, batches: Batches, validation: Batches | None, frequency: Any, hooks: Any, bar: ProgressBar
+    ) -> dict[str, Any]:
+        """Train for the epochs that are due, and return the last one's logs."""
+        logs: dict[str, Any] = {}
+        for epoch in due:
+            hooks.on_epoch_begin(epoch)
+            bar.epoch_begin(epoch)
+            trained = self._train_epoch(batches, hooks, bar)
+            if trained is None:
+                self._out_of_data(epoch, epoch == due.start)
+                break
+            if _is_nan(trained) and not _is_nan(logs):
+                self._warn_of_nan()
+            logs = trained
+            if validation is not None and _is_due(epoch, frequency):
+                found = self._evaluate(validation, hooks)
+                logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in found.items()}}.items()))
+            hooks.on_epoch_end(epoch, logs)
+            bar.epoch_end(logs)
+            if self.stop_training:
+                break
+        return logs
+
     def _hooks(self, callbacks: Any, batches: Batches, epochs: int, verbose: Any, add_history: bool = False) -> Any:
         if isinstance(callbacks, CallbackList):
             return callbacks
         return CallbackList(callbacks, model=self, add_history=add_history, epochs=epochs, steps=batches.steps,
                             verbose=verbose)  # fmt: skip
 
-    def _train_epoch(self, batches: Batches, hooks: CallbackList, bar: ProgressBar) -> dict[str, Any]:
+    def _train_epoch(self, batches: Batches, hooks: CallbackList, bar: ProgressBar) -> dict[str, Any] | None:
+        """The logs of an epoch; ``None`` when there was no batch."""
         self.train()
         self.reset_metrics()
         run: Any = None
@@ -131,15 +143,19 @@ class Trainer(OlderMethods, OneBatch):
             bar.step(index, self._read_logs)
             if self.stop_training:
                 break
-        if run is None:
-            raise ValueError(f"There was no data to train {self.name!r} on: the first batch never came.")
         self.eval()
-        return self._read_logs()
+        return None if run is None else self._read_logs()
+
+    def _out_of_data(self, epoch: int, at_once: bool) -> None:
+        if at_once:
+            raise ValueError(f"There was no data to train {self.name!r} on: the first batch never came.")
+        warnings.warn(f"The data ran out after epoch {epoch}, and training ends there. A generator can't begin again: let "
+                      "it go on for ever, with steps_per_epoch, or pass a PyDataset or DataLoader.", stacklevel=5)  # fmt: skip
 
     def _warn_of_nan(self) -> None:
         warnings.warn(f"The loss of {self.name!r} is NaN: its weights are lost. Lower the learning rate, clip the "
                       "gradients (clipnorm=1.0), or look for NaN in the data; callbacks.TerminateOnNaN() stops training "
-                      "there.", stacklevel=4)  # fmt: skip
+                      "there.", stacklevel=5)  # fmt: skip
 
     @any_spelling("Model.evaluate")
     def evaluate(

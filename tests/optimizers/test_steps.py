@@ -208,7 +208,7 @@ def test_the_order_of_axes_in_memory_changes_nothing(make):
         for shape, order in shapes.items():
             back = sorted(range(len(order)), key=order.__getitem__)
 
-            def lay(tensor, order=order, back=back):
+            def lay(tensor, order=order, back=back, permuted=permuted):
                 return tensor.permute(order).contiguous().permute(back) if permuted else tensor
 
             params.append(torch.nn.Parameter(lay(torch.randn(shape))))

@@ -277,6 +277,17 @@ def test_double():
     assert all(weight.dtype is torch.float64 for weight in model.parameters())
 
 
+def test_the_optimizer_follows_the_model():
+    """A model that is moved between two fits is trained on, with its optimizer's state."""
+    model = regressor()
+    model.compile("adam", "mse")
+    fit(model)
+    model.double()
+    fit(model, epochs=2)
+    assert int(model.optimizer.iterations) == 9
+    assert {variable.dtype for variable in model.optimizer.variables[2:]} == {torch.float64}
+
+
 # ---- compiling by torch ----------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas
 import pytest
 import torch
-from training.oracle import assert_fit_as_keras, assert_weights, in_keras, twins
+from training.oracle import assert_fit_as_keras, assert_weights, exactly, in_keras, twins
 
 import lamina
 from lamina.layers import Dense
@@ -113,16 +113,12 @@ class InBatches(lamina.utils.PyDataset):
     def __init__(self, parts, **kwargs):
         super().__init__(**kwargs)
         self.parts = parts
-        self.ends = 0
 
     def __len__(self):
         return -(-len(self.parts[0]) // 8)
 
     def __getitem__(self, index):
         return tuple(part[8 * index : 8 * index + 8] for part in self.parts)
-
-    def on_epoch_end(self):
-        self.ends += 1
 
 
 def forever(*parts):
@@ -169,10 +165,18 @@ def test_weighted_batches():
     assert_trains_as_arrays(InBatches((X, Y, W)), reference=W)
 
 
-def test_a_dataset_hears_of_the_end_of_epochs():
-    source = InBatches((X, Y))
-    trained(source, epochs=3)
-    assert source.ends == 3
+def test_a_dataset_hears_of_epochs():
+    heard = []
+
+    class Hearing(InBatches):
+        def on_epoch_begin(self):
+            heard.append("begin")
+
+        def on_epoch_end(self):
+            heard.append("end")
+
+    trained(Hearing((X, Y)), epochs=2)
+    assert heard == ["begin", "end"] * 2
 
 
 def test_shuffling_a_dataset_shuffles_its_batches():
@@ -210,6 +214,17 @@ def test_class_weights_of_batches():
 def test_a_generator_that_runs_out_ends_the_epoch():
     with pytest.warns(UserWarning, match=r"^The data ran out after 2 of 3 steps; the epoch ends there\.$"):
         trained((batch for batch, _ in zip(forever(X, Y), range(2), strict=False)), steps_per_epoch=3, epochs=1)
+
+
+def test_a_generator_cant_begin_again():
+    """The epochs that there were data for are trained, and the rest is not."""
+    message = ("The data ran out after epoch 1, and training ends there. A generator can't begin again: let it go on for "
+               "ever, with steps_per_epoch, or pass a PyDataset or DataLoader.")  # fmt: skip
+    model = classifier(lamina)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.warns(UserWarning, match=exactly(message)):
+        history = model.fit(iter(Again()), epochs=3, verbose=0)
+    assert history.epoch == [0]
 
 
 def test_the_first_epoch_counts_the_steps_of_an_iterable():

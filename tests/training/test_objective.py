@@ -206,7 +206,7 @@ def test_metrics_of_a_model_as_keras():
 
 def test_reset_is_of_everything():
     objective = Objective("mse", None, ["mae"], None)
-    objective.bind(TWO, ZEROS, None)
+    objective.bind(TWO, ZEROS)
     objective.losses(ZEROS, [A, B])
     objective.metrics.update_state(ZEROS, [A, B])
     objective.loss_mean.update_state(3.0)
