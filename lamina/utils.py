@@ -97,6 +97,36 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     return x / np.expand_dims(np.where(norm == 0, 1.0, norm), axis)
 
 
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """``x``, ``(x, y)`` or ``(x, y, sample_weight)``, which is what a ``train_step`` gets, as a triple.
+
+    Raises:
+        ValueError: for more than three parts.
+
+    >>> unpack_x_y_sample_weight(([1, 2], [0, 1]))
+    ([1, 2], [0, 1], None)
+    """
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(f"A batch must be x, (x, y) or (x, y, sample_weight), and got a tuple of {len(data)}.")
+    x, y, weight = (*data, None, None)[:3]
+    return x, y, weight
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """The opposite of :func:`unpack_x_y_sample_weight`: what is ``None`` at the end is left out.
+
+    >>> pack_x_y_sample_weight([1, 2], [0, 1])
+    ([1, 2], [0, 1])
+    """
+    if y is None:
+        return (x,) if isinstance(x, (list, tuple)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
+
+
 class PyDataset(abc.ABC):
     """Batches by number: a base class for data that are read or computed batch by batch.
 

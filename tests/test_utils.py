@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import torch
@@ -158,3 +159,10 @@ def test_set_random_seed_makes_numpy_and_torch_repeat():
     first = np.random.rand(), torch.rand(1).item()
     utils.set_random_seed(3)
     assert (np.random.rand(), torch.rand(1).item()) == first
+
+
+@pytest.mark.parametrize("parts", [([1],), ([1], [2]), ([1], [2], [3]), (1,), (1, 2), (1, 2, 3)])
+def test_batches_are_packed_and_unpacked_as_in_keras(parts):
+    packed = utils.pack_x_y_sample_weight(*parts)
+    assert packed == keras.utils.pack_x_y_sample_weight(*parts)
+    assert utils.unpack_x_y_sample_weight(packed) == keras.utils.unpack_x_y_sample_weight(packed)

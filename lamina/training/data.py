@@ -17,6 +17,7 @@ import torch
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.utils import PyDataset
+from lamina.utils import unpack_x_y_sample_weight as unpack
 
 Batch = tuple[Any, Any, Any]
 
@@ -190,17 +191,6 @@ def class_weights(y: Any, weights: dict[int, float], dtype: torch.dtype) -> torc
     for index, weight in weights.items():
         table[int(index)] = weight
     return torch.where(label < 0, 1.0, table[label.clamp(min=0)])  # a negative label is no class
-
-
-def unpack(data: Any) -> Batch:
-    """``x``, ``(x, y)`` or ``(x, y, sample_weight)`` as a triple."""
-    if isinstance(data, list):
-        data = tuple(data)
-    if not isinstance(data, tuple):
-        return data, None, None
-    if not 1 <= len(data) <= 3:
-        raise ValueError(f"A batch must be x, (x, y) or (x, y, sample_weight), and got a tuple of {len(data)}.")
-    return (*data, None, None)[:3]  # pyright: ignore[reportReturnType]
 
 
 def _slices(
