@@ -113,6 +113,23 @@ def frozen(k):
     return model
 
 
+def normalised(k):
+    return k.Sequential([k.layers.Input((4,)), k.layers.Dense(5), k.layers.BatchNormalization(momentum=0.8),
+                         k.layers.Activation("relu"), k.layers.Dense(1)])  # fmt: skip
+
+
+def embedded(k):
+    return k.Sequential([k.layers.Input((6,), dtype="int32"), k.layers.Embedding(7, 4, mask_zero=True),
+                         k.layers.Dense(3, activation="softmax")])  # fmt: skip
+
+
+def pictured(k):
+    return k.Sequential([
+        k.layers.Input((6, 6, 2)), k.layers.Conv2D(3, 3, padding="same", activation="relu"), k.layers.MaxPooling2D(2),
+        k.layers.Flatten(), k.layers.Dense(3, activation="softmax"),
+    ])  # fmt: skip
+
+
 # ---- one output ------------------------------------------------------------------------------------------------------
 
 ONE_OUTPUT = {
@@ -169,6 +186,11 @@ ONE_OUTPUT = {
     "add_loss": (adding, {"loss": "mse"}, {"x": X, "y": X2 @ X2.T @ X}),
     "add_loss alone": (adding, {}, {"x": X, "y": None}),
     "frozen": (frozen, {"loss": "mse"}, {"x": X, "y": Y}),
+    "statistics": (normalised, {"loss": "mse"}, {"x": X, "y": Y}),
+    "words": (embedded, {"loss": "sparse_categorical_crossentropy", "weighted_metrics": ["accuracy"]},
+              {"x": rng.integers(0, 7, (28, 6)), "y": rng.integers(0, 3, (28, 6))}),
+    "pictures": (pictured, {"loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]},
+                 {"x": rng.normal(size=(28, 6, 6, 2)).astype("float32"), "y": LABELS}),
 }  # fmt: skip
 
 
