@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from lamina import layers
 
@@ -111,6 +112,105 @@ def in_both_orders(make: Callable[[], Any]) -> Callable[[torch.Tensor], list[Can
 def as_it_is(make: Callable[[], Any]) -> Callable[[torch.Tensor], list[Candidate]]:
     """A torch module or function on the layer's own inputs."""
     return lambda x: [Candidate("torch", make(), x)]
+
+
+# ---- recurrent: rivals on the layer's own inputs ---------------------------------------------------------------------
+
+
+class LastOutput(nn.Module):
+    """The output of the last step, or of all, of torch's own recurrent layer."""
+
+    def __init__(self, inner: nn.Module, every_step: bool = False) -> None:
+        super().__init__()
+        self.inner = inner
+        self.every_step = every_step
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs = self.inner(x)[0]
+        return outputs if self.every_step else outputs[:, -1]
+
+
+class Packed(nn.Module):
+    """torch's own recurrent layer on packed sequences of these lengths."""
+
+    def __init__(self, inner: nn.Module, lengths: torch.Tensor) -> None:
+        super().__init__()
+        self.inner = inner
+        self.lengths = lengths
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        packed = pack_padded_sequence(x, self.lengths, batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.inner(packed)[0], batch_first=True)[0]
+
+
+class Masked(nn.Module):
+    """A layer with a right-padded mask."""
+
+    def __init__(self, layer: Any, mask: torch.Tensor) -> None:
+        super().__init__()
+        self.layer = layer
+        self.mask = mask
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs = self.layer(x, mask=self.mask)
+        return outputs[0] if isinstance(outputs, tuple) else outputs
+
+
+class GRULoop(nn.Module):
+    """A GRU whose reset gate acts before the matrix product, by hand: the inputs' product for all steps at once."""
+
+    def __init__(self, features: int, units: int) -> None:
+        super().__init__()
+        self.inputs = nn.Linear(features, 3 * units)
+        self.gates = nn.Linear(units, 2 * units, bias=False)
+        self.candidate = nn.Linear(units, units, bias=False)
+        self.units = units
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = x.new_zeros(x.shape[0], self.units)
+        zr_weight, n_weight = self.gates.weight.t(), self.candidate.weight.t()
+        for step in self.inputs(x).unbind(1):
+            x_zr, x_n = step.split([2 * self.units, self.units], -1)
+            z, r = torch.addmm(x_zr, h, zr_weight).chunk(2, -1)
+            n = torch.tanh(torch.addmm(x_n, torch.sigmoid(r) * h, n_weight))
+            h = torch.lerp(n, h, torch.sigmoid(z))
+        return h
+
+
+class ConvLSTMLoop(nn.Module):
+    """A convolutional LSTM by hand, in channels-last memory: the inputs' convolution for all steps at once."""
+
+    def __init__(self, channels: int, filters: int) -> None:
+        super().__init__()
+        self.inputs = nn.Conv2d(channels, 4 * filters, 3, padding=1).to(memory_format=torch.channels_last)
+        self.states = nn.Conv2d(filters, 4 * filters, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
+        self.filters = filters
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        batch, _, height, width, _ = x.shape
+        projected = self.inputs(x.flatten(0, 1).permute(0, 3, 1, 2)).unflatten(0, x.shape[:2])
+        h = x.new_zeros(batch, height, width, self.filters).permute(0, 3, 1, 2)
+        c = h
+        for step in projected.unbind(1):
+            i, f, g, o = (step + self.states(h)).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+        return h
+
+
+@dataclass
+class MaskedRow(Row):
+    """A recurrent layer on sequences of lengths from 1 to all steps, against packed sequences."""
+
+    def candidates(self) -> list[Candidate]:
+        x = torch.randn(self.shape)
+        lengths = torch.randint(1, x.shape[1] + 1, (x.shape[0],))
+        lengths[0] = x.shape[1]
+        self.layer.build(self.shape)
+        inner = nn.LSTM if isinstance(self.layer, layers.LSTM) else nn.GRU
+        mask = torch.arange(x.shape[1]) < lengths.unsqueeze(1)
+        by_hand = Packed(inner(x.shape[2], self.layer.units, batch_first=True), lengths)
+        return [Candidate("lamina", Masked(self.layer, mask), x), Candidate("packed", by_hand, x)]
 
 
 # ---- rows -----------------------------------------------------------------------------------------------------------
@@ -252,7 +352,25 @@ def local() -> Iterator[Row]:
         Candidate("channels last", Unfolded(144, 144, 16, 3), x.movedim(-1, 1))])  # fmt: skip
 
 
-FAMILIES = (core, convolutional, pooling, advanced_activations, separable, resizing, local)
+def recurrent() -> Iterator[Row]:
+    every = {"return_sequences": True}
+    for shape, units in (((32, 100, 64), 128), ((8, 20, 16), 32), ((1, 50, 64), 64)):
+        features = shape[-1]
+        for ours, theirs in ((layers.LSTM, nn.LSTM), (layers.GRU, nn.GRU), (layers.SimpleRNN, nn.RNN)):
+            yield Row(ours(units), shape, as_it_is(
+                lambda theirs=theirs, f=features, u=units: LastOutput(theirs(f, u, batch_first=True))))  # fmt: skip
+    shape = (32, 100, 64)
+    yield Row(layers.Bidirectional(layers.LSTM(128, **every)), shape,
+              as_it_is(lambda: LastOutput(nn.LSTM(64, 128, batch_first=True, bidirectional=True), True)))  # fmt: skip
+    yield Row(layers.GRU(128, reset_after=False), shape, as_it_is(lambda: GRULoop(64, 128)))
+    yield Row(layers.ConvLSTM2D(16, 3, padding="same"), (4, 8, 16, 16, 8), as_it_is(lambda: ConvLSTMLoop(8, 16)))
+    yield Row(layers.TimeDistributed(layers.Dense(64)), shape, as_it_is(lambda: nn.Linear(64, 64)))
+    for ours in (layers.LSTM, layers.GRU):
+        yield MaskedRow(ours(128, **every), shape, as_it_is(nn.Identity))
+    yield MaskedRow(layers.LSTM(128, return_state=True, **every), shape, as_it_is(nn.Identity))
+
+
+FAMILIES = (core, convolutional, pooling, advanced_activations, separable, resizing, local, recurrent)
 
 
 def main() -> None:

@@ -6,6 +6,9 @@
 (None, 4)
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from lamina import activations as activations
 from lamina import callbacks as callbacks
 from lamina import config as config
@@ -29,4 +32,20 @@ from lamina.layers.core import Input as Input
 from lamina.models import Model as Model
 from lamina.models import Sequential as Sequential
 
+if TYPE_CHECKING:
+    from lamina import backend as backend
+    from lamina import ops as ops
+
 __version__ = "0.1.0"
+_WHEN_ASKED_FOR = ("backend", "ops")  # for layers and losses of the user's own; no part of lamina needs them
+
+
+def __getattr__(name: str) -> Any:
+    """``lamina.ops`` and ``lamina.backend``, which are imported when they are first asked for."""
+    if name in _WHEN_ASKED_FOR:
+        return importlib.import_module(f"lamina.{name}")
+    raise AttributeError(f"module 'lamina' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHEN_ASKED_FOR})

@@ -235,7 +235,7 @@ def _serialize_object(obj: Any) -> Config:
         module = None if module == "__main__" else module
     written: Config = {
         "module": module,
-        "class_name": getattr(obj, "_keras_class_name", cls.__name__),
+        "class_name": getattr(obj, "_exported_name", None) or getattr(obj, "_keras_class_name", cls.__name__),
         "config": serialize(obj.get_config()),
         "registered_name": registered_name,
     }

@@ -36,12 +36,19 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("lamina.graph",),
     ("lamina.dialects",),
     ("lamina.layers",),
-    ("lamina.ops", "lamina.backend"),
+    ("lamina.ops",),
     ("lamina.losses", "lamina.metrics", "lamina.optimizers", "lamina.utils"),
     ("lamina.callbacks", "lamina.training", "lamina.viz.report"),
     ("lamina.saving",),
     ("lamina.models",),
-    ("lamina.dialects.bygone", "lamina.viz", "lamina.testing", "lamina.datasets", "lamina.preprocessing"),
+    (
+        "lamina.backend",
+        "lamina.dialects.bygone",
+        "lamina.viz",
+        "lamina.testing",
+        "lamina.datasets",
+        "lamina.preprocessing",
+    ),
     ("lamina", "lamina.__main__", "lamina.demo"),
 )
 # Imports inside functions, each with the reason that it can't stand at the top of its file.

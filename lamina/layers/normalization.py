@@ -358,7 +358,7 @@ class LayerNormalization(Normalization):
 
     Source: Ba et al., Layer Normalization, https://arxiv.org/abs/1607.06450
 
-    >>> LayerNormalization(epsilon=0.0)(torch.tensor([[1.0, 3.0], [10.0, 30.0]]))
+    >>> LayerNormalization(epsilon=0.0)(torch.tensor([[1.0, 3.0], [10.0, 30.0]])).detach()
     tensor([[-1.,  1.],
             [-1.,  1.]])
     """
@@ -437,7 +437,7 @@ class RMSNormalization(Layer):
 
     Source: Zhang and Sennrich, Root Mean Square Layer Normalization, https://arxiv.org/abs/1910.07467
 
-    >>> RMSNormalization()(torch.tensor([[3.0, -3.0]]))
+    >>> RMSNormalization()(torch.tensor([[3.0, -3.0]])).detach()
     tensor([[ 1.0000, -1.0000]])
     """
 
@@ -523,7 +523,7 @@ class GroupNormalization(Normalization):
 
     Source: Wu and He, Group Normalization, https://arxiv.org/abs/1803.08494
 
-    >>> GroupNormalization(2, epsilon=0.0)(torch.tensor([[1.0, 3.0, 10.0, 30.0]]))
+    >>> GroupNormalization(2, epsilon=0.0)(torch.tensor([[1.0, 3.0, 10.0, 30.0]])).detach()
     tensor([[-1.,  1., -1.,  1.]])
     """
 
@@ -564,8 +564,9 @@ class GroupNormalization(Normalization):
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         first = self._channels == 1
         x = inputs if first else inputs.movedim(self._channels, 1)  # (B, *S, C) -> (B, C, *S), channels-last memory
-        # torch's channels-last kernel crashes when gradients are asked of its weights and not of its inputs.
-        if self._copies or (not first and torch.is_grad_enabled() and not x.requires_grad):
+        # Of torch's channels-last kernel only the forward pass is of use: the backward pass is no faster than copying, and
+        # crashes when gradients are asked of the weights and not of the inputs.
+        if self._copies or (not first and torch.is_grad_enabled()):
             x = x.contiguous()
         elif not first and x.dim() == 3:  # torch knows channels-last memory for four axes
             x = x.unsqueeze(-1)

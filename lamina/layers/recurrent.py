@@ -100,7 +100,7 @@ class RNN(Layer):
     def call(
         self, sequences: Any, initial_state: Any = None, mask: Any = None, constants: Any = None, **kwargs: Any
     ) -> Any:
-        if kwargs.keys() - {"training"}:  # which subclasses may pass; the layer's mode is what counts
+        if kwargs and kwargs.keys() - {"training"}:  # which subclasses may pass; the layer's mode is what counts
             raise TypeError(f"{who(self)} got an unknown argument {min(kwargs.keys() - {'training'})!r}.")
         states = self._starting(sequences, initial_state)
         if self.go_backwards:
@@ -254,7 +254,7 @@ class SimpleRNN(CellLayer):
     """
 
     cell_class = SimpleRNNCell
-    silent = {"seed": None}
+    silent: ClassVar[dict[str, Any]] = {"seed": None}
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from lamina.layers.cell import Cell, States, Step, call_cell
 from lamina.layers.cells import StackedRNNCells
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Wanted:
     """What is to come out of a scan.
 
@@ -81,8 +81,9 @@ def _scan_stack(
 
 
 def _scan_cell(cell: Cell, x: torch.Tensor, states: States, mask: Any, wanted: Wanted) -> tuple[torch.Tensor, States]:
-    masks = cell.draw_masks(x[:, 0], cell.dropout)
-    over_steps: Any = map_structure(lambda one: None if one is None else one.unsqueeze(1), masks)
+    over_steps: Any = None
+    if cell.training and cell.dropout:
+        over_steps = map_structure(lambda one: one.unsqueeze(1), cell.draw_masks(x[:, 0], cell.dropout))
     # After a mask, the kernels tell the last output, which is a state, but of an LSTM's other state only its very last.
     lengths_needed = mask is not None and wanted.states and len(states) > 1
     if wanted.fuse and cell.fusable() and not (lengths_needed and torch.compiler.is_compiling()):

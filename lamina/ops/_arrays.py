@@ -441,7 +441,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @recorded
-def _take(x: Any, indices: Any, axis: int | None) -> Any:
+def _take(x: Any, indices: Any, axis: Any) -> Any:
     x = x.reshape(-1) if axis is None else x
     axis = 0 if axis is None else axis % x.ndim
     places = indices.to(torch.int64)

@@ -70,10 +70,10 @@ def test_other_operators(name):
 
 def test_numpy_arrays_leave_operators_to_us():
     x = Input((3,))
-    model = Model(x, torch.from_numpy(np.ones(3, "float32")) + x * 2)
-    assert model(torch.ones(1, 3)).tolist() == [[3.0, 3.0, 3.0]]
-    with pytest.raises(TypeError):
-        np.ones(3) + x
+    for ones in (torch.ones(3), np.ones(3), np.ones(3, "float32")):
+        model = Model(x, ones + x * 2)
+        assert model.outputs[0].dtype is torch.float32
+        assert model(torch.ones(1, 3)).tolist() == [[3.0, 3.0, 3.0]]
 
 
 # ---- indexing --------------------------------------------------------------------------------------------------------
