@@ -7,7 +7,7 @@
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import typing
 
 from lamina import activations as activations
 from lamina import callbacks as callbacks
@@ -32,7 +32,7 @@ from lamina.layers.core import Input as Input
 from lamina.models import Model as Model
 from lamina.models import Sequential as Sequential
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from lamina import backend as backend
     from lamina import ops as ops
 
@@ -40,7 +40,7 @@ __version__ = "0.1.0"
 _WHEN_ASKED_FOR = ("backend", "ops")  # for layers and losses of the user's own; no part of lamina needs them
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     """``lamina.ops`` and ``lamina.backend``, which are imported when they are first asked for."""
     if name in _WHEN_ASKED_FOR:
         return importlib.import_module(f"lamina.{name}")

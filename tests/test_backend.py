@@ -25,6 +25,7 @@ MISSING = {
         "eager symbolic py_all py_any py_slice py_sum b_any has_arg transpose_shape is_explicit_shape":
             "the backend's own helpers, never documented",
         "get_num_dynamic_axis has_seq_axis ConvertToBatch ConvertToStatic LambdaFunc ReshapeBatch pad": "CNTK's own",
+        "Function": "the class of what `function` returns",
         "ctc_cost ctc_create_skip_idxs ctc_interleave_blanks ctc_path_probs ctc_update_log_p pattern_broadcast":
             "Theano's own",
         "atrous_conv2d deconv2d legacy_weight_ordering set_legacy_weight_ordering learning_phase_scope "

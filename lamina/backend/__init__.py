@@ -9,7 +9,6 @@ Source: https://faroit.com/keras-docs/2.0.8/backend/
 [[3.0], [3.0]]
 """
 
-from lamina.backend._network import Pairs as Pairs
 from lamina.backend._network import asymmetric_spatial_2d_padding as asymmetric_spatial_2d_padding
 from lamina.backend._network import asymmetric_temporal_padding as asymmetric_temporal_padding
 from lamina.backend._network import batch_normalization as batch_normalization
@@ -44,7 +43,6 @@ from lamina.backend._network import sparse_categorical_crossentropy as sparse_ca
 from lamina.backend._network import spatial_2d_padding as spatial_2d_padding
 from lamina.backend._network import spatial_3d_padding as spatial_3d_padding
 from lamina.backend._network import temporal_padding as temporal_padding
-from lamina.backend._programs import Function as Function
 from lamina.backend._programs import clear_session as clear_session
 from lamina.backend._programs import control_dependencies as control_dependencies
 from lamina.backend._programs import foldl as foldl
