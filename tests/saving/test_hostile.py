@@ -24,6 +24,7 @@ import torch
 
 from lamina.layers import Conv2D, Dense, Dropout, Input
 from lamina.models import Model, Sequential, load_model, model_from_json
+from lamina.optimizers import Adam
 
 HUGE = 10**12
 
@@ -35,7 +36,7 @@ def small() -> Any:
     hidden = Dense(3, activation="relu", name="hidden")
     total = torch.erf(hidden(a) + hidden(b))
     model = Model([a, b], Dense(2, name="out")(total), name="small")
-    model.compile("adam", "mse", metrics=["mae"])
+    model.compile(Adam(name="adam"), "mse", metrics=["mae"])
     model.train_on_batch([np.ones((2, 4), "float32")] * 2, np.ones((2, 2), "float32"))
     return model
 
@@ -143,6 +144,23 @@ def nodes(name: str, *args: Any) -> Callable[[Any], None]:
     return at(name, "inbound_nodes", value=[{"args": list(args), "kwargs": {}}])
 
 
+def without(*keys: Any) -> Callable[[Any], None]:
+    def change(config: Any) -> None:
+        for key in keys[:-1]:
+            config = config[key]
+        del config[keys[-1]]
+
+    return change
+
+
+def all_of(*changes: Callable[[Any], None]) -> Callable[[Any], None]:
+    def change(config: Any) -> None:
+        for one in changes:
+            one(config)
+
+    return change
+
+
 LAMBDA = {"class_name": "__lambda__", "config": {"code": "4wEAAAAAAAAA", "defaults": None, "closure": None}}
 NAMED = "'{}' is no operation that a file may name."
 CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -150,7 +168,7 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "units below zero": (at("hidden", "config", "units", value=-3), "config.layers[2]: Dense 'hidden' needs a positive integer"),
     "units as text": (at("hidden", "config", "units", value="3"), "needs a positive integer for units, and got '3'"),
     "units as a list": (at("hidden", "config", "units", value=[3]), "needs a positive integer for units, and got [3]"),
-    "units missing": (lambda config: entry(config, "hidden")["config"].pop("units") and None, "config.layers[2]: Dense: missing"),
+    "units missing": (without("config", "layers", 2, "config", "units"), "config.layers[2]: Dense: missing"),
     "build shape": (at("hidden", "build_config", "input_shape", value=[None, HUGE]), "has shape (1000000000000, 3)"),
     "input shape": (at("a", "config", "batch_shape", value=[None, HUGE]), "config.layers[2]"),
     "input shape as text": (at("a", "config", "batch_shape", value="wide"), "config.layers[0]"),
@@ -213,7 +231,8 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "method with code": (function("Tensor.abs(); import os; x.abs"), NAMED.format("Tensor.abs(); import os; x.abs")),
     "function number": (at("erf", "config", "function", value=3), "3 is no operation that a file may name."),
     "function missing": (at("erf", "config", value={}), "None is no operation that a file may name."),
-    "very many pieces": (lambda config: None,
+    "very many pieces": (all_of(at("a", "config", "batch_shape", value=[None, 10**9]), function("torch.unbind"),
+                                nodes("erf", tensor("a"), 1), nodes("hidden", tensor("b")), nodes("add", tensor("hidden"), 1)),
                          "unbind would make 1000000000 tensors, which is too much."),
     "keras.utils.get_file": (swap("hidden", {"module": "keras.utils", "class_name": "function", "config": "get_file",
                                              "registered_name": "get_file"}), "config.layers[2]"),
@@ -235,7 +254,7 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "nodes a number": (at("out", "inbound_nodes", value=3), "The inbound_nodes of 'out' must be a list, and got 3."),
     "call argument": (at("out", "inbound_nodes", 0, "kwargs", value={"surprise": 1}), "config.layers"),
     "output layers": (at("", "config", "output_layers", value=["out", 5, 0]), "config.output_layers: There is no output 0"),
-    "output layers missing": (lambda config: config["config"].pop("output_layers") and None, "config"),
+    "output layers missing": (without("config", "output_layers"), "config"),
     "output layers a number": (at("", "config", "output_layers", value=3), "Expected [layer, call, output], or a list"),
     "slice": (nodes("out", {"class_name": "__slice__", "config": {"start": "a", "stop": 1, "step": None}}),
               "A slice goes from integer to integer"),
@@ -453,6 +472,14 @@ def with_weights(parts: dict[str, bytes], change: Callable[[Any], None]) -> dict
     return {**parts, "model.weights.h5": stream.getvalue()}
 
 
+def put(name: str, value: Any) -> Callable[[Any], None]:
+    def change(file: Any) -> None:
+        del file[name]
+        file[name] = value
+
+    return change
+
+
 def instead(make: Callable[[Any], None]) -> Callable[[Any], None]:
     def change(file: Any) -> None:
         del file[KERNEL]
@@ -499,9 +526,9 @@ WEIGHTS: dict[str, tuple[Callable[[Any], None], str]] = {
                       f"/{KERNEL} is a link to another place (ExternalLink), which lamina does not follow."),
     "soft link": (instead(lambda file: file.__setitem__(KERNEL, h5py.SoftLink("/layers/dense/vars/1"))),
                   f"/{KERNEL} is a link to another place (SoftLink)"),
-    "linked group": (lambda file: None,
+    "linked group": (put("layers/dense", h5py.SoftLink("/layers/dense_1")),
                      "/layers/dense is a link to another place (SoftLink)"),
-    "outside group": (lambda file: None,
+    "outside group": (put("layers", h5py.ExternalLink("/etc/passwd", "/")),
                       "/layers is a link to another place (ExternalLink)"),
     "virtual": (instead(virtual), f"/{KERNEL} keeps its numbers in other files, which lamina does not read."),
     "external storage": (instead(external), f"/{KERNEL} keeps its numbers in other files"),
@@ -532,13 +559,13 @@ WEIGHTS: dict[str, tuple[Callable[[Any], None], str]] = {
                    " has weights at 'layers/dense_2/vars', and Functional 'small' has nothing there."),
     "group in itself": (loop, "layers/dense/vars"),
     "no optimizer": (lambda file: file.__delitem__("optimizer"), " has no state of its optimizer at 'optimizer/vars'."),
-    "empty optimizer": (lambda file: None,
+    "empty optimizer": (lambda file: [file["optimizer/vars"].pop(name) for name in list(file["optimizer/vars"])],
                         " has no state of its optimizer at 'optimizer/vars'."),
     "less optimizer": (lambda file: file.__delitem__("optimizer/vars/9"), "/optimizer/vars has 9 variables, and Adam 'adam' has 10."),
     "gap in optimizer": (lambda file: file.__delitem__("optimizer/vars/4"), "/optimizer/vars should number its variables from 0 to 8"),
-    "optimizer shape": (lambda file: None,
+    "optimizer shape": (put("optimizer/vars/2", np.ones(3, "f4")),
                         "/optimizer/vars/2 has shape (3,), and the model needs (4, 3)."),
-    "optimizer link": (lambda file: None,
+    "optimizer link": (put("optimizer", h5py.SoftLink("/layers")),
                        "/optimizer is a link to another place (SoftLink)"),
 }  # fmt: skip
 

@@ -51,9 +51,8 @@ def named(lib: Any) -> Any:
     x = lib.Input((3,), name="x")
     head = lib.Model(x, lib.layers.Dense(2, name="head_dense")(x), name="head")
     a, b = lib.Input((3,), name="a"), lib.Input((3,), name="b")
-    return lib.Model(
-        {"a": a, "b": b}, {"sum": head(a + b), "left": lib.layers.Dense(2, name="last")(head(a))}, name="named"
-    )
+    left = lib.layers.Dense(2, name="last")(head(a))
+    return lib.Model({"a": a, "b": b}, {"left": left, "sum": head(a + b)}, name="named")
 
 
 def masked(lib: Any) -> Any:
