@@ -59,7 +59,10 @@ class Row:
     @property
     def name(self) -> str:
         """The layer's class, what is not default of its arguments, and the inputs' shape."""
-        given = ", ".join(f"{key}={value}" for key, value in self.layer._arguments.items())
+        arguments = self.layer._arguments.items()
+        given = ", ".join(
+            f"{key}={type(value).__name__ if isinstance(value, nn.Module) else value}" for key, value in arguments
+        )
         return f"{type(self.layer).__name__}({given}) {'x'.join(map(str, self.shape))}"
 
     def candidates(self) -> list[Candidate]:
@@ -201,6 +204,11 @@ class ConvLSTMLoop(nn.Module):
 @dataclass
 class MaskedRow(Row):
     """A recurrent layer on sequences of lengths from 1 to all steps, against packed sequences."""
+
+    @property
+    def name(self) -> str:
+        """As any row's."""
+        return f"masked {super().name}"
 
     def candidates(self) -> list[Candidate]:
         x = torch.randn(self.shape)

@@ -84,20 +84,31 @@ def _scan_cell(cell: Cell, x: torch.Tensor, states: States, mask: Any, wanted: W
     over_steps: Any = None
     if cell.training and cell.dropout:
         over_steps = map_structure(lambda one: one.unsqueeze(1), cell.draw_masks(x[:, 0], cell.dropout))
-    # After a mask, the kernels tell the last output, which is a state, but of an LSTM's other state only its very last.
-    lengths_needed = mask is not None and wanted.states and len(states) > 1
-    if wanted.fuse and cell.fusable() and not (lengths_needed and torch.compiler.is_compiling()):
+    eager = not torch.compiler.is_compiling()
+    by_length = mask is not None and _wants_lengths(x, states, wanted)
+    if wanted.fuse and cell.fusable() and (eager or not by_length):
         x = x if over_steps is None else x * over_steps
         if mask is not None:
-            return _scan_valid(cell, x, states, mask, wanted, lengths_needed)
+            return _scan_valid(cell, x, states, mask, wanted, by_length)
         outputs, after = cell.fused(x, states)
         return outputs if wanted.every_step else after[0], after
     step = cell.stepper(cell.draw_masks(states[0], cell.recurrent_dropout))
     return _loop(step, cell.project(x, over_steps).unbind(1), states, mask, wanted)
 
 
+def _wants_lengths(x: torch.Tensor, states: States, wanted: Wanted) -> bool:
+    """Whether a masked sequence is to be packed, or run as one with steps to spare at each row's end.
+
+    Of an LSTM's second state, the kernels tell only the very last. Packed, a GRU saves those steps, but its gradient
+    takes longer.
+    """
+    if len(states) > 1:
+        return wanted.states
+    return x.device.type == "cpu" and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
 def _scan_valid(
-    cell: Cell, x: torch.Tensor, states: States, mask: torch.Tensor, wanted: Wanted, lengths_needed: bool
+    cell: Cell, x: torch.Tensor, states: States, mask: torch.Tensor, wanted: Wanted, by_length: bool
 ) -> tuple[torch.Tensor, States]:
     """A kernel on the valid steps of each row."""
     batch, steps = mask.shape
@@ -109,9 +120,9 @@ def _scan_valid(
         order = order[:, : max(int(count.max()), 1)]  # where reading a number is free, no step runs for nothing
     width = order.shape[1]
     valid = _rows(x, order + rows * steps)  # (B, width, F)
-    outputs, after = cell.fused(valid, states, count if lengths_needed else None)
+    outputs, after = cell.fused(valid, states, count if by_length else None)
     last = _rows(outputs, (count - 1).clamp(min=0) + rows.squeeze(1) * width)  # (B, U)
-    if not lengths_needed:
+    if not by_length:
         after = [torch.where(count.unsqueeze(1) > 0, last, states[0]), *after[1:]]
     if wanted.every_step:
         spread = _rows(outputs, (seen - 1).clamp(min=0) + rows * width)  # (B, T, U)

@@ -83,6 +83,17 @@ def test_kernels_equal_the_loop(name, mask):
         assert_same(numbers(fused, x, **call), numbers(loop, x, **call), 2e-6)
 
 
+@pytest.mark.parametrize("mask", [name for name in MASKS if name != "none"])
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+def test_without_gradients_the_numbers_are_the_same(name, mask):
+    x = torch.randn(X)
+    for steps in (False, True):
+        layer = getattr(layers, name)(5, return_sequences=steps, return_state=True)
+        expected = layer(x, mask=MASKS[mask])
+        with torch.no_grad():
+            torch.testing.assert_close(layer(x, mask=MASKS[mask]), expected)
+
+
 def test_kernels_run_where_they_may(monkeypatch):
     ran = []
     for cls in (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell):
