@@ -446,3 +446,22 @@ def test_old_imports_find_it():
         assert keras.ops.image.resize is ops.image.resize
         assert keras.ops.numpy.add is ops.add
         assert keras.backend.image_data_format() == "channels_last"
+
+
+def test_keras_1_s_words():
+    shares = np.full((2, 4), 0.25, "float32")
+    one_hot = np.eye(4, dtype="float32")[:2]
+    with lamina.as_keras("keras1"):
+        from keras import backend as older
+
+        found = older.conv2d(IMAGES, normal(3, 3, 3, 4), border_mode="same", dim_ordering="tf", image_shape=None)
+        assert found.shape == (2, 9, 8, 4)
+        assert older.expand_dims(X, dim=0).shape == (1, 3, 4)
+        assert older.resize_images(X=IMAGES, height_factor=2, width_factor=1, dim_ordering="th").shape == (2, 9, 16, 3)
+        np.testing.assert_allclose(older.categorical_crossentropy(shares, one_hot), np.log([4.0, 4.0]), rtol=1e-5)
+        np.testing.assert_allclose(older.sparse_categorical_crossentropy(shares, [1, 0]), np.log([4.0, 4.0]), rtol=1e-5)
+        np.testing.assert_allclose(older.binary_crossentropy(shares, one_hot)[0, 0], np.log(4.0), rtol=1e-5)
+    with lamina.as_keras("keras2"):
+        from keras import backend as newer
+
+        assert newer.categorical_crossentropy is K.categorical_crossentropy

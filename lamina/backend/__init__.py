@@ -13,7 +13,9 @@ from lamina.backend._network import asymmetric_spatial_2d_padding as asymmetric_
 from lamina.backend._network import asymmetric_temporal_padding as asymmetric_temporal_padding
 from lamina.backend._network import batch_normalization as batch_normalization
 from lamina.backend._network import bias_add as bias_add
+from lamina.backend._network import binary_crossentropy_keras1 as binary_crossentropy_keras1
 from lamina.backend._network import binary_focal_crossentropy as binary_focal_crossentropy
+from lamina.backend._network import categorical_crossentropy_keras1 as categorical_crossentropy_keras1
 from lamina.backend._network import categorical_focal_crossentropy as categorical_focal_crossentropy
 from lamina.backend._network import classification_error as classification_error
 from lamina.backend._network import conv1d as conv1d
@@ -40,6 +42,7 @@ from lamina.backend._network import resize_volumes as resize_volumes
 from lamina.backend._network import separable_conv1d as separable_conv1d
 from lamina.backend._network import separable_conv2d as separable_conv2d
 from lamina.backend._network import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from lamina.backend._network import sparse_categorical_crossentropy_keras1 as sparse_categorical_crossentropy_keras1
 from lamina.backend._network import spatial_2d_padding as spatial_2d_padding
 from lamina.backend._network import spatial_3d_padding as spatial_3d_padding
 from lamina.backend._network import temporal_padding as temporal_padding

@@ -15,9 +15,15 @@ from lamina.ops._tensors import as_inexact, as_tensor, promoted, recorded, tenso
 Pairs = tuple[tuple[int, int], ...]
 
 
+_KERAS1_FORMATS = {"tf": "channels_last", "th": "channels_first", "default": None}
+
+
 def normalize_data_format(value: str | None) -> str:
-    """``value`` itself when it is a data format, and the program's setting for ``None``."""
-    return standardize_data_format(value)
+    """A data format from itself, from Keras 1's word for it, or from ``None``: the program's setting."""
+    return standardize_data_format(_KERAS1_FORMATS.get(value, value) if isinstance(value, str) else value)
+
+
+_form = normalize_data_format
 
 
 # ---- activations ---------------------------------------------------------------------------------------------------
@@ -61,6 +67,21 @@ def sparse_categorical_crossentropy(
     kept = torch.ne(target, ignore_class)
     losses = ops.sparse_categorical_crossentropy(torch.where(kept, target, 0), output, from_logits, axis)
     return torch.where(kept.reshape(losses.shape), losses, 0)
+
+
+def categorical_crossentropy_keras1(output: Any, target: Any, from_logits: bool = False) -> Any:
+    """Keras 1's ``categorical_crossentropy``, which takes the output first."""
+    return ops.categorical_crossentropy(target, output, from_logits)
+
+
+def sparse_categorical_crossentropy_keras1(output: Any, target: Any, from_logits: bool = False) -> Any:
+    """Keras 1's ``sparse_categorical_crossentropy``, which takes the output first."""
+    return ops.sparse_categorical_crossentropy(target, output, from_logits)
+
+
+def binary_crossentropy_keras1(output: Any, target: Any, from_logits: bool = False) -> Any:
+    """Keras 1's ``binary_crossentropy``, which takes the output first."""
+    return ops.binary_crossentropy(target, output, from_logits)
 
 
 def binary_focal_crossentropy(
@@ -134,7 +155,7 @@ def normalize_batch_in_training(x: Any, gamma: Any, beta: Any, reduction_axes: A
 
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Any:
     """``x + bias`` for a bias of one number for each channel, or of the shape of ``x`` without the batch."""
-    data_format = standardize_data_format(data_format)
+    data_format = _form(data_format)
     x, bias = promoted(x, bias)
     if len(bias.shape) not in (1, len(x.shape) - 1):
         raise ValueError(f"bias_add takes a bias with 1 or {len(x.shape) - 1} axes for shape {tuple(x.shape)}, and got "
@@ -160,10 +181,10 @@ def conv1d(
     """Cross-correlation along one axis; ``padding="causal"`` puts all zeros in front."""
     if padding == "causal":
         rate = dilation_rate if isinstance(dilation_rate, int) else dilation_rate[0]
-        data_format = standardize_data_format(data_format)
+        data_format = _form(data_format)
         x = _padded(x, ((rate * (kernel.shape[0] - 1), 0),), data_format)
         padding = "valid"
-    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
+    return ops.conv(x, kernel, strides, padding, _form(data_format), dilation_rate)
 
 
 def conv2d(
@@ -171,7 +192,7 @@ def conv2d(
     dilation_rate: Any = (1, 1),
 ) -> Any:  # fmt: skip
     """Cross-correlation of images with a kernel ``(rows, columns, channels, filters)``."""
-    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
+    return ops.conv(x, kernel, strides, padding, _form(data_format), dilation_rate)
 
 
 def conv3d(
@@ -179,7 +200,7 @@ def conv3d(
     dilation_rate: Any = (1, 1, 1),
 ) -> Any:  # fmt: skip
     """Cross-correlation of volumes with a kernel ``(depth, rows, columns, channels, filters)``."""
-    return ops.conv(x, kernel, strides, padding, data_format, dilation_rate)
+    return ops.conv(x, kernel, strides, padding, _form(data_format), dilation_rate)
 
 
 @recorded
@@ -205,7 +226,7 @@ def conv2d_transpose(
     dilation_rate: Any = (1, 1),
 ) -> Any:  # fmt: skip
     """The transpose of :func:`conv2d`, with a kernel ``(rows, columns, filters, channels)`` and a given output shape."""
-    form = standardize_data_format(data_format)
+    form = _form(data_format)
     x, kernel = tensors(x, kernel)
     return _conv_transpose(x, kernel, output_shape, strides, padding, form, dilation_rate)
 
@@ -216,7 +237,7 @@ def conv3d_transpose(
 ) -> Any:  # fmt: skip
     """The transpose of :func:`conv3d`, with a kernel ``(*sizes, filters, channels)`` and a given output shape."""
     x, kernel = tensors(x, kernel)
-    return _conv_transpose(x, kernel, output_shape, strides, padding, standardize_data_format(data_format), 1)
+    return _conv_transpose(x, kernel, output_shape, strides, padding, _form(data_format), 1)
 
 
 def depthwise_conv2d(
@@ -224,7 +245,7 @@ def depthwise_conv2d(
     dilation_rate: Any = (1, 1),
 ) -> Any:  # fmt: skip
     """Each channel of images convolved by itself."""
-    return ops.depthwise_conv(x, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return ops.depthwise_conv(x, depthwise_kernel, strides, padding, _form(data_format), dilation_rate)
 
 
 def separable_conv1d(
@@ -232,7 +253,8 @@ def separable_conv1d(
     data_format: str | None = None, dilation_rate: Any = 1,
 ) -> Any:  # fmt: skip
     """Each channel of sequences convolved by itself, then all mixed."""
-    return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate)
+    form = _form(data_format)
+    return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, form, dilation_rate)
 
 
 def separable_conv2d(
@@ -240,14 +262,15 @@ def separable_conv2d(
     data_format: str | None = None, dilation_rate: Any = (1, 1),
 ) -> Any:  # fmt: skip
     """Each channel of images convolved by itself, then all mixed."""
-    return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, data_format, dilation_rate)
+    form = _form(data_format)
+    return ops.separable_conv(x, depthwise_kernel, pointwise_kernel, strides, padding, form, dilation_rate)
 
 
 def _pool(x: Any, pool_size: Any, strides: Any, padding: str, data_format: str | None, pool_mode: str) -> Any:
     if pool_mode not in ("max", "avg"):
         raise ValueError(f"pool_mode must be 'max' or 'avg', and got {pool_mode!r}.")
     pool = ops.max_pool if pool_mode == "max" else ops.average_pool
-    return pool(x, pool_size, strides, padding, data_format)
+    return pool(x, pool_size, strides, padding, _form(data_format))
 
 
 def pool2d(
@@ -285,7 +308,7 @@ def _local_conv(x: Any, kernel: Any, kernel_size: Any, strides: Any, data_format
 def local_conv1d(inputs: Any, kernel: Any, kernel_size: Any, strides: Any, data_format: str | None = None) -> Any:
     """A convolution of sequences with a kernel of its own at each place."""
     inputs, kernel = tensors(inputs, kernel)
-    return _local_conv(inputs, kernel, kernel_size, strides, standardize_data_format(data_format))
+    return _local_conv(inputs, kernel, kernel_size, strides, _form(data_format))
 
 
 def local_conv2d(
@@ -293,7 +316,7 @@ def local_conv2d(
 ) -> Any:
     """A convolution of images with a kernel of its own at each place; ``output_shape`` follows from the sizes."""
     inputs, kernel = tensors(inputs, kernel)
-    return _local_conv(inputs, kernel, kernel_size, strides, standardize_data_format(data_format))
+    return _local_conv(inputs, kernel, kernel_size, strides, _form(data_format))
 
 
 # ---- padding and resizing ------------------------------------------------------------------------------------------
@@ -311,12 +334,12 @@ def temporal_padding(x: Any, padding: Any = (1, 1)) -> Any:
 
 def spatial_2d_padding(x: Any, padding: Any = ((1, 1), (1, 1)), data_format: str | None = None) -> Any:
     """Zeros around images: a pair for the rows and one for the columns."""
-    return _padded(x, _pairs(padding), standardize_data_format(data_format))
+    return _padded(x, _pairs(padding), _form(data_format))
 
 
 def spatial_3d_padding(x: Any, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None) -> Any:
     """Zeros around volumes: a pair for each axis."""
-    return _padded(x, _pairs(padding), standardize_data_format(data_format))
+    return _padded(x, _pairs(padding), _form(data_format))
 
 
 def _pairs(padding: Any) -> Pairs:
@@ -339,7 +362,7 @@ def resize_images(
     x: Any, height_factor: int, width_factor: int, data_format: str | None, interpolation: str = "nearest"
 ) -> Any:
     """Images with so many times as many rows and columns: repeated (``"nearest"``) or between (``"bilinear"``)."""
-    data_format = standardize_data_format(data_format)
+    data_format = _form(data_format)
     if interpolation == "nearest":
         return _repeated(x, (height_factor, width_factor), data_format)
     return _resized(as_tensor(x), height_factor, width_factor, data_format, interpolation)
@@ -354,7 +377,7 @@ def _resized(x: Any, height_factor: int, width_factor: int, data_format: str, in
 
 def resize_volumes(x: Any, depth_factor: int, height_factor: int, width_factor: int, data_format: str | None) -> Any:
     """Volumes whose elements are repeated so many times along each axis."""
-    return _repeated(x, (depth_factor, height_factor, width_factor), standardize_data_format(data_format))
+    return _repeated(x, (depth_factor, height_factor, width_factor), _form(data_format))
 
 
 def _repeated(x: Any, factors: Any, data_format: str) -> Any:

@@ -174,5 +174,17 @@ CALLS = {
     ),
     "concatenate": Call(renamed={"concat_axis": "axis"}),
 }
+# Keras 1's backend: its words for windows, and hints for Theano.
+_WINDOW = Call(
+    renamed={"X": "x", "border_mode": "padding", "dim_ordering": "data_format", "stride": "strides",
+             "filter_dilation": "dilation_rate"},
+    gone={"image_shape": _HINT, "filter_shape": _HINT},
+)  # fmt: skip
+_WINDOWED = (
+    "conv1d", "conv2d", "conv3d", "separable_conv2d", "depthwise_conv2d", "conv2d_transpose", "conv3d_transpose",
+    "pool2d", "pool3d", "resize_images", "resize_volumes", "spatial_2d_padding", "spatial_3d_padding",
+    "asymmetric_spatial_2d_padding", "bias_add",
+)  # fmt: skip
+CALLS |= dict.fromkeys(_WINDOWED, _WINDOW) | {"expand_dims": Call(renamed={"dim": "axis"})}
 # Numbers of samples, which became numbers of batches.
 SAMPLES = {"samples_per_epoch": "x", "val_samples": "x", "nb_val_samples": "validation_data"}

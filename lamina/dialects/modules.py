@@ -111,8 +111,9 @@ def _look_up(below: str, name: str, targets: Iterable[types.ModuleType]) -> Any:
     part = below.partition(".")[0]
     if name in paths.BYGONE.get(part, ()):
         return getattr(importlib.import_module("lamina.dialects.bygone"), name)
-    older = translator.dialect() not in (None, "keras3")
-    meant = paths.MEANT.get(part, {}) if older else {}
+    dialect = translator.dialect() or "keras3"
+    meant = paths.MEANT.get(part, {}) if dialect != "keras3" else {}
+    meant = meant | paths.MEANT_IN.get(dialect, {}).get(part, {})
     today = paths.NAMES.get(part, {}).get(name, name)
     modules = list(targets) if name in keras3.ALIASES else targets
     for module in modules:

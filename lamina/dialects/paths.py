@@ -113,6 +113,12 @@ NAMES: dict[str, dict[str, str]] = {
 # Under an older dialect these names mean another function.
 MEANT = {"activations": {"hard_sigmoid": "hard_sigmoid_keras2"}}
 
+# The same of one dialect alone.
+MEANT_IN = {
+    "keras1": {"backend": {name: f"{name}_keras1" for name in ("categorical_crossentropy", "binary_crossentropy",
+                                                               "sparse_categorical_crossentropy")}},
+}  # fmt: skip
+
 # Functions that exist under their old names only; they are written in ``lamina.dialects.bygone``.
 BYGONE: dict[str, frozenset[str]] = {
     "": frozenset(),
