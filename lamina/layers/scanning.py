@@ -115,19 +115,24 @@ def _scan_valid(
     rows = torch.arange(batch, device=mask.device).unsqueeze(1)
     seen = mask.cumsum(1)  # (B, T): how many valid steps up to this one
     count = seen[:, -1]  # (B,)
-    order = torch.argsort(~mask, dim=1, stable=True)  # (B, T): the valid steps, then the others
+    width, at_front = steps, False
     if mask.device.type == "cpu" and not torch.compiler.is_compiling():
-        order = order[:, : max(int(count.max()), 1)]  # where reading a number is free, no step runs for nothing
-    width = order.shape[1]
-    valid = _rows(x, order + rows * steps)  # (B, width, F)
+        # Where reading a number is free, no step runs for nothing, and what stands right already is not moved.
+        width = max(int(count.max()), 1)
+        at_front = bool(mask[:, 0].all() and (mask[:, 1:] <= mask[:, :-1]).all())
+    if at_front:
+        valid = x[:, :width]
+    else:
+        order = torch.argsort(~mask, dim=1, stable=True)[:, :width]  # the valid steps, then the others
+        valid = _rows(x, order + rows * steps)  # (B, width, F)
     outputs, after = cell.fused(valid, states, count if by_length else None)
     last = _rows(outputs, (count - 1).clamp(min=0) + rows.squeeze(1) * width)  # (B, U)
     if not by_length:
         after = [torch.where(count.unsqueeze(1) > 0, last, states[0]), *after[1:]]
-    if wanted.every_step:
-        spread = _rows(outputs, (seen - 1).clamp(min=0) + rows * width)  # (B, T, U)
-        return _zero_unless(mask if wanted.zeros else seen > 0, spread), after
-    return _zero_unless(mask[:, -1] if wanted.zeros else count > 0, last), after
+    if not wanted.every_step:
+        return _zero_unless(mask[:, -1] if wanted.zeros else count > 0, last), after
+    spread = _rows(outputs, (seen - 1).clamp(min=0) + rows * width)  # (B, T, U)
+    return spread if at_front and not wanted.zeros else _zero_unless(mask if wanted.zeros else seen > 0, spread), after
 
 
 def _rows(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
