@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from lamina.ops._tensors import as_inexact, promoted, recorded, tensors
+from lamina.ops._tensors import as_inexact, is_inexact, is_tensor, promoted, recorded, tensors
 
 
 def _factors(x1: Any, x2: Any) -> tuple[Any, Any, torch.dtype]:
     """Both in a type that torch has products for, and the type of the result."""
+    if is_tensor(x1) and is_tensor(x2) and x1.dtype is x2.dtype and is_inexact(x1.dtype):
+        return x1, x2, x1.dtype
     x1, x2 = tensors(x1, x2)
     both_int8 = x1.dtype is x2.dtype is torch.int8
     x1, x2 = promoted(x1, x2)
