@@ -378,7 +378,96 @@ def recurrent() -> Iterator[Row]:
     yield MaskedRow(layers.LSTM(128, return_state=True, **every), shape, as_it_is(nn.Identity))
 
 
-FAMILIES = (core, convolutional, pooling, advanced_activations, separable, resizing, local, recurrent)
+def normalization() -> Iterator[Row]:
+    norm = {"eps": 1e-3, "momentum": 0.01}
+    for training in (True, False):
+        yield Row(
+            layers.BatchNormalization(), (64, 28, 28, 32), in_both_orders(lambda: nn.BatchNorm2d(32, **norm)), training
+        )
+        yield Row(layers.BatchNormalization(), (256, 128), as_it_is(lambda: nn.BatchNorm1d(128, **norm)), training)
+    yield Row(layers.BatchNormalization(axis=1), (32, 32, 28, 28), as_it_is(lambda: nn.BatchNorm2d(32, **norm)), True)
+    yield Row(layers.BatchNormalization(), (64, 100, 64), in_both_orders(lambda: nn.BatchNorm1d(64, **norm)), True)
+    yield Row(
+        layers.BatchNormalization(), (4, 16, 16, 16, 32), in_both_orders(lambda: nn.BatchNorm3d(32, **norm)), True
+    )
+    yield Row(layers.LayerNormalization(), (32, 100, 64), as_it_is(lambda: nn.LayerNorm(64, 1e-3)))
+    yield Row(layers.LayerNormalization(axis=1), (32, 100, 64), in_both_orders(lambda: nn.LayerNorm(100, 1e-3)))
+    yield Row(layers.RMSNormalization(), (32, 100, 64), as_it_is(lambda: nn.RMSNorm(64, 1e-6)))
+    yield Row(layers.UnitNormalization(), (32, 100, 64), as_it_is(lambda: lambda x: nn.functional.normalize(x, dim=-1)))
+    yield Row(layers.GroupNormalization(8), (64, 100, 64), in_both_orders(lambda: nn.GroupNorm(8, 64, 1e-3)))
+    yield Row(layers.GroupNormalization(8), (32, 28, 28, 32), in_both_orders(lambda: nn.GroupNorm(8, 32, 1e-3)))
+    yield Row(layers.GroupNormalization(8, axis=1), (32, 32, 28, 28), as_it_is(lambda: nn.GroupNorm(8, 32, 1e-3)))
+
+
+class OnItself(nn.Module):
+    """A layer of attention that is called on one tensor as query and as value.
+
+    Arguments:
+        layer: the layer.
+        takes_list: whether it wants them in a list.
+    """
+
+    def __init__(self, layer: Any, takes_list: bool = False) -> None:
+        super().__init__()
+        self.layer, self.takes_list = layer, takes_list
+        self._arguments = {"layer": layer, **layer._arguments}
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self(torch.zeros(shape))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer([x, x]) if self.takes_list else self.layer(x, x)
+
+
+class HeadsByHand(nn.Module):
+    """Multi-head attention as one writes it in torch: four linear layers and torch's kernel."""
+
+    def __init__(self, features: int, heads: int, key_heads: int, size: int) -> None:
+        super().__init__()
+        self.size, self.grouped = size, heads != key_heads
+        self.query = nn.Linear(features, heads * size)
+        self.key, self.value = (nn.Linear(features, key_heads * size) for _ in range(2))
+        self.output = nn.Linear(heads * size, features)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (
+            dense(x).unflatten(-1, (-1, self.size)).transpose(1, 2) for dense in (self.query, self.key, self.value)
+        )
+        heads = nn.functional.scaled_dot_product_attention(q, k, v, enable_gqa=self.grouped)
+        return self.output(heads.transpose(1, 2).flatten(2))
+
+
+def products(x: torch.Tensor) -> torch.Tensor:
+    """Attention of a tensor on itself, as products."""
+    return torch.softmax(x @ x.transpose(1, 2), -1) @ x
+
+
+def sums(x: torch.Tensor) -> torch.Tensor:
+    """Attention of a tensor on itself, as sums."""
+    return torch.softmax(torch.tanh(x.unsqueeze(2) + x.unsqueeze(1)).sum(-1), -1) @ x
+
+
+def attention() -> Iterator[Row]:
+    yield Row(OnItself(layers.MultiHeadAttention(8, 32)), (8, 128, 256), as_it_is(lambda: HeadsByHand(256, 8, 8, 32)))
+    yield Row(OnItself(layers.MultiHeadAttention(4, 16)), (32, 32, 64), as_it_is(lambda: HeadsByHand(64, 4, 4, 16)))
+    yield Row(OnItself(layers.GroupedQueryAttention(32, 8, 2)), (8, 128, 256),
+              as_it_is(lambda: HeadsByHand(256, 8, 2, 32)))  # fmt: skip
+    yield Row(OnItself(layers.Attention(), True), (32, 64, 64), as_it_is(lambda: products), training=True)
+    yield Row(OnItself(layers.AdditiveAttention(use_scale=False), True), (32, 32, 64), as_it_is(lambda: sums))
+
+
+FAMILIES = (
+    core,
+    convolutional,
+    pooling,
+    advanced_activations,
+    separable,
+    resizing,
+    local,
+    recurrent,
+    normalization,
+    attention,
+)
 
 
 def main() -> None:

@@ -333,6 +333,14 @@ def run_for_shape(layer: Layer, input_shape: Any) -> Any:
     return map_structure(lambda tensor: tensor.shape, outputs)
 
 
+def run_for_shapes(layer: Layer, shapes: dict[str, Any]) -> None:
+    """Run a ``call`` of several tensors without data, which builds the layers inside; ``shapes`` are by argument."""
+    inputs = {name.removesuffix("_shape"): map_shapes(lambda shape: SymbolicTensor(shape, layer.compute_dtype), shape)
+              for name, shape in shapes.items()}  # fmt: skip
+    with own_scope():
+        run_without_data(layer, (), inputs)
+
+
 def _fresh(leaf: Any) -> Any:
     """A symbolic tensor of the same kind that belongs to no node yet."""
     return SymbolicTensor(leaf.shape, leaf.dtype) if isinstance(leaf, SymbolicTensor) else leaf
@@ -357,7 +365,14 @@ def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
     with contextlib.ExitStack() as stack:
         if tensor is not None and tensor.device != torch.get_default_device():
             stack.enter_context(torch.device(tensor.device))
-        layer.build(**shape_arguments(layer.build, layer, args, kwargs))
+        by_name = dict(zip(_positions(layer), args, strict=False)) | kwargs
+        shapes = {f"{name}_shape": shapes_of(value) for name, value in by_name.items() if not name.endswith("mask")
+                  and any(hasattr(leaf, "shape") for leaf in leaves(value))}  # fmt: skip
+        build: Any = getattr(layer, "build_from_shapes", None)  # of models that their author wrote the call of
+        if len(shapes) > 1 and build is not None:
+            build(shapes)
+        else:
+            layer.build(**shape_arguments(layer.build, layer, args, kwargs))
     layer.built = True
 
 

@@ -13,7 +13,7 @@ from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.base import Layer
-from lamina.layers.calling import run_for_shape, who
+from lamina.layers.calling import as_shapes, run_for_shape, run_for_shapes, who
 from lamina.layers.core import Input, InputLayer
 from lamina.layers.tracking import children_of
 from lamina.registry import deserialize, reading, serialize
@@ -244,6 +244,26 @@ class Model(Trainer, Layer):
             except Exception:
                 self.built = False
                 raise
+
+    def build_from_shapes(self, shapes: dict[str, Any]) -> None:
+        """:meth:`build` for a ``call`` of several tensors: a shape for each, ``{"query_shape": ..., "value_shape": ...}``."""
+        if type(self).build is not Model.build or self._plan is not None:
+            return self.build(next(iter(shapes.values())))
+        self.built = True
+        try:
+            run_for_shapes(self, shapes)
+        except Exception:
+            self.built = False
+            raise
+        self._built_for(shapes)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for what :meth:`get_build_config` returned."""
+        shapes = config.get("shapes_dict")
+        if shapes:
+            self.build_from_shapes({name: as_shapes(shape) for name, shape in shapes.items()})
+        else:
+            super().build_from_config(config)
 
     @property
     def layers(self) -> list[Any]:

@@ -280,6 +280,27 @@ def test_subclassed_models(tmp_path: Path):
     np.testing.assert_array_equal(back.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
+class Pair(Model):
+    """A subclassed model whose ``call`` takes two tensors."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.left = Dense(2)
+        self.right = Dense(2)
+
+    def call(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+        return self.left(x) + (0 if y is None else self.right(y))
+
+
+def test_subclassed_models_of_several_arguments(tmp_path: Path):
+    model, x, y = Pair(), torch.ones(2, 3), torch.ones(2, 5)
+    wanted = model(x, y)
+    model.save(tmp_path / "m.keras")
+    assert set(config_in(tmp_path / "m.keras")["build_config"]["shapes_dict"]) == {"x_shape", "y_shape"}
+    back = load_model(tmp_path / "m.keras", custom_objects={"Pair": Pair})
+    assert torch.equal(back(x, y), wanted)
+
+
 def test_a_lambda_needs_a_name(tmp_path: Path):
     model = Sequential([Input((4,)), Lambda(lambda x: x * 2)])
     with pytest.raises(TypeError, match="A lambda can't be written into a config: files hold no code"):
