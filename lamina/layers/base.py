@@ -111,9 +111,8 @@ class Layer(WeightOwner, metaclass=LayerMeta):
             cls.build = _managed_build(own["build"])
         if "get_output_shape_for" in own:  # Keras 1's name
             cls.compute_output_shape = own["get_output_shape_for"]
-        parameters = dict(inspect.signature(cls.call).parameters) if hasattr(cls, "call") else {}
-        parameters.pop("self", None)
-        cls._call_parameters = parameters
+        parameters = list(inspect.signature(cls.call).parameters.items())[1:] if hasattr(cls, "call") else []
+        cls._call_parameters = parameters = dict(parameters)
         cls._call_arguments = frozenset(parameters)
         cls._infers_shape = cls.compute_output_shape is Layer.compute_output_shape
         cls._makes_masks = cls.compute_mask is not Layer.compute_mask
@@ -267,7 +266,7 @@ class Layer(WeightOwner, metaclass=LayerMeta):
 
 def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
     """``build`` that marks the layer built, remembers the shapes, and leaves no half-made weights when it fails."""
-    names = [name for name in inspect.signature(build).parameters if name != "self"]
+    names = list(inspect.signature(build).parameters)[1:]
 
     @functools.wraps(build)
     def managed(self: Layer, *args: Any, **kwargs: Any) -> None:
