@@ -3,8 +3,8 @@
 from catalog.core import L2, MAX_NORM
 from catalog.row import Make, Row, Wrong
 
-X = (2, 6, 4)  # two sequences of six steps with four features
-MASK = [[True, False, True, True, False, False], [False] * 6]  # holes, and a sequence of nothing
+X = (2, 4, 3)  # two sequences of four steps with three features
+MASK = [[True, False, True, True], [False] * 4]  # holes, and a sequence of nothing
 WEIGHTS = {
     "kernel_initializer": "he_normal", "recurrent_initializer": "glorot_uniform", "bias_initializer": "ones",
     "kernel_regularizer": L2, "recurrent_regularizer": "l1", "bias_regularizer": "l2", "kernel_constraint": MAX_NORM,
@@ -99,14 +99,15 @@ def _conv(rank: int) -> list[Row]:
         return Row(f"ConvLSTM{rank}D", {"filters": 2, "kernel_size": 3, **kwargs}, shape, call=call or {},
                    exceptions=ROUNDED if "bias_regularizer" in kwargs else {})  # fmt: skip
 
-    return [
-        row(), row(padding="same", return_sequences=True), row(padding="same", strides=2, return_state=True),
-        row(padding="same", dilation_rate=2), row(kernel_size=2, use_bias=False, go_backwards=True, return_sequences=True),
+    rows = [
+        row(padding="same", strides=2, return_state=True),
+        row(kernel_size=2, use_bias=False, go_backwards=True, return_sequences=True),
         row(activation="relu", recurrent_activation="hard_sigmoid", unit_forget_bias=False, unroll=True),
         row(FIRST[rank], data_format="channels_first", padding="same", return_sequences=True),
-        row(**WEIGHTS, activity_regularizer="l2"), row(**DROPOUT), row(call=holes, return_sequences=True),
-        row(call=holes, return_sequences=True, return_state=True, zero_output_for_mask=True),
+        row(**WEIGHTS, activity_regularizer="l2"), row(**DROPOUT),
+        row(call=holes, padding="same", dilation_rate=2, return_sequences=True, zero_output_for_mask=True),
     ]  # fmt: skip
+    return rows if rank != 2 else [*rows, row(), row(call=holes, return_sequences=True, return_state=True)]
 
 
 CONV_CELL = [
