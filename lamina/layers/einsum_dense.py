@@ -192,11 +192,16 @@ class EinsumDense(Layer):
             return outputs if bias is None else outputs + bias
         # A matrix product: (*batch, *shared) x (*shared, *new) -> (*batch, *new).
         new = self.kernel.shape[count:]
-        matrix = self.kernel.flatten(0, count - 1).flatten(1).t()  # (*shared, *new) -> (new, shared), a view
-        if bias is None or bias.shape != new:
-            outputs = F.linear(inputs.flatten(-count), matrix).unflatten(-1, new)
-            return outputs if bias is None else outputs + bias
-        return F.linear(inputs.flatten(-count), matrix, bias.flatten()).unflatten(-1, new)
+        x, matrix = inputs, self.kernel
+        if count > 1:
+            x, matrix = inputs.flatten(-count), matrix.flatten(0, count - 1)
+        inside = bias is not None and bias.shape == new
+        if len(new) == 1:
+            outputs = F.linear(x, matrix.t(), bias if inside else None)
+        else:
+            outputs = F.linear(x, matrix.flatten(1).t(), bias.flatten() if inside else None)
+            outputs = outputs.view(x.shape[:-1] + new)
+        return outputs if inside or bias is None else outputs + bias
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(self.pre_activation(inputs))

@@ -109,8 +109,12 @@ class HeadedAttention(Layer):
         self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
 
     def mask_of(self, query: torch.Tensor, value: torch.Tensor, query_mask: Any, value_mask: Any, key_mask: Any,
-                attention_mask: Any, use_causal_mask: bool) -> torch.Tensor | None:  # fmt: skip
-        """What all masks together let be seen, with the axes of the scores: ``(B, N, T, S)``."""
+                attention_mask: Any, use_causal_mask: bool) -> tuple[torch.Tensor | None, bool]:  # fmt: skip
+        """What all masks together let be seen, with the axes of the scores: ``(B, N, T, S)``; and whether a query sees
+        the keys up to it and nothing else is masked, which torch's kernel can do without a mask."""
+        unmasked = query_mask is None and value_mask is None and key_mask is None and attention_mask is None
+        if unmasked and self.sliding_window is None and (not use_causal_mask or self._attended == 1):
+            return None, use_causal_mask
         new = (None,) * self._attended
         parts = [] if query_mask is None else [self._in_order(query_mask)[(..., *new)]]  # (B, 1, T, 1)
         parts += [self._in_order(mask)[(slice(None),) * self._before + new]  # (B, 1, 1, S)
@@ -122,7 +126,7 @@ class HeadedAttention(Layer):
             # What it lacks of the scores' axes stands before those that are attended over: (B, T, S) -> (B, 1, T, S).
             lacks = (None,) * (self._before + 2 * self._attended - mask.dim())
             parts.append(mask[(slice(None),) * (mask.dim() - 2 * self._attended) + lacks])
-        return functools.reduce(torch.logical_and, parts) if parts else None
+        return functools.reduce(torch.logical_and, parts), False
 
     def _in_order(self, mask: torch.Tensor) -> torch.Tensor:
         """A mask of positions in the scores' order of axes, with one for the heads: ``(B, T) -> (B, 1, T)``."""
@@ -156,9 +160,9 @@ class HeadedAttention(Layer):
         if self.flash_attention and return_attention_scores:
             raise ValueError(f"{who(self)} can't return attention scores with flash_attention.")
         q, k, v = (x.permute(self._order) for x in (query, key, value))  # (B, T, N, H) -> (B, N, T, H)
-        count = self._attended
-        sizes = q.shape[-1 - count : -1], k.shape[-1 - count : -1]
+        count, sizes = self._attended, (torch.Size(), torch.Size())
         if count > 1:
+            sizes = q.shape[-1 - count : -1], k.shape[-1 - count : -1]
             q, k, v = (x.flatten(-1 - count, -2) for x in (q, k, v))
             if mask is not None:
                 mask = mask.expand(*mask.shape[: -2 * count], *sizes[0], *sizes[1]).flatten(-count)
@@ -320,10 +324,7 @@ class MultiHeadAttention(HeadedAttention):
         value_mask: Any = None, key_mask: Any = None, attention_mask: Any = None,
         return_attention_scores: bool = False, use_causal_mask: bool = False,
     ) -> Any:  # fmt: skip
-        alone = all(mask is None for mask in (query_mask, value_mask, key_mask, attention_mask, self.sliding_window))
-        is_causal = use_causal_mask and alone and self._attended == 1
-        mask = None if is_causal else self.mask_of(query, value, query_mask, value_mask, key_mask, attention_mask,
-                                                   use_causal_mask)  # fmt: skip
+        mask, is_causal = self.mask_of(query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         outputs, scores = self.attend(self.query_dense(query), self.key_dense(value if key is None else key),
                                       self.value_dense(value), mask, is_causal, return_attention_scores)  # fmt: skip
         if self.use_gate:
@@ -434,10 +435,7 @@ class GroupedQueryAttention(HeadedAttention):
         value_mask: Any = None, key_mask: Any = None, attention_mask: Any = None,
         return_attention_scores: bool = False, use_causal_mask: bool = False,
     ) -> Any:  # fmt: skip
-        alone = all(mask is None for mask in (query_mask, value_mask, key_mask, attention_mask, self.sliding_window))
-        is_causal = use_causal_mask and alone
-        mask = None if is_causal else self.mask_of(query, value, query_mask, value_mask, key_mask, attention_mask,
-                                                   use_causal_mask)  # fmt: skip
+        mask, is_causal = self.mask_of(query, value, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
         outputs, scores = self.attend(self._query_dense(query), self._key_dense(value if key is None else key),
                                       self._value_dense(value), mask, is_causal, return_attention_scores)  # fmt: skip
         if self.use_gate:

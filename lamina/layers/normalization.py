@@ -247,13 +247,13 @@ class BatchNormalization(Normalization):
     def _apply_kernel(
         self, inputs: torch.Tensor, training: bool, moving_variance: torch.Tensor | None = None
     ) -> torch.Tensor:
-        # The last axis comes second in a view: (*B, C) -> (B', C), and any other axis C in (B, C, *S).
-        last = self._channels == inputs.dim() - 1
-        x = inputs.flatten(0, -2) if last else inputs.movedim(self._channels, 1) if self._channels != 1 else inputs
+        # In a view, the last axis comes second: (*B, C) -> (B', C), and so does any other one: (B, C, *S).
+        second, last = self._channels == 1, self._channels == inputs.dim() - 1
+        x = inputs if second else inputs.flatten(0, -2) if last else inputs.movedim(self._channels, 1)
         variance = self.moving_variance if moving_variance is None else moving_variance
         y = F.batch_norm(x, self.moving_mean, variance, self.gamma, self.beta, training, 1 - self.momentum,
                          self.epsilon)  # fmt: skip
-        return y.view(inputs.shape) if last else y.movedim(1, self._channels) if self._channels != 1 else y
+        return y if second else y.view(inputs.shape) if last else y.movedim(1, self._channels)
 
     def _apply_formula(self, inputs: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         x = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
@@ -569,10 +569,11 @@ class GroupNormalization(Normalization):
         if self._copies or (not first and torch.is_grad_enabled()):
             x = x.contiguous()
         elif not first and x.dim() == 3:  # torch knows channels-last memory for four axes
-            x = x.unsqueeze(-1)
+            x = x.unsqueeze(2)
         gamma = self.gamma if self.gamma is not None or self.beta is None else torch.ones_like(self.beta)
         y = F.group_norm(x, self._groups, gamma, self.beta, self.epsilon)  # which wants both or none
-        return y if first else y.view(y.shape[: inputs.dim()]).movedim(1, self._channels)
+        y = y if y.dim() == inputs.dim() else y.squeeze(2)
+        return y if first else y.movedim(1, self._channels)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         axes_of(self.axis, input_shape, self)
