@@ -195,13 +195,13 @@ class EinsumDense(Layer):
         x, matrix = inputs, self.kernel
         if count > 1:
             x, matrix = inputs.flatten(-count), matrix.flatten(0, count - 1)
-        inside = bias is not None and bias.shape == new
+        inside = bias if bias is not None and bias.shape == new else None
         if len(new) == 1:
-            outputs = F.linear(x, matrix.t(), bias if inside else None)
+            outputs = F.linear(x, matrix.t(), inside)
         else:
-            outputs = F.linear(x, matrix.flatten(1).t(), bias.flatten() if inside else None)
+            outputs = F.linear(x, matrix.flatten(1).t(), None if inside is None else inside.flatten())
             outputs = outputs.view(x.shape[:-1] + new)
-        return outputs if inside or bias is None else outputs + bias
+        return outputs if inside is bias else outputs + bias
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(self.pre_activation(inputs))
