@@ -201,7 +201,7 @@ class EinsumDense(Layer):
         else:
             outputs = F.linear(x, matrix.flatten(1).t(), None if inside is None else inside.flatten())
             outputs = outputs.view(x.shape[:-1] + new)
-        return outputs if inside is bias else outputs + bias
+        return outputs if bias is None or inside is not None else outputs + bias
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.activation(self.pre_activation(inputs))
