@@ -246,6 +246,7 @@ SMOOTH = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:The use of `x.T`:UserWarning")  # Keras's own transpose, on torch
 @pytest.mark.parametrize("name", SMOOTH)
 def test_gradients_are_keras_s(name):
     for number, (args, kwargs) in enumerate(CASES[name]):
