@@ -1,6 +1,7 @@
 """What every test shares: Keras runs on torch, and numbers come out the same on every run."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -11,8 +12,15 @@ import torch
 
 torch.set_num_threads(1)
 
+_states: dict[str, Any] = {}  # of the generators that test files have, by module
+
 
 @pytest.fixture(autouse=True)
-def _seeded() -> None:
+def _seeded(request: pytest.FixtureRequest) -> None:
     np.random.seed(0)
     torch.manual_seed(0)
+    # A test file's own generator goes back to where the import left it, so that a test's numbers do not hang on which
+    # tests ran before it in the same process.
+    own = getattr(getattr(request, "module", None), "rng", None)
+    if isinstance(own, np.random.Generator):
+        own.bit_generator.state = _states.setdefault(request.module.__name__, own.bit_generator.state)
