@@ -17,7 +17,7 @@ class Variable(Tensor):
         path: its owner's name, a slash and its own.
 
     >>> total = Variable(torch.zeros(()), name="total")
-    >>> total.assign_add(2)
+    >>> _ = total.assign_add(2)
     >>> total + 1
     tensor(3.)
     """
@@ -36,17 +36,27 @@ class Variable(Tensor):
         self.name = name
         self.path = path or name
 
-    def assign(self, value: Any) -> None:
+    @classmethod
+    def holding(cls, value: Tensor, name: str, owner: str) -> Variable:
+        """A variable that is ``value`` itself: its memory is shared, not copied."""
+        made = value.detach().as_subclass(cls)
+        made.name, made.path = name, f"{owner}/{name}"
+        return made
+
+    def assign(self, value: Any) -> Variable:
         """Set the numbers."""
         self.copy_(_plain(value, self))
+        return self
 
-    def assign_add(self, value: Any) -> None:
+    def assign_add(self, value: Any) -> Variable:
         """Add to the numbers."""
         self.add_(_plain(value, self))
+        return self
 
-    def assign_sub(self, value: Any) -> None:
+    def assign_sub(self, value: Any) -> Variable:
         """Take from the numbers."""
         self.sub_(_plain(value, self))
+        return self
 
     @property
     def value(self) -> Tensor:

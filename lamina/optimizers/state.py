@@ -15,52 +15,6 @@ from torch import Tensor
 from lamina import config
 
 
-class StateVariable(Tensor):
-    """A tensor of an optimizer's state, with Keras's ``assign`` methods, ``name`` and ``path``."""
-
-    # Like nn.Parameter: the operations give plain tensors, at a plain tensor's speed.
-    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
-    name: str = ""  # pyright: ignore[reportIncompatibleVariableOverride]
-    path: str = ""
-
-    @staticmethod
-    def make(value: Tensor, optimizer_name: str, name: str) -> StateVariable:
-        """``value`` itself, under ``optimizer_name/name``."""
-        variable = value.detach().as_subclass(StateVariable)
-        variable.name = name
-        variable.path = f"{optimizer_name}/{name}"
-        return variable
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> StateVariable:
-        twin = self.detach().clone().as_subclass(StateVariable)
-        twin.name, twin.path = self.name, self.path
-        memo[id(self)] = twin
-        return twin
-
-    def assign(self, value: Any) -> StateVariable:
-        """Set the numbers."""
-        with torch.no_grad():
-            self.copy_(torch.as_tensor(value))
-        return self
-
-    def assign_add(self, value: Any) -> StateVariable:
-        """Add to the numbers."""
-        with torch.no_grad():
-            self.add_(value)
-        return self
-
-    def assign_sub(self, value: Any) -> StateVariable:
-        """Subtract from the numbers."""
-        with torch.no_grad():
-            self.sub_(value)
-        return self
-
-    @property
-    def value(self) -> StateVariable:
-        """The variable itself."""
-        return self
-
-
 class _Lent:
     """A number that belongs to an optimizer: plain to compute with, and ``assign`` sets it there, as Keras's does."""
 

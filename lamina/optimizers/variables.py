@@ -14,8 +14,9 @@ from torch import Tensor
 
 from lamina.dtypes import as_dtype
 from lamina.errors import describe
-from lamina.optimizers.state import Group, StateVariable, to_numpy
+from lamina.optimizers.state import Group, to_numpy
 from lamina.registry import TABLES
+from lamina.variables import Variable
 
 # What _arrange makes from the rest, and pickles and copies therefore leave out.
 _ARRANGED = ("_index", "_strides", "_groups", "_only_group")
@@ -36,9 +37,9 @@ class VariableOwner:
         self._names: list[str] = []
         self._constrained: list[tuple[Tensor, Callable[[Tensor], Tensor]]] = []
         self._excluded: tuple[list[Tensor], str] = ([], "")
-        self._state: list[StateVariable] = []
-        self._model_variables_moving_average: list[StateVariable] = []
-        self._accumulated_gradients: list[StateVariable] = []
+        self._state: list[Variable] = []
+        self._model_variables_moving_average: list[Variable] = []
+        self._accumulated_gradients: list[Variable] = []
         self._arrange()
 
     # -- building --
@@ -157,13 +158,13 @@ class VariableOwner:
     # -- adding state --
 
     def add_variable(self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, aggregation: Any = None,
-                     layout: Any = None, name: str | None = None) -> StateVariable:  # fmt: skip
+                     layout: Any = None, name: str | None = None) -> Variable:  # fmt: skip
         """A new state variable of any shape. ``aggregation`` and ``layout`` have no meaning on one device."""
         zeros = torch.zeros(tuple(shape), dtype=as_dtype(dtype))
         return self._add_state(_initial(zeros, initializer), name or "variable")
 
     def add_variable_from_reference(self, reference_variable: Tensor, name: str | None = None,
-                                    initializer: Any = "zeros") -> StateVariable:  # fmt: skip
+                                    initializer: Any = "zeros") -> Variable:  # fmt: skip
         """A new state variable with the shape, type, device and strides of ``reference_variable``."""
         value = _initial(torch.zeros_like(reference_variable, requires_grad=False), initializer)
         index = self._index.get(id(reference_variable))
@@ -181,8 +182,8 @@ class VariableOwner:
         lists = tuple([row[column] for row in made] for column in range(len(names)))
         return lists[0] if isinstance(name, str) else lists
 
-    def _add_state(self, value: Tensor, name: str) -> StateVariable:
-        self._state.append(StateVariable.make(value, self.name, name))
+    def _add_state(self, value: Tensor, name: str) -> Variable:
+        self._state.append(Variable.holding(value, name, self.name))
         return self._state[-1]
 
     # -- reading and setting --
@@ -193,15 +194,15 @@ class VariableOwner:
         return list(self._params)
 
     @property
-    def variables(self) -> list[StateVariable]:
+    def variables(self) -> list[Variable]:
         """All state, in Keras's order: the iteration, the learning rate (when it is a number), then the slots.
 
         The first two are copies; set ``iterations`` and ``learning_rate`` to change them.
         """
-        counters = [StateVariable.make(torch.tensor(self._iterations), self.name, "iteration")]
+        counters = [Variable.holding(torch.tensor(self._iterations), "iteration", self.name)]
         if isinstance(self._learning_rate, float):
             rate = torch.tensor(self._learning_rate, dtype=torch.float64)  # exactly, so that training goes on as it was
-            counters.append(StateVariable.make(rate, self.name, "learning_rate"))
+            counters.append(Variable.holding(rate, "learning_rate", self.name))
         return counters + self._state
 
     def get_weights(self) -> list[np.ndarray]:

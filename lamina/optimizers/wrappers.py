@@ -16,7 +16,8 @@ from torch import Tensor
 from lamina import registry
 from lamina.errors import did_you_mean
 from lamina.optimizers.base import OPTIMIZERS, Optimizer
-from lamina.optimizers.state import LentFloat, StateVariable
+from lamina.optimizers.state import LentFloat
+from lamina.variables import Variable
 
 
 @OPTIMIZERS.register("lossscaleoptimizer")
@@ -116,7 +117,7 @@ class LossScaleOptimizer(Optimizer):
     lr = learning_rate
 
     @property
-    def variables(self) -> list[StateVariable]:
+    def variables(self) -> list[Variable]:
         """Its own state, then the inner optimizer's."""
         return super().variables + self.inner_optimizer.variables
 
@@ -270,7 +271,7 @@ class MultiOptimizer(Optimizer):
     lr = learning_rate
 
     @property
-    def variables(self) -> list[StateVariable]:
+    def variables(self) -> list[Variable]:
         """Its own state, then that of each optimizer."""
         return super().variables + [variable for optimizer in self.optimizers for variable in optimizer.variables]
 
@@ -384,12 +385,12 @@ class TorchOptimizer(Optimizer):
     lr = learning_rate
 
     @property
-    def variables(self) -> list[StateVariable]:
+    def variables(self) -> list[Variable]:
         """The iteration and learning rate, then torch's state: that of each variable, by key in alphabetical order."""
         self._learning_rate = float(self.learning_rate)
         return super().variables + [variable for _, _, variable in self._torch_state()]
 
-    def _torch_state(self) -> list[tuple[Any, str, StateVariable]]:
+    def _torch_state(self) -> list[tuple[Any, str, Variable]]:
         if self.torch_optimizer is None:
             return []
         if not self.torch_optimizer.state:
@@ -400,7 +401,7 @@ class TorchOptimizer(Optimizer):
             entry = found.get(param, {})
             for key in sorted(key for key, value in entry.items() if isinstance(value, (Tensor, int, float))):
                 path = f"{name.replace('/', '_')}_{key}"
-                made.append((entry, key, StateVariable.make(torch.as_tensor(entry[key]), self.name, path)))
+                made.append((entry, key, Variable.holding(torch.as_tensor(entry[key]), path, self.name)))
         return made
 
     def _prime(self) -> None:
