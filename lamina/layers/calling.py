@@ -76,6 +76,12 @@ def as_one_call(function: Callable[..., Any]) -> Callable[..., Any]:
     return inside
 
 
+def is_watched(module: Any) -> bool:
+    """Whether somebody put hooks on a module, or compiled it, which only a call of the module itself would run."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+                or module._backward_pre_hooks or module._compiled_call_impl)  # fmt: skip
+
+
 def explain(layer: Layer, args: tuple[Any, ...], error: Exception) -> None:
     """Say in lamina's words why a call failed: raise the layer's own sentence, or note on ``error`` where it happened."""
     if args and layer.input_spec is not None and not isinstance(error, ValueError):

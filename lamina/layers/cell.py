@@ -5,7 +5,7 @@ Letters in shapes: B batch, T steps, F input features, U units, G gates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -71,6 +71,7 @@ class Cell(AbstractRNNCell):
     """
 
     gates: ClassVar[int]
+    packs: bool = True  # whether its kernel takes rows of different lengths
 
     kernel: nn.Parameter
     recurrent_kernel: nn.Parameter
@@ -132,16 +133,27 @@ class Cell(AbstractRNNCell):
         output, after = self.stepper(masks[1])(self.project(inputs, masks[0]), before)
         return output, after if nested else after[0]
 
-    def fusable(self) -> bool:
-        """Whether torch's kernel computes what this cell does, now."""
+    def fusable(self, inputs: torch.Tensor) -> bool:
+        """Whether a kernel computes what this cell does, now."""
         per_gate = self.recurrent_dropout > 0 or (self.dropout > 0 and self._masks_per_gate)
-        return self._has_kernel() and not (self.training and per_gate)
+        return self._has_kernel(inputs) and not (self.training and per_gate)
 
-    def _has_kernel(self) -> bool:
+    def _has_kernel(self, inputs: torch.Tensor) -> bool:
         return False
 
     def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
-        """All steps in one call of torch's kernel: outputs ``(B, T, U)`` and last states."""
+        """All steps in one call of a kernel: outputs ``(B, T, U)`` and last states."""
+        raise NotImplementedError
+
+    def joins(self, other: Any, inputs: torch.Tensor) -> bool:
+        """Whether a kernel runs this cell and ``other`` side by side, which :meth:`fused_together` does."""
+        return False
+
+    @staticmethod
+    def fused_together(
+        cells: Sequence[Any], inputs: Sequence[torch.Tensor], states: Sequence[States]
+    ) -> list[tuple[torch.Tensor, States]]:
+        """:meth:`fused` of each cell, in one call."""
         raise NotImplementedError
 
     # -- dropout --

@@ -10,13 +10,14 @@ Letters in shapes: B batch, U units.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from lamina import activations
 from lamina.graph.symbolic import Shape, map_structure
-from lamina.layers import kernels
+from lamina.layers import gru_steps, kernels
 from lamina.layers.base import LAYERS
 from lamina.layers.calling import who
 from lamina.layers.cell import (
@@ -84,7 +85,7 @@ class SimpleRNNCell(DenseCell):
 
         return step
 
-    def _has_kernel(self) -> bool:
+    def _has_kernel(self, inputs: torch.Tensor) -> bool:
         return self.activation in (*_TANH, activations.relu, torch.relu)
 
     def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
@@ -161,7 +162,7 @@ class LSTMCell(DenseCell):
         activation, gate = self.activation, self.recurrent_activation
         return lambda x, states: lstm_step(recurrent(x, states[0]), states[1], activation, gate)
 
-    def _has_kernel(self) -> bool:
+    def _has_kernel(self, inputs: torch.Tensor) -> bool:
         return self.activation in _TANH and self.recurrent_activation in _SIGMOID
 
     def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
@@ -241,6 +242,7 @@ class GRUCell(DenseCell):
         self.implementation = implementation
         self._masks_per_gate = implementation == 1 or self.recurrent_dropout > 0
         self.reset_after = reset_after
+        self.packs = reset_after
 
     def get_config(self) -> dict[str, Any]:
         # Not among Keras 3's keys, so that it is written when it says something.
@@ -279,12 +281,31 @@ class GRUCell(DenseCell):
 
         return step_before
 
-    def _has_kernel(self) -> bool:
-        return self.reset_after and self.activation in _TANH and self.recurrent_activation in _SIGMOID
+    def _has_kernel(self, inputs: torch.Tensor) -> bool:
+        usual = self.activation in _TANH and self.recurrent_activation in _SIGMOID
+        return usual and (self.reset_after or gru_steps.can_run(inputs, self.kernel))
 
     def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
+        if lengths is None and gru_steps.can_run(inputs, self.kernel):
+            return self.fused_together([self], [inputs], [states])[0]
         weights = [self.kernel.t(), self.recurrent_kernel.t(), *(() if self.bias is None else self.bias.unbind(0))]
         return kernels.gru(inputs, states, [kernels.reset_first(weight) for weight in weights], lengths)
+
+    def joins(self, other: Any, inputs: torch.Tensor) -> bool:
+        alike = type(other) is type(self) and (other.units, other.reset_after) == (self.units, self.reset_after)
+        return alike and gru_steps.can_run(inputs, self.kernel)
+
+    @staticmethod
+    def fused_together(
+        cells: Sequence[Any], inputs: Sequence[torch.Tensor], states: Sequence[States]
+    ) -> list[tuple[torch.Tensor, States]]:
+        directions = []
+        for cell, x, before in zip(cells, inputs, states, strict=True):
+            bias = cell.kernel.new_zeros(cell._bias_shape()) if cell.bias is None else cell.bias
+            biases = bias.unbind(0) if cell.reset_after else (bias,)
+            directions.append((x, before[0], cell.kernel.t(), cell.recurrent_kernel.t(), *biases))
+        outputs = gru_steps.run(cells[0].reset_after, directions)
+        return [(output, [output[:, -1]]) for output in outputs]
 
 
 @LAYERS.register()

@@ -102,13 +102,21 @@ class RNN(Layer):
     ) -> Any:
         if kwargs and kwargs.keys() - {"training"}:  # which subclasses may pass; the layer's mode is what counts
             raise TypeError(f"{who(self)} got an unknown argument {min(kwargs.keys() - {'training'})!r}.")
+        run = self.prepared(sequences, initial_state, mask)
+        more = {} if constants is None else {"constants": list(constants)}
+        return self.finished(*scan(self.cell, *run, **more))
+
+    def prepared(self, sequences: Any, initial_state: Any, mask: Any) -> tuple[Any, Any, Any, Wanted]:
+        """What a scan of the cell takes: the steps in the order of computing, the states, the mask, what is wanted."""
         states = self._starting(sequences, initial_state)
         if self.go_backwards:
             sequences, mask = sequences.flip(1), None if mask is None else mask.flip(1)
-        wanted = Wanted(self.return_sequences, self.return_state or self.stateful, self.zero_output_for_mask,
-                        getattr(self, "use_cudnn", "auto") is not False)  # fmt: skip
-        more = {} if constants is None else {"constants": list(constants)}
-        output, states = scan(self.cell, sequences, states, mask, wanted, **more)
+        return sequences, states, mask, Wanted(
+            self.return_sequences, self.return_state or self.stateful, self.zero_output_for_mask,
+            getattr(self, "use_cudnn", "auto") is not False)  # fmt: skip
+
+    def finished(self, output: Any, states: Any) -> Any:
+        """What ``call`` returns of a scan."""
         if self.stateful:
             with torch.no_grad():
                 for kept, state in zip(leaves(self.states), leaves(states), strict=True):

@@ -84,19 +84,46 @@ def _scan_cell(cell: Cell, x: torch.Tensor, states: States, mask: Any, wanted: W
     over_steps: Any = None
     if cell.training and cell.dropout:
         over_steps = map_structure(lambda one: one.unsqueeze(1), cell.draw_masks(x[:, 0], cell.dropout))
-    eager = not torch.compiler.is_compiling()
-    by_length = mask is not None and _wants_lengths(x, states, wanted)
-    if wanted.fuse and cell.fusable() and (eager or not by_length):
+    by_length = mask is not None and _wants_lengths(cell, x, states, wanted)
+    if wanted.fuse and cell.fusable(x) and not (by_length and torch.compiler.is_compiling()):
         x = x if over_steps is None else x * over_steps
-        if mask is not None:
-            return _scan_valid(cell, x, states, mask, wanted, by_length)
-        outputs, after = cell.fused(x, states)
-        return outputs if wanted.every_step else after[0], after
+        valid = None if mask is None else _ValidSteps(x, mask)
+        x, lengths = (x, None) if valid is None else (valid.x, valid.count if by_length else None)
+        return _as_wanted(*cell.fused(x, states, lengths), states, valid, by_length, wanted)
     step = cell.stepper(cell.draw_masks(states[0], cell.recurrent_dropout))
     return _loop(step, cell.project(x, over_steps).unbind(1), states, mask, wanted)
 
 
-def _wants_lengths(x: torch.Tensor, states: States, wanted: Wanted) -> bool:
+def scan_together(
+    cells: Sequence[Cell],
+    sequences: Sequence[torch.Tensor],
+    states: Sequence[States],
+    masks: Sequence[Any],
+    wanted: Wanted,
+) -> list[tuple[torch.Tensor, States]]:
+    """:func:`scan` of cells that join (see :func:`can_scan_together`), at once."""
+    valid = [None if mask is None else _ValidSteps(x, per_step(mask).bool())
+             for x, mask in zip(sequences, masks, strict=True)]  # fmt: skip
+    inputs = [x if steps is None else steps.x for x, steps in zip(sequences, valid, strict=True)]
+    found = cells[0].fused_together(cells, inputs, states)
+    return [_as_wanted(outputs, after, before, steps, False, wanted)
+            for (outputs, after), before, steps in zip(found, states, valid, strict=True)]  # fmt: skip
+
+
+def can_scan_together(cells: Sequence[Any], x: torch.Tensor, states: States, mask: Any, wanted: Wanted) -> bool:
+    """Whether one kernel runs two cells over the same steps side by side, and none of them drops anything out."""
+    one, other = cells
+    return (
+        _is_lamina_s(one)
+        and one.joins(other, x)
+        and wanted.fuse
+        and all(cell.fusable(x) and not (cell.training and cell.dropout) for cell in cells)
+        and x.shape[1] > 0
+        and (mask is None or (mask.ndim > 1 and not _wants_lengths(one, x, states, wanted)))
+    )
+
+
+def _wants_lengths(cell: Cell, x: torch.Tensor, states: States, wanted: Wanted) -> bool:
     """Whether a masked sequence is to be packed, or run as one with steps to spare at each row's end.
 
     Of an LSTM's second state, the kernels tell only the very last. Packed, a GRU saves those steps, but its gradient
@@ -104,35 +131,56 @@ def _wants_lengths(x: torch.Tensor, states: States, wanted: Wanted) -> bool:
     """
     if len(states) > 1:
         return wanted.states
-    return x.device.type == "cpu" and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    return x.device.type == "cpu" and cell.packs and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
 
 
-def _scan_valid(
-    cell: Cell, x: torch.Tensor, states: States, mask: torch.Tensor, wanted: Wanted, by_length: bool
+class _ValidSteps:
+    """The valid steps of each row, moved to its front; and the way back.
+
+    Attributes:
+        x: those steps ``(B, width, F)``, then others up to the longest row's length.
+        count: how many there are in each row ``(B,)``.
+    """
+
+    def __init__(self, x: torch.Tensor, mask: torch.Tensor) -> None:
+        batch, steps = mask.shape
+        self.mask = mask
+        self.rows = torch.arange(batch, device=mask.device).unsqueeze(1)
+        self.seen = mask.cumsum(1)  # (B, T): how many valid steps up to this one
+        self.count = self.seen[:, -1]
+        self.width, self.at_front = steps, False
+        if mask.device.type == "cpu" and not torch.compiler.is_compiling():
+            # Where reading a number is free, no step runs for nothing, and what stands right already is not moved.
+            self.width = max(int(self.count.max()), 1)
+            self.at_front = bool(mask[:, 0].all() and (mask[:, 1:] <= mask[:, :-1]).all())
+        if self.at_front:
+            self.x = x[:, : self.width]
+        else:
+            order = torch.argsort(~mask, dim=1, stable=True)[:, : self.width]  # the valid steps, then the others
+            self.x = _rows(x, order + self.rows * steps)
+
+    def last(self, outputs: torch.Tensor) -> torch.Tensor:
+        """The output ``(B, U)`` of each row's last valid step."""
+        return _rows(outputs, (self.count - 1).clamp(min=0) + self.rows.squeeze(1) * self.width)
+
+    def spread(self, outputs: torch.Tensor, zeros: bool) -> torch.Tensor:
+        """Outputs ``(B, T, U)`` of all steps; masked ones give the output before, or ``zeros``."""
+        spread = _rows(outputs, (self.seen - 1).clamp(min=0) + self.rows * self.width)
+        return spread if self.at_front and not zeros else _zero_unless(self.mask if zeros else self.seen > 0, spread)
+
+
+def _as_wanted(
+    outputs: torch.Tensor, after: States, before: States, valid: _ValidSteps | None, by_length: bool, wanted: Wanted
 ) -> tuple[torch.Tensor, States]:
-    """A kernel on the valid steps of each row."""
-    batch, steps = mask.shape
-    rows = torch.arange(batch, device=mask.device).unsqueeze(1)
-    seen = mask.cumsum(1)  # (B, T): how many valid steps up to this one
-    count = seen[:, -1]  # (B,)
-    width, at_front = steps, False
-    if mask.device.type == "cpu" and not torch.compiler.is_compiling():
-        # Where reading a number is free, no step runs for nothing, and what stands right already is not moved.
-        width = max(int(count.max()), 1)
-        at_front = bool(mask[:, 0].all() and (mask[:, 1:] <= mask[:, :-1]).all())
-    if at_front:
-        valid = x[:, :width]
-    else:
-        order = torch.argsort(~mask, dim=1, stable=True)[:, :width]  # the valid steps, then the others
-        valid = _rows(x, order + rows * steps)  # (B, width, F)
-    outputs, after = cell.fused(valid, states, count if by_length else None)
-    last = _rows(outputs, (count - 1).clamp(min=0) + rows.squeeze(1) * width)  # (B, U)
+    """What a kernel gave for the valid steps, as outputs and states of all steps."""
+    if valid is None:
+        return outputs if wanted.every_step else after[0], after
+    last = valid.last(outputs)
     if not by_length:
-        after = [torch.where(count.unsqueeze(1) > 0, last, states[0]), *after[1:]]
-    if not wanted.every_step:
-        return _zero_unless(mask[:, -1] if wanted.zeros else count > 0, last), after
-    spread = _rows(outputs, (seen - 1).clamp(min=0) + rows * width)  # (B, T, U)
-    return spread if at_front and not wanted.zeros else _zero_unless(mask if wanted.zeros else seen > 0, spread), after
+        after = [torch.where(valid.count.unsqueeze(1) > 0, last, before[0]), *after[1:]]
+    if wanted.every_step:
+        return valid.spread(outputs, wanted.zeros), after
+    return _zero_unless(valid.mask[:, -1] if wanted.zeros else valid.count > 0, last), after
 
 
 def _rows(x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

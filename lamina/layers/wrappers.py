@@ -12,8 +12,8 @@ from lamina.layers import calling
 from lamina.layers.arguments import one_of
 from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.calling import who
-from lamina.layers.recurrent import inputs_apart
-from lamina.layers.scanning import per_step
+from lamina.layers.recurrent import RNN, inputs_apart
+from lamina.layers.scanning import can_scan_together, per_step, scan_together
 from lamina.registry import CustomObjectScope, deserialize
 
 
@@ -236,8 +236,10 @@ class Bidirectional(Wrapper):
         if initial_state is not None:
             half = len(initial_state) // 2
             states = [{"initial_state": list(part)} for part in (initial_state[:half], initial_state[half:])]
-        forward = self.forward_layer(sequences, **states[0], **more)
-        backward = self.backward_layer(sequences, **states[1], **more)
+        forward, backward = self._side_by_side(sequences, initial_state, mask) or (
+            self.forward_layer(sequences, **states[0], **more),
+            self.backward_layer(sequences, **states[1], **more),
+        )
         after: tuple[Any, ...] = ()
         if self.return_state:
             after = (*forward[1:], *backward[1:])
@@ -246,6 +248,20 @@ class Bidirectional(Wrapper):
             backward = backward.flip(1)
         output = (forward, backward) if self.merge_mode is None else (_MERGES[self.merge_mode](forward, backward),)
         return (*output, *after) if len(output) + len(after) > 1 else output[0]
+
+    def _side_by_side(self, sequences: Any, initial_state: Any, mask: Any) -> list[Any] | None:
+        """What both layers return, where one kernel runs them together and nobody watches one of them alone."""
+        pair: list[Any] = [self.forward_layer, self.backward_layer]
+        if initial_state is not None or not all(map(_is_plain_rnn, pair)):
+            return None
+        runs = [layer.prepared(sequences, None, mask) for layer in pair]
+        cells = [layer.cell for layer in pair]
+        x, states, mask, wanted = runs[0]
+        if not can_scan_together(cells, x, states, mask, wanted):
+            return None
+        sequences, befores, masks, _ = (list(column) for column in zip(*runs, strict=True))
+        found = scan_together(cells, sequences, befores, masks, wanted)
+        return [layer.finished(*one) for layer, one in zip(pair, found, strict=True)]
 
     @property
     def states(self) -> Any:
@@ -290,6 +306,12 @@ class Bidirectional(Wrapper):
         inner = {name: {key: value for key, value in config[name].items() if key != "build_config"}
                  for name in ("layer", "backward_layer")}  # fmt: skip
         return {key: value for key, value in (config | inner).items() if key != "weights"}
+
+
+def _is_plain_rnn(layer: Any) -> bool:
+    """Whether a layer's call is a scan of its cell and nothing else."""
+    plain = isinstance(layer, RNN) and layer._is_builtin and layer.built and layer.activity_regularizer is None
+    return plain and not calling.is_watched(layer)
 
 
 def _made_again(layer: Any, **changes: Any) -> Any:

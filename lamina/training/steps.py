@@ -19,7 +19,7 @@ from lamina import activations
 from lamina import losses as losses_module
 from lamina.graph.plan import Value, compile_graph
 from lamina.graph.symbolic import leaves
-from lamina.layers.calling import as_one_call
+from lamina.layers.calling import as_one_call, is_watched
 from lamina.layers.weights import WeightOwner
 from lamina.training.objective import Objective
 
@@ -57,7 +57,7 @@ class Step:
         self._last = self.model._modules.get(plan.steps[number].target) if number is not None else None
         if number is None or not hasattr(self._last, "pre_activation") or not self._last._plain_call:
             return
-        if _is_watched(self.model) or _is_watched(self._last):
+        if is_watched(self.model) or is_watched(self._last):
             return
         activation = self._last.activation
         kind = _KINDS.get(activation) if callable(activation) else None
@@ -71,7 +71,7 @@ class Step:
 
     def _marks_now(self) -> tuple[Any, ...]:
         model, last = self.model, self._last
-        watched = _is_watched(model), last is not None and _is_watched(last)
+        watched = is_watched(model), last is not None and is_watched(last)
         return model._plan, watched, [(id(weight), weight.dtype, weight.device) for weight in model.trainable_weights]
 
     # -- parts --
@@ -80,7 +80,7 @@ class Step:
         """The function from inputs to outputs (or their logits), in the mode that the model is in. Masks are with the
         outputs that they belong to."""
         model, plan = self.model, self.model._plan
-        if plan is None or _is_watched(model):
+        if plan is None or is_watched(model):
             return torch.compile(model) if model.compile_setup.jit_compile else model
         masked = any(mask is not None for mask in plan.masks)
         emitted = compile_graph(plan.emit((plan.outputs, plan.masks) if masked else plan.outputs, self._skipped))
@@ -255,12 +255,6 @@ def _constraints(model: nn.Module) -> dict[int, Any]:
 
 def _owners(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, WeightOwner)]
-
-
-def _is_watched(module: Any) -> bool:
-    """Whether somebody put hooks on a module, or compiled it, which only a call of the module itself would run."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
-                or module._backward_pre_hooks or module._compiled_call_impl)  # fmt: skip
 
 
 def _with_masks(forward: Callable[[Any], Any], x: Any) -> Any:

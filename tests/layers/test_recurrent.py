@@ -106,11 +106,12 @@ def test_kernels_run_where_they_may(monkeypatch):
         return bool(ran)
 
     for layer in (LSTM(2), GRU(2), SimpleRNN(2), SimpleRNN(2, activation="relu"), LSTM(2, dropout=0.5), RNN(LSTMCell(2)),
-                  RNN([LSTMCell(2), layers.GRUCell(3)]), GRU(2, use_bias=False), LSTM(2, unroll=True)):  # fmt: skip
+                  RNN([LSTMCell(2), layers.GRUCell(3)]), GRU(2, use_bias=False), LSTM(2, unroll=True),
+                  GRU(2, reset_after=False)):  # fmt: skip
         assert runs(layer)
         assert runs(layer, training=True)
         assert runs(layer, mask=HOLES)
-    for layer in (LSTM(2, activation="relu"), GRU(2, reset_after=False), LSTM(2, use_cudnn=False),
+    for layer in (LSTM(2, activation="relu"), GRU(2, activation="relu"), LSTM(2, use_cudnn=False),
                   LSTM(2, recurrent_activation="hard_sigmoid"), SimpleRNN(2, activation="elu")):  # fmt: skip
         assert not runs(layer)
     assert runs(LSTM(2, recurrent_dropout=0.5))
