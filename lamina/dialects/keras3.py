@@ -20,7 +20,7 @@ RENAMED = {
 }
 
 # Layers over sequences: input_dim (and input_length) described one step (and their number), not the whole sample.
-SEQUENCES = frozenset({"RNN", "SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM", "ConvLSTM1D", "ConvLSTM2D",
+SEQUENCES = frozenset({"RNN", "Recurrent", "SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM", "ConvLSTM1D", "ConvLSTM2D",
                        "ConvLSTM3D", "Conv1D", "LocallyConnected1D", "AtrousConvolution1D",
                        "TimeDistributedDense"})  # fmt: skip
 # input_length was the number of words in a sample.
@@ -40,6 +40,7 @@ GONE = {
     **{name: {"time_major": _TIME_MAJOR, "implementation": _HINT}
        for name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")},
     **{name: {"enable_caching_device": _HINT} for name in ("SimpleRNNCell", "GRUCell", "LSTMCell")},
+    **{name: {"implementation": _HINT} for name in ("Recurrent", "ConvRecurrent2D")},
     "SimpleRNN": {"time_major": _TIME_MAJOR, "enable_caching_device": _HINT, "implementation": _HINT},
     "Attention": {"causal": _CAUSAL},
     "AdditiveAttention": {"causal": _CAUSAL},
@@ -106,6 +107,7 @@ ALIASES = {name: (today, {}) for name, today in SYNONYMS.items()} | {
     "TimeDistributedDense": ("Dense", {}),
     "CuDNNGRU": ("GRU", _CUDNN | {"reset_after": True}),
     "CuDNNLSTM": ("LSTM", _CUDNN),
+    "ConvRNN2D": ("RNN", {}),
     "SyncBatchNormalization": ("BatchNormalization", {"synchronized": True}),
 }
 # Old names that share the tables of another old name.

@@ -69,6 +69,7 @@ class Layer(WeightOwner, metaclass=LayerMeta):
     _call_arguments: frozenset[str]
     _infers_shape: bool
     _makes_masks: bool
+    _mask_arguments: tuple[str, ...]
     _is_builtin: bool
     _keras_class_name: str
 
@@ -116,6 +117,8 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         cls._call_arguments = frozenset(parameters)
         cls._infers_shape = cls.compute_output_shape is Layer.compute_output_shape
         cls._makes_masks = cls.compute_mask is not Layer.compute_mask
+        asked = list(inspect.signature(cls.compute_mask).parameters)[3:]  # after self, the inputs and their mask
+        cls._mask_arguments = tuple(name for name in asked if name in cls._call_arguments)
         cls._is_builtin = cls.__module__.startswith("lamina.")
         if "_keras_class_name" not in own:
             cls._keras_class_name = cls.__name__
