@@ -201,6 +201,7 @@ MERGE_MODES = {
 _UNTRUNCATED = "untruncated_normal"
 _ORTHOGONAL = {"class_name": "Orthogonal", "config": {"gain": 1.1}}
 _HARD_SIGMOID = "hard_sigmoid_keras2"  # clip(0.2 x + 0.5, 0, 1); Keras 3's has slope 1/6
+_PER_GATE = {"implementation": 1}  # consume_less="cpu": dropout draws anew for each gate
 _STEPS_FIRST = {"data_format": "channels_last"}  # of 1-D layers, whatever the program's image format is
 _FROM_ZERO = {"initial_accumulator_value": 0.0}
 # clipnorm was the norm of all gradients together
@@ -216,8 +217,9 @@ GENERATION = Generation(
     order=ORDER,
     defaults={
         "SimpleRNN": {"recurrent_initializer": _ORTHOGONAL},
-        "GRU": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID, "reset_after": False},
-        "LSTM": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID},
+        "GRU": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID, "reset_after": False}
+        | _PER_GATE,
+        "LSTM": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID} | _PER_GATE,
         "ConvLSTM2D": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID},
         "AveragePooling1D": {"pool_size": 2} | _STEPS_FIRST,
         "AveragePooling2D": {"pool_size": 2},

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from lamina.dialects.generation import Call, Generation, Gone
 
-GENERATION = Generation(name="keras3", version="3.15.1")
+GENERATION = Generation(
+    name="keras3",
+    version="3.15.1",
+    order={"InputLayer": "shape batch_size dtype sparse ragged batch_shape input_tensor optional name"},
+)
 
 # ---- arguments of layers -------------------------------------------------------------------------------------------
 
@@ -32,6 +36,11 @@ _CAUSAL = Gone((False, None), "give `use_causal_mask=True` where the layer is ca
 _HINT = Gone((), "")  # changes no result: left out whatever the value
 _VOCABULARY = Gone((False, None), "give the words themselves as `vocabulary`.", ValueError)
 _TENSOR = Gone((None,), "lamina's inputs hold no data; call the model with it.", ValueError)
+_LORA = Gone(
+    (None,), "lamina trains whole weights; freeze the layer and add one of two small Dense layers.", ValueError
+)
+_QUANTIZED = Gone((None,), "lamina keeps weights as floats.", ValueError)
+_LOW_RANK = {"lora_rank": _LORA, "lora_alpha": _LORA, "quantization_config": _QUANTIZED}
 _TYPE_SPEC = Gone((None,), "give `shape` and `dtype`.", ValueError)
 
 GONE = {
@@ -49,7 +58,9 @@ GONE = {
     },
     "Softmax": {"robust_masking": _ROBUST},
     "MultiHeadAttention": {"softmax_robust_masking": _ROBUST},
-    "Embedding": {"use_one_hot_matmul": _HINT},
+    "Dense": _LOW_RANK,
+    "EinsumDense": _LOW_RANK | {"gptq_unpacked_column_size": _QUANTIZED},
+    "Embedding": _LOW_RANK | {"use_one_hot_matmul": _HINT},
     "Highway": {"transform_bias": _HINT},
     "InputLayer": {"input_tensor": _TENSOR, "type_spec": _TYPE_SPEC},
     "Discretization": {"bins": Gone((None,), "give `bin_boundaries` (numbers) or `num_bins` (how many).", ValueError)},

@@ -144,6 +144,9 @@ from lamina.layers.wrappers import Wrapper as Wrapper
 _OLDER = old_classes(LAYERS.members)
 LAYERS.members.update(_OLDER)
 
+serialize = LAYERS.serialize
+deserialize = LAYERS.deserialize
+
 
 def __getattr__(name: str) -> Any:
     """Layers of older Keras that are one of today's in other words, such as ``AtrousConvolution2D``."""

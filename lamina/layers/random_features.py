@@ -41,6 +41,7 @@ class RandomFourierFeatures(Layer):
             ``exp(-|x - y| / scale)`` (with the sum of absolute values), or any initializer.
         scale: how far the kernel reaches, a positive number; by default ``sqrt(features / 2)`` for ``"gaussian"``, else 1.
         trainable: whether training changes the scale.
+        name: the layer's name.
 
     Shape: ``(batch, features) -> (batch, output_dim)``. Weights: ``kernel_scale`` ``(1,)``; never trained:
     ``unscaled_kernel`` ``(features, output_dim)``, ``bias`` ``(output_dim,)``.
@@ -64,9 +65,10 @@ class RandomFourierFeatures(Layer):
         kernel_initializer: Any = "gaussian",
         scale: float | None = None,
         trainable: bool = False,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(trainable=trainable, **kwargs)
+        super().__init__(trainable=trainable, name=name, **kwargs)
         self.output_dim = positive_int(output_dim, "output_dim", self)
         if scale is not None and not scale > 0:
             raise ValueError(f"{who(self)} needs a positive number for scale, and got {scale!r}.")
