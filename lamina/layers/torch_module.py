@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from lamina.errors import describe
+from lamina.graph.symbolic import SymbolicTensor
 from lamina.layers import calling
 from lamina.layers.base import LAYERS, Layer
 from lamina.layers.calling import who
@@ -54,6 +55,12 @@ class TorchModuleWrapper(Layer):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic outputs; with no shape given, the module is run without data to see."""
+        if self.output_shape_rule is None:
+            return calling.run_without_data(self, args, kwargs)
+        return SymbolicTensor(tuple(self.output_shape_rule), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if self.output_shape_rule is None:

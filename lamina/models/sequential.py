@@ -240,7 +240,12 @@ SEQUENTIAL_KEYS = ("name", "trainable", "dtype", "layers", "build_input_shape")
 
 def first_input(layer: Any) -> Any:
     """A new symbolic input for a first layer that states its shape, or several, as a model of several has them."""
-    if isinstance(layer, Model) and layer.built and layer._plan is not None and len(layer.inputs) > 1:
+    if (
+        isinstance(layer, Model)
+        and layer.built
+        and layer._plan is not None
+        and not isinstance(layer.input, SymbolicTensor)
+    ):
         return map_structure(lambda one: Input(batch_shape=one.shape, dtype=one.dtype, name=one.name), layer.input)
     shape = first_input_shape(layer)
     return None if shape is None else Input(batch_shape=shape, dtype=first_input_dtype(layer))

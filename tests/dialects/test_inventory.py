@@ -332,7 +332,9 @@ def test_every_layer_takes_its_arguments_in_order(keras_of, generation, name):
               for argument, default in parameters(name, generation).items()}  # fmt: skip
     today = keras3.ALIASES.get(name, (name,))[0]
     limit = GENERATIONS[generation].positional.get(today, len(values))
-    if generation == "keras3" and today not in GENERATIONS[generation].order:  # what lamina has no counterpart for (LoRA) can only be left out
+    if (
+        generation == "keras3" and today not in GENERATIONS[generation].order
+    ):  # what lamina has no counterpart for (LoRA) can only be left out
         limit = next((place for place, argument in enumerate(values) if argument in keras3.GONE.get(today, {})), limit)
     first, rest = list(values)[:limit], list(values)[limit:]
     by_position = cls(*(values[argument] for argument in first), **{argument: values[argument] for argument in rest})
