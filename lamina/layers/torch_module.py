@@ -37,6 +37,7 @@ class TorchModuleWrapper(Layer):
 
     Source: https://keras.io/api/layers/backend_specific_layers/torch_module_wrapper/
 
+    >>> import torch
     >>> TorchModuleWrapper(nn.Linear(4, 2))(torch.zeros(3, 4)).shape
     torch.Size([3, 2])
     """
@@ -78,4 +79,4 @@ class TorchModuleWrapper(Layer):
         if not isinstance(config.get("module"), dict):
             raise ValueError("The module of a TorchModuleWrapper was saved as a pickle, which lamina does not open. Build the "
                              "model in code and load its weights.")  # fmt: skip
-        return super().from_config(config | {"module": deserialize(config["module"])})
+        return super().from_config(config | {"module": deserialize(config["module"], kind="layer")})
