@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from lamina import dialects
 from lamina.graph.symbolic import Shape, leaves
 from lamina.layers.arguments import data_format_of, int_tuple, one_of, positive_int
 from lamina.layers.base import LAYERS, InputSpec, Layer
@@ -80,8 +79,7 @@ class Recurrent(Layer):
         unroll: bool = False,
         **kwargs: Any,
     ) -> None:
-        # A subclass hands on what it was called with, in whichever generation's words.
-        super().__init__(**dialects.translate("Recurrent", (), kwargs)[1])
+        super().__init__(**kwargs)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -194,8 +192,8 @@ class ConvRecurrent2D(Recurrent):
 
     def __init__(
         self,
-        filters: int | None = None,
-        kernel_size: int | tuple[int, int] | None = None,
+        filters: int,
+        kernel_size: int | tuple[int, int],
         strides: int | tuple[int, int] = 1,
         padding: str = "valid",
         data_format: str | None = None,
@@ -205,16 +203,12 @@ class ConvRecurrent2D(Recurrent):
         stateful: bool = False,
         **kwargs: Any,
     ) -> None:
-        # A subclass hands on what it was called with, in whichever generation's words.
-        more = dialects.translate("ConvRecurrent2D", (), kwargs)[1]
-        given = {"filters": filters, "kernel_size": kernel_size, "data_format": data_format}
-        given |= {name: more.pop(name) for name in given if name in more}
-        super().__init__(return_sequences=return_sequences, go_backwards=go_backwards, stateful=stateful, **more)
-        self.filters = positive_int(given["filters"], "filters", self)
-        self.kernel_size = int_tuple(given["kernel_size"], 2, "kernel_size", self)
-        self.data_format = data_format_of(given["data_format"], self)
+        super().__init__(return_sequences=return_sequences, go_backwards=go_backwards, stateful=stateful, **kwargs)
+        self.filters = positive_int(filters, "filters", self)
+        self.kernel_size = int_tuple(kernel_size, 2, "kernel_size", self)
         self.strides = int_tuple(strides, 2, "strides", self)
         self.padding = one_of(padding, ("valid", "same"), "padding", self)
+        self.data_format = data_format_of(data_format, self)
         self.dilation_rate = int_tuple(dilation_rate, 2, "dilation_rate", self)
         self.input_spec = InputSpec(ndim=5)
 

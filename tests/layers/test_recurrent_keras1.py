@@ -198,9 +198,9 @@ def test_images(arguments):
 
 
 def test_images_of_no_size():
-    with pytest.raises(ValueError, match="filters") as error:
-        layers.ConvRecurrent2D(name="c", nb_row=3, nb_col=3)
-    assert str(error.value) == "ConvRecurrent2D 'c' needs a positive integer for filters, and got None."
+    with pytest.raises(TypeError, match="filters") as error:
+        layers.ConvRecurrent2D(nb_row=3, nb_col=3)
+    assert "missing a required argument: 'filters'" in str(error.value)
 
 
 def test_a_convolutional_cell_in_an_rnn():
