@@ -7,44 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lamina import config, initializers, layers, models
-from lamina.dialects.translator import merge_layer
-
-# ---- merge ---------------------------------------------------------------------------------------------------------
-
-
-def merge(*args: Any, **kwargs: Any) -> Any:
-    """Keras 1's ``merge(inputs, mode="sum", concat_axis=-1, dot_axes=-1, ...)`` of symbolic tensors."""
-    class_name, arguments, inputs = merge_layer(args, kwargs)
-    return getattr(layers, class_name)(**arguments)(inputs)
-
-
-def Merge(branches: Any = None, mode: Any = "sum", *args: Any, layers: Any = None, **kwargs: Any) -> Any:
-    """Keras 1's ``Merge(layers, mode="sum", ...)``: the merging layer, or a model of several branches and it.
-
-    Arguments:
-        branches: models or layers with an output each; a model of all their inputs is returned. Their older name is
-            ``layers``. ``None``: only the merging layer is returned.
-    """
-    branches = layers if branches is None else branches
-    unused = [kwargs.pop(key, None) for key in ("node_indices", "tensor_indices")]
-    if any(index for indices in unused if indices is not None for index in indices):
-        raise ValueError("Merge takes each branch's first output. For others, call `merge` on the tensors themselves.")
-    class_name, arguments, _ = merge_layer((None, mode, *args), kwargs)
-    layer = _layer(class_name, arguments)
-    if branches is None:
-        return layer
-    inputs = [tensor for branch in branches for tensor in _as_list(branch.input)]
-    return models.Model(inputs, layer([branch.output for branch in branches]))
-
-
-def _layer(class_name: str, arguments: dict[str, Any]) -> Any:
-    return getattr(layers, class_name)(**arguments)
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
+from lamina import config, initializers
+from lamina.models.branches import Merge as Merge
+from lamina.models.branches import merge as merge
 
 # ---- initializations -----------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ _SEPARABLE = (f"{_CONV2D_HEAD} depth_multiplier dim_ordering depthwise_regulariz
 _POOL1D = "pool_length stride border_mode"
 _POOL = "pool_size strides border_mode dim_ordering"
 _DENSE = f"output_dim init activation weights {_CONV_REST} input_dim"
+_RECURRENT = "weights return_sequences go_backwards stateful unroll consume_less input_dim input_length"
 _RNN_REST = "W_regularizer U_regularizer b_regularizer dropout_W dropout_U"
 
 # Positional order of each class whose arguments were renamed or reordered since.
@@ -49,6 +50,8 @@ ORDER = {
     "SimpleRNN": f"output_dim init inner_init activation {_RNN_REST}",
     "GRU": f"output_dim init inner_init activation inner_activation {_RNN_REST}",
     "LSTM": f"output_dim init inner_init forget_bias_init activation inner_activation {_RNN_REST}",
+    "Recurrent": _RECURRENT,
+    "ConvRecurrent2D": "weights nb_row nb_col nb_filter return_sequences go_backwards stateful dim_ordering",
     "AveragePooling1D": _POOL1D,
     "MaxPooling1D": _POOL1D,
     "AveragePooling2D": _POOL,
@@ -77,8 +80,7 @@ ORDER = {
 }  # fmt: skip
 
 # Arguments that were taken by keyword only.
-_RNN_KEYWORDS = "weights return_sequences go_backwards stateful unroll consume_less input_dim input_length"
-KEYWORDS: dict[str, str] = dict.fromkeys(("SimpleRNN", "GRU", "LSTM", "ConvLSTM2D"), _RNN_KEYWORDS)
+KEYWORDS: dict[str, str] = dict.fromkeys(("SimpleRNN", "GRU", "LSTM", "ConvLSTM2D"), _RECURRENT)
 
 # Classes whose old name always means Keras 1's arguments (or Keras 2's, where those can't be misread).
 ALWAYS = frozenset({"TimeDistributedDense", "AtrousConvolution1D", "AtrousConvolution2D", "Deconvolution2D"})
@@ -153,6 +155,7 @@ GONE = {
     # An empty sentence: left out whatever the value. The output's shape follows from the input's, as in Keras 2.
     "Conv2DTranspose": {"output_shape": Gone((), "")},
     "Deconvolution2D": {"output_shape": Gone((), "")},
+    "Recurrent": {"consume_less": Gone((), "")},
     "SimpleRNN": {"consume_less": Gone((), "")},
     "ConvLSTM2D": {"consume_less": Gone((), "")},
 }
@@ -198,6 +201,7 @@ MERGE_MODES = {
 _UNTRUNCATED = "untruncated_normal"
 _ORTHOGONAL = {"class_name": "Orthogonal", "config": {"gain": 1.1}}
 _HARD_SIGMOID = "hard_sigmoid_keras2"  # clip(0.2 x + 0.5, 0, 1); Keras 3's has slope 1/6
+_PER_GATE = {"implementation": 1}  # consume_less="cpu": dropout draws anew for each gate
 _STEPS_FIRST = {"data_format": "channels_last"}  # of 1-D layers, whatever the program's image format is
 _FROM_ZERO = {"initial_accumulator_value": 0.0}
 # clipnorm was the norm of all gradients together
@@ -213,8 +217,9 @@ GENERATION = Generation(
     order=ORDER,
     defaults={
         "SimpleRNN": {"recurrent_initializer": _ORTHOGONAL},
-        "GRU": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID, "reset_after": False},
-        "LSTM": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID},
+        "GRU": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID, "reset_after": False}
+        | _PER_GATE,
+        "LSTM": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID} | _PER_GATE,
         "ConvLSTM2D": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID},
         "AveragePooling1D": {"pool_size": 2} | _STEPS_FIRST,
         "AveragePooling2D": {"pool_size": 2},

@@ -29,6 +29,7 @@ _CUDNN_HEAD = "units kernel_initializer recurrent_initializer bias_initializer"
 _CUDNN_TAIL = f"{_PENALTIES} activity_regularizer {_LIMITS} return_sequences return_state stateful"
 
 _HARD_SIGMOID = "hard_sigmoid_keras2"  # clip(0.2 x + 0.5, 0, 1); Keras 3's has slope 1/6
+_PER_GATE = {"implementation": 1}  # dropout draws anew for each gate
 _STEPS_FIRST = {"data_format": "channels_last"}  # of 1-D layers, whatever the program's image format is
 _L1L2 = {"class_name": "L1L2", "config": {"l1": 0.01, "l2": 0.01}}
 
@@ -93,10 +94,10 @@ GENERATION = Generation(
         "ZeroPadding1D": "padding",
     },
     defaults=_POOLS | {
-        "GRU": {"recurrent_activation": _HARD_SIGMOID, "reset_after": False},
-        "GRUCell": {"recurrent_activation": _HARD_SIGMOID, "reset_after": False},
-        "LSTM": {"recurrent_activation": _HARD_SIGMOID},
-        "LSTMCell": {"recurrent_activation": _HARD_SIGMOID},
+        "GRU": {"recurrent_activation": _HARD_SIGMOID, "reset_after": False} | _PER_GATE,
+        "GRUCell": {"recurrent_activation": _HARD_SIGMOID, "reset_after": False} | _PER_GATE,
+        "LSTM": {"recurrent_activation": _HARD_SIGMOID} | _PER_GATE,
+        "LSTMCell": {"recurrent_activation": _HARD_SIGMOID} | _PER_GATE,
         "ConvLSTM2D": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM2DCell": {"recurrent_activation": _HARD_SIGMOID},
         "BatchNormalization": {"variance_correction": "1+epsilon"},

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from lamina.dialects.generation import Call, Generation, Gone
 
-GENERATION = Generation(name="keras3", version="3.15.1")
+GENERATION = Generation(
+    name="keras3",
+    version="3.15.1",
+    order={"InputLayer": "shape batch_size dtype sparse ragged batch_shape input_tensor optional name"},
+)
 
 # ---- arguments of layers -------------------------------------------------------------------------------------------
 
@@ -20,7 +24,7 @@ RENAMED = {
 }
 
 # Layers over sequences: input_dim (and input_length) described one step (and their number), not the whole sample.
-SEQUENCES = frozenset({"RNN", "SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM", "ConvLSTM1D", "ConvLSTM2D",
+SEQUENCES = frozenset({"RNN", "Recurrent", "SimpleRNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM", "ConvLSTM1D", "ConvLSTM2D",
                        "ConvLSTM3D", "Conv1D", "LocallyConnected1D", "AtrousConvolution1D",
                        "TimeDistributedDense"})  # fmt: skip
 # input_length was the number of words in a sample.
@@ -32,6 +36,11 @@ _CAUSAL = Gone((False, None), "give `use_causal_mask=True` where the layer is ca
 _HINT = Gone((), "")  # changes no result: left out whatever the value
 _VOCABULARY = Gone((False, None), "give the words themselves as `vocabulary`.", ValueError)
 _TENSOR = Gone((None,), "lamina's inputs hold no data; call the model with it.", ValueError)
+_LORA = Gone(
+    (None,), "lamina trains whole weights; freeze the layer and add one of two small Dense layers.", ValueError
+)
+_QUANTIZED = Gone((None,), "lamina keeps weights as floats.", ValueError)
+_LOW_RANK = {"lora_rank": _LORA, "lora_alpha": _LORA, "quantization_config": _QUANTIZED}
 _TYPE_SPEC = Gone((None,), "give `shape` and `dtype`.", ValueError)
 
 GONE = {
@@ -40,6 +49,7 @@ GONE = {
     **{name: {"time_major": _TIME_MAJOR, "implementation": _HINT}
        for name in ("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")},
     **{name: {"enable_caching_device": _HINT} for name in ("SimpleRNNCell", "GRUCell", "LSTMCell")},
+    **{name: {"implementation": _HINT} for name in ("Recurrent", "ConvRecurrent2D")},
     "SimpleRNN": {"time_major": _TIME_MAJOR, "enable_caching_device": _HINT, "implementation": _HINT},
     "Attention": {"causal": _CAUSAL},
     "AdditiveAttention": {"causal": _CAUSAL},
@@ -48,7 +58,9 @@ GONE = {
     },
     "Softmax": {"robust_masking": _ROBUST},
     "MultiHeadAttention": {"softmax_robust_masking": _ROBUST},
-    "Embedding": {"use_one_hot_matmul": _HINT},
+    "Dense": _LOW_RANK,
+    "EinsumDense": _LOW_RANK | {"gptq_unpacked_column_size": _QUANTIZED},
+    "Embedding": _LOW_RANK | {"use_one_hot_matmul": _HINT},
     "Highway": {"transform_bias": _HINT},
     "InputLayer": {"input_tensor": _TENSOR, "type_spec": _TYPE_SPEC},
     "Discretization": {"bins": Gone((None,), "give `bin_boundaries` (numbers) or `num_bins` (how many).", ValueError)},
@@ -106,6 +118,7 @@ ALIASES = {name: (today, {}) for name, today in SYNONYMS.items()} | {
     "TimeDistributedDense": ("Dense", {}),
     "CuDNNGRU": ("GRU", _CUDNN | {"reset_after": True}),
     "CuDNNLSTM": ("LSTM", _CUDNN),
+    "ConvRNN2D": ("RNN", {}),
     "SyncBatchNormalization": ("BatchNormalization", {"synchronized": True}),
 }
 # Old names that share the tables of another old name.

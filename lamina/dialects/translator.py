@@ -48,7 +48,7 @@ def set_dialect(name: str | None) -> None:
 
     >>> set_dialect("keras2")
     >>> translate("GRU", (8,), {})
-    ((), {'units': 8, 'recurrent_activation': 'hard_sigmoid_keras2', 'reset_after': False})
+    ((), {'units': 8, 'recurrent_activation': 'hard_sigmoid_keras2', 'reset_after': False, 'implementation': 1})
     >>> set_dialect(None)
     """
     global _active, _chosen

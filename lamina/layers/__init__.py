@@ -47,6 +47,7 @@ from lamina.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from lamina.layers.dropout import SpatialDropout3D as SpatialDropout3D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
 from lamina.layers.embeddings import Embedding as Embedding
+from lamina.layers.embeddings import ReversibleEmbedding as ReversibleEmbedding
 from lamina.layers.keras1 import Highway as Highway
 from lamina.layers.keras1 import MaxoutDense as MaxoutDense
 from lamina.layers.keras1 import ParametricSoftplus as ParametricSoftplus
@@ -110,10 +111,13 @@ from lamina.layers.pooling import MaxPool3D as MaxPool3D
 from lamina.layers.pooling import MaxPooling1D as MaxPooling1D
 from lamina.layers.pooling import MaxPooling2D as MaxPooling2D
 from lamina.layers.pooling import MaxPooling3D as MaxPooling3D
+from lamina.layers.random_features import RandomFourierFeatures as RandomFourierFeatures
 from lamina.layers.recurrent import GRU as GRU
 from lamina.layers.recurrent import LSTM as LSTM
 from lamina.layers.recurrent import RNN as RNN
 from lamina.layers.recurrent import SimpleRNN as SimpleRNN
+from lamina.layers.recurrent_keras1 import ConvRecurrent2D as ConvRecurrent2D
+from lamina.layers.recurrent_keras1 import Recurrent as Recurrent
 from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
@@ -132,12 +136,16 @@ from lamina.layers.separable import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.separable import SeparableConv1D as SeparableConv1D
 from lamina.layers.separable import SeparableConv2D as SeparableConv2D
 from lamina.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
+from lamina.layers.torch_module import TorchModuleWrapper as TorchModuleWrapper
 from lamina.layers.wrappers import Bidirectional as Bidirectional
 from lamina.layers.wrappers import TimeDistributed as TimeDistributed
 from lamina.layers.wrappers import Wrapper as Wrapper
 
 _OLDER = old_classes(LAYERS.members)
 LAYERS.members.update(_OLDER)
+
+serialize = LAYERS.serialize
+deserialize = LAYERS.deserialize
 
 
 def __getattr__(name: str) -> Any:

@@ -20,7 +20,7 @@ from lamina import naming, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
 from lamina.layers import calling
-from lamina.layers.construction import LayerMeta, derive_config, from_config, unknown_argument
+from lamina.layers.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
 from lamina.layers.input_spec import InputSpec
 from lamina.layers.weights import WeightOwner
 from lamina.registry import Table, serialize
@@ -69,6 +69,7 @@ class Layer(WeightOwner, metaclass=LayerMeta):
     _call_arguments: frozenset[str]
     _infers_shape: bool
     _makes_masks: bool
+    _mask_arguments: tuple[str, ...]
     _is_builtin: bool
     _keras_class_name: str
 
@@ -116,7 +117,11 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         cls._call_arguments = frozenset(parameters)
         cls._infers_shape = cls.compute_output_shape is Layer.compute_output_shape
         cls._makes_masks = cls.compute_mask is not Layer.compute_mask
+        asked = list(inspect.signature(cls.compute_mask).parameters)[3:]  # after self, the inputs and their mask
+        cls._mask_arguments = tuple(name for name in asked if name in cls._call_arguments)
         cls._is_builtin = cls.__module__.startswith("lamina.")
+        if cls._is_builtin and "__init__" in own:
+            cls.__init__ = for_subclasses(own["__init__"])  # pyright: ignore[reportAttributeAccessIssue]
         if "_keras_class_name" not in own:
             cls._keras_class_name = cls.__name__
 

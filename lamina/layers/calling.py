@@ -215,7 +215,7 @@ def _attach_mask(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], ou
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "_keras_mask", None))
     if not layer._makes_masks and (previous is None or not layer.supports_masking):
         return
-    for output, mask in _pairs(outputs, layer.compute_mask(args[0], previous)):
+    for output, mask in _pairs(outputs, _mask_of_outputs(layer, args, kwargs, previous)):
         if isinstance(output, torch.Tensor) and mask is not None:
             output._keras_mask = mask  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -224,6 +224,15 @@ def _previous_mask(args: tuple[Any, ...], kwargs: dict[str, Any], mask_of: Calla
     given = kwargs.get("mask")
     mask = map_structure(mask_of, args[0]) if given is None else given
     return mask if any(one is not None for one in leaves(mask)) else None
+
+
+def _mask_of_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], previous: Any) -> Any:
+    """``compute_mask``, which may ask for arguments of ``call`` by their names, after the inputs and their mask."""
+    further: dict[str, Any] = {}
+    if layer._mask_arguments:
+        given = dict(zip(_positions(layer), args, strict=False)) | kwargs
+        further = {name: given[name] for name in layer._mask_arguments if name in given}
+    return layer.compute_mask(args[0] if args else None, previous, **further)
 
 
 def _pairs(outputs: Any, mask: Any) -> list[tuple[Any, Any]]:
@@ -262,7 +271,7 @@ def _outputs_and_masks(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any,
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "mask", None)) if args else None
     if layer._makes_masks or previous is not None:
         with own_scope_if_inside():
-            for output, mask in _pairs(outputs, layer.compute_mask(args[0] if args else None, previous)):
+            for output, mask in _pairs(outputs, _mask_of_outputs(layer, args, kwargs, previous)):
                 if isinstance(output, SymbolicTensor):
                     output.mask = mask
     return args, kwargs, outputs
@@ -384,13 +393,14 @@ def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
 
 def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """What ``build`` or ``compute_output_shape`` is to be called with: the first input's shape, or one for each
-    argument of ``call`` that has a parameter: ``query`` -> ``query_shape``."""
+    argument of ``call`` that has a parameter: ``query`` -> ``query_shape``. Another argument of ``call`` goes by its name."""
     parameters = _parameters(getattr(function, "__func__", function))
     if not parameters:
         return {}
-    if len(parameters) == 1 or not all(name.endswith("_shape") for name in parameters):
-        return {parameters[0]: shapes_of(args[0]) if args else None}
     given = dict(zip(_positions(layer), args, strict=False)) | kwargs
+    if len(parameters) == 1 or not all(name.endswith("_shape") for name in parameters):
+        more = {name: given[name] for name in parameters[1:] if name in given}
+        return {parameters[0]: shapes_of(args[0]) if args else None} | more
     found = {name: shapes_of(given[name.removesuffix("_shape")]) for name in parameters
              if given.get(name.removesuffix("_shape")) is not None}  # fmt: skip
     return found or {parameters[0]: shapes_of(args[0])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lamina import dialects
@@ -22,14 +23,46 @@ class LayerMeta(type):
     if not TYPE_CHECKING:  # type checkers are to see each class's own signature
 
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-            if cls.__module__.startswith("lamina."):
-                args, kwargs = dialects.translate(cls.__name__, args, kwargs)
+            if _has_our_constructor(cls):
+                args, kwargs = dialects.translate(_our_name(cls), args, kwargs)
             made = cls.__new__(cls, *args, **kwargs)
             if not isinstance(made, cls):
                 return made
             object.__setattr__(made, "_arguments", bind(cls, args, kwargs))
             made.__init__(*args, **kwargs)
             return made
+
+
+@functools.cache
+def _our_name(cls: type) -> str:
+    """The name of the class of lamina's that ``cls`` is, or is a subclass of."""
+    return next(base.__name__ for base in cls.__mro__ if base.__module__.startswith("lamina."))
+
+
+@functools.cache
+def _has_our_constructor(cls: type) -> bool:
+    return next(base for base in cls.__mro__ if "__init__" in vars(base)).__module__.startswith("lamina.")
+
+
+def for_subclasses(init: Callable[..., None]) -> Callable[..., None]:
+    """The constructor of a class of lamina's, which a class of the user's may call in any generation's words, too.
+
+    ``LayerMeta`` has translated what a class of lamina's own was called with; here the user's ``super().__init__(...)`` is,
+    once, whichever constructors that one calls in turn.
+    """
+
+    @functools.wraps(init)
+    def constructor(self: Any, *args: Any, **kwargs: Any) -> None:
+        if type(self)._is_builtin or "_is_translated" in self.__dict__:
+            return init(self, *args, **kwargs)
+        args, kwargs = dialects.translate(_our_name(type(self)), args, kwargs)
+        self.__dict__["_is_translated"] = True
+        try:
+            init(self, *args, **kwargs)
+        finally:
+            del self.__dict__["_is_translated"]
+
+    return constructor
 
 
 @functools.cache

@@ -277,12 +277,6 @@ class ConvLSTM(CellLayer):
                          activity_regularizer=activity_regularizer, **kwargs)  # fmt: skip
         self.input_spec = InputSpec(ndim=cell.rank + 3)
 
-    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
-        batch, steps = sequences_shape[:2]
-        state = self.cell.compute_output_shape((batch, *sequences_shape[2:]))[0]
-        output = (batch, steps, *state[1:]) if self.return_sequences else state
-        return (output, state, state) if self.return_state else output
-
 
 @LAYERS.register()
 class ConvLSTM1D(ConvLSTM):

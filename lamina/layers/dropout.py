@@ -114,8 +114,16 @@ class SpatialDropout(RandomZeros):
 
     rank: ClassVar[int]
 
-    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, seed, **kwargs)
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
         self.data_format = data_format_of(data_format, self)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
@@ -147,8 +155,10 @@ class SpatialDropout1D(SpatialDropout):
 
     rank = 1
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(rate, "channels_last", seed, **kwargs)
+    def __init__(
+        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, "channels_last", seed, name, dtype, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         return {key: value for key, value in super().get_config().items() if key != "data_format"}

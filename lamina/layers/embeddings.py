@@ -1,4 +1,4 @@
-"""Embedding: a table of vectors, looked up by index."""
+"""Embedding: a table of vectors, looked up by index; and the way back, from a vector to a number for each index."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import constraints, initializers, regularizers
-from lamina.graph.symbolic import Shape
+from lamina.dtypes import as_dtype, dtype_name
+from lamina.graph.symbolic import Shape, SymbolicTensor
 from lamina.layers.arguments import positive_int
 from lamina.layers.base import LAYERS, Layer
+from lamina.layers.calling import who
 from lamina.registry import serialize
 
 
@@ -104,3 +106,88 @@ class Embedding(Layer):
             if config[name] == default:
                 del config[name]
         return config | {"activity_regularizer": serialize(self.activity_regularizer), "quantization_config": None}
+
+
+@LAYERS.register()
+class ReversibleEmbedding(Embedding):
+    """An :class:`Embedding` that also goes back: ``layer(x, reverse=True)`` is ``x @ embeddings.T``, a logit per index.
+
+    Arguments:
+        input_dim: how many rows the table has: the largest index plus 1.
+        output_dim: the length of a row.
+        tie_weights: whether the way back uses the table, too, and not a table of its own.
+        embeddings_initializer: of the table, and of the one for the way back.
+        embeddings_regularizer, embeddings_constraint: of the table.
+        mask_zero: whether index 0 is padding, which later layers are told by a mask.
+        reverse_dtype: the type in which the way back computes; by default the layer's.
+        logit_soft_cap: the largest size of logits: they become ``cap * tanh(logits / cap)``.
+
+    Call arguments: ``inputs``; ``reverse``, whether they are vectors that become logits.
+
+    Shape: ``(*any) -> (*any, output_dim)``; in reverse ``(*any, output_dim) -> (*any, input_dim)``. Weights: ``embeddings``
+    ``(input_dim, output_dim)``, and ``reverse_embeddings`` ``(output_dim, input_dim)`` when they are not tied.
+
+    Raises:
+        ValueError: as :class:`Embedding`; when ``logit_soft_cap`` is not positive.
+
+    Source: https://keras.io/api/layers/core_layers/reversible_embedding/; Press and Wolf, https://arxiv.org/abs/1608.05859
+
+    >>> layer = ReversibleEmbedding(1000, 64)
+    >>> x = layer(torch.zeros(2, 10, dtype=torch.int64))
+    >>> layer(x, reverse=True).shape
+    torch.Size([2, 10, 1000])
+    """
+
+    reverse_embeddings: nn.Parameter
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        reverse_dtype: Any = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(input_dim, output_dim, embeddings_initializer, embeddings_regularizer,
+                         embeddings_constraint, mask_zero, **kwargs)  # fmt: skip
+        self.tie_weights = tie_weights
+        self.reverse_dtype = None if reverse_dtype is None else dtype_name(as_dtype(reverse_dtype))
+        if logit_soft_cap is not None and not logit_soft_cap > 0:
+            raise ValueError(f"{who(self)} needs a positive number for logit_soft_cap, and got {logit_soft_cap!r}.")
+        self.logit_soft_cap = logit_soft_cap
+
+    def build(self, input_shape: Shape | None = None) -> None:
+        super().build(input_shape)
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                name="reverse_embeddings", shape=(self.output_dim, self.input_dim), layout=(1, 0),
+                initializer=self.embeddings_initializer)  # fmt: skip
+
+    def call(self, inputs: torch.Tensor, reverse: bool = False) -> torch.Tensor:
+        if not reverse:
+            return super().call(inputs)
+        kernel = self.embeddings if self.tie_weights else self.reverse_embeddings.t()
+        if self.reverse_dtype is not None:
+            inputs, kernel = (tensor.to(as_dtype(self.reverse_dtype)) for tensor in (inputs, kernel))
+        logits = F.linear(inputs, kernel)  # (*, output_dim) -> (*, input_dim)
+        cap = self.logit_soft_cap
+        return logits if cap is None else torch.tanh(logits / cap) * cap
+
+    def compute_mask(self, inputs: torch.Tensor, previous_mask: Any = None, reverse: bool = False) -> Any:
+        return None if reverse else super().compute_mask(inputs, previous_mask)
+
+    def compute_output_spec(self, inputs: Any, reverse: bool = False) -> Any:
+        """The output's shape, and its type, which in reverse may be another one."""
+        dtype = self.reverse_dtype if reverse and self.reverse_dtype else self.compute_dtype
+        return SymbolicTensor(self.compute_output_shape(inputs.shape, reverse), dtype)
+
+    def compute_output_shape(self, input_shape: Shape, reverse: bool = False) -> Shape:
+        return (*input_shape[:-1], self.input_dim) if reverse else (*input_shape, self.output_dim)
+
+    def get_config(self) -> dict[str, Any]:
+        return {key: value for key, value in super().get_config().items() if key != "quantization_config"}

@@ -92,10 +92,12 @@ class HeadedAttention(Layer):
         kept, shared, new = ("".join(next(letters) for _ in range(count))
                              for count in (rank - contracted, contracted, len(sizes)))  # fmt: skip
         return EinsumDense(
-            f"{kept}{shared},{shared}{new}->{kept}{new}", (*(None,) * (len(kept) - 1), *sizes), activation,
-            new if self.use_bias else None, self.kernel_initializer, self.bias_initializer, self.kernel_regularizer,
-            self.bias_regularizer, self.kernel_constraint, self.bias_constraint, activity_regularizer=activity,
-            dtype=self.dtype_policy, name=name)  # fmt: skip
+            equation=f"{kept}{shared},{shared}{new}->{kept}{new}", output_shape=(*(None,) * (len(kept) - 1), *sizes),
+            activation=activation, bias_axes=new if self.use_bias else None,
+            kernel_initializer=self.kernel_initializer, bias_initializer=self.bias_initializer,
+            kernel_regularizer=self.kernel_regularizer, bias_regularizer=self.bias_regularizer,
+            activity_regularizer=activity, kernel_constraint=self.kernel_constraint,
+            bias_constraint=self.bias_constraint, dtype=self.dtype_policy, name=name)  # fmt: skip
 
     def prepare_attention(self, rank: int, axes: tuple[int, ...]) -> None:
         """Settle the order of axes for inputs of ``rank`` axes, ``axes`` of which are attended over."""

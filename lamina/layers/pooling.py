@@ -62,9 +62,10 @@ class Pool(Layer):
         strides: int | tuple[int, ...] | None = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         self.pool_size = int_tuple(pool_size, self.rank, "pool_size", self)
         self.strides = self.pool_size if strides is None else int_tuple(strides, self.rank, "strides", self)
         self.padding = one_of(padding, ("valid", "same"), "padding", self)

@@ -178,6 +178,10 @@ class RNN(Layer):
         self, sequences_shape: Shape, initial_state_shape: Any = None
     ) -> Any:
         batch, steps = sequences_shape[:2]
+        if getattr(self.cell, "rank", 0):  # a convolution over so many axes, whose states have the output's shape
+            state = self.cell.compute_output_shape((batch, *sequences_shape[2:]))[0]
+            output = (batch, steps, *state[1:]) if self.return_sequences else state
+            return (output, state, state) if self.return_state else output
         size = output_size_of(self.cell)
         features = tuple(size) if isinstance(size, (tuple, list)) else (size,)
         output = (batch, steps, *features) if self.return_sequences else (batch, *features)

@@ -15,6 +15,8 @@ from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.layers.base import LAYERS, Layer
 from lamina.layers.core import Input, InputLayer
+from lamina.models.branches import Merge as Merge
+from lamina.models.branches import merge as merge
 from lamina.models.model import Model as Model
 from lamina.models.sequential import Sequential as Sequential
 from lamina.registry import CustomObjectScope, deserialize
@@ -47,7 +49,8 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
     copy = clone_function or _clone_layer
     if isinstance(model, Sequential):
         model.prepare()
-        start = [Input(batch_shape=model.input_shape, dtype=model.inputs[0].dtype)] if model._plan is not None else []
+        known = model._plan is not None and len(model.inputs) == 1  # several inputs are the first layer's own
+        start = [Input(batch_shape=model.input_shape, dtype=model.inputs[0].dtype)] if known else []
         return type(model)([*(input_tensors or start), *map(copy, model.layers)], name=model.name)
     if getattr(model, "_plan", None) is None:
         return type(model).from_config(model.get_config())
@@ -69,6 +72,7 @@ def _clone_layer(layer: Any) -> Any:
 
 LAYERS.add(Model, "Functional")
 LAYERS.add(Sequential)
+LAYERS.members["Merge"] = Merge
 
 __all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
            "save_model"]  # fmt: skip

@@ -10,9 +10,9 @@ from torch import nn
 
 from lamina.errors import describe
 from lamina.graph.plan import Plan, module_key
-from lamina.graph.symbolic import SymbolicTensor
+from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.base import Layer
-from lamina.layers.calling import as_shapes, who
+from lamina.layers.calling import as_shapes, map_shapes, shapes_of, who
 from lamina.layers.core import Input, InputLayer, Lambda
 from lamina.models.model import Model, check_keys
 from lamina.registry import deserialize, reading, serialize
@@ -42,7 +42,9 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)
-        self._chain: tuple[SymbolicTensor, SymbolicTensor] | None = None  # the input, and the last layer's output
+        self._chain: tuple[Any, SymbolicTensor] | None = (
+            None  # the input (or a list of them), and the last layer's output
+        )
         for layer in layers if layers is not None else ():
             self.add(layer)
 
@@ -65,9 +67,10 @@ class Sequential(Model):
                 f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`."
             )
         self._restore_chain()
-        before, shape = self._chain, first_input_shape(layer)
-        if before is None and not self._modules and shape is not None:
-            self._start(Input(batch_shape=shape, dtype=first_input_dtype(layer)))
+        before = self._chain
+        start = first_input(layer) if before is None and not self._modules else None
+        if start is not None:
+            self._start(start)
         self._extend([layer], otherwise=before)
         self._modules[self._key(layer)] = layer
         self._forget_plan()
@@ -91,15 +94,14 @@ class Sequential(Model):
                 raise ValueError(f"{who(self)} can't be built without an input shape.")
             first = next(iter(self._modules.values()), None)
             dtype = first_input_dtype(first) if first is not None else None
-            shape = as_shapes(input_shape)
-            self._start(Input(batch_shape=(None, *shape[1:]), dtype=dtype))
+            self._start(map_shapes(lambda shape: Input(batch_shape=(None, *shape[1:]), dtype=dtype), input_shape))
             self._extend(self._modules.values(), otherwise=None)
         self.prepare()
 
     def prepare(self) -> None:
         """Plan the stack, when its input is known and it changed since it was last planned."""
         if self._chain is not None and self._plan is None and self._modules:
-            plan = Plan([self._chain[0]], self._chain[1], self._is_reserved)
+            plan = Plan(leaves(self._chain[0]), self._chain[1], self._is_reserved)
             plan.modules = {key: module for key, module in plan.modules.items() if not isinstance(module, InputLayer)}
             self._adopt(plan, *self._chain)
 
@@ -108,7 +110,7 @@ class Sequential(Model):
         if self._plan is None:
             if torch.compiler.is_compiling() or not self._modules:
                 return self._call_unplanned(inputs)
-            self.prepare() if self._chain is not None else self.build(tuple(inputs.shape))
+            self.prepare() if self._chain is not None else self.build(shapes_of(inputs))
         return Model.call(self, inputs, mask)
 
     forward = call
@@ -122,10 +124,10 @@ class Sequential(Model):
             inputs = layer(inputs)
         return inputs
 
-    def _start(self, tensor: SymbolicTensor) -> None:
-        self._chain = (tensor, tensor)
+    def _start(self, inputs: Any) -> None:
+        self._chain = (inputs, inputs)
 
-    def _extend(self, layers: Iterable[Any], otherwise: tuple[SymbolicTensor, SymbolicTensor] | None) -> None:
+    def _extend(self, layers: Iterable[Any], otherwise: tuple[Any, SymbolicTensor] | None) -> None:
         """Put layers at the end of the chain, if there is one; when one does not fit, it is what it was: ``otherwise``."""
         for layer in layers:
             if self._chain is None:
@@ -196,7 +198,7 @@ class Sequential(Model):
         self.prepare()
         layers = list(self.layers)
         config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
-        if self._plan is not None:
+        if self._plan is not None and len(self.inputs) == 1:  # several inputs are the first layer's own
             layers.insert(0, self.inputs[0].node.target)  # pyright: ignore[reportOptionalMemberAccess]
         for layer in layers:
             if not isinstance(layer, Layer):
@@ -234,6 +236,19 @@ class Sequential(Model):
 
 
 SEQUENTIAL_KEYS = ("name", "trainable", "dtype", "layers", "build_input_shape")
+
+
+def first_input(layer: Any) -> Any:
+    """A new symbolic input for a first layer that states its shape, or several, as a model of several has them."""
+    if (
+        isinstance(layer, Model)
+        and layer.built
+        and layer._plan is not None
+        and not isinstance(layer.input, SymbolicTensor)
+    ):
+        return map_structure(lambda one: Input(batch_shape=one.shape, dtype=one.dtype, name=one.name), layer.input)
+    shape = first_input_shape(layer)
+    return None if shape is None else Input(batch_shape=shape, dtype=first_input_dtype(layer))
 
 
 def first_input_shape(layer: Any) -> tuple[Any, ...] | None:

@@ -19,7 +19,7 @@ from torch import nn
 
 from lamina.errors import did_you_mean
 from lamina.graph.plan import Plan, Step, Value
-from lamina.graph.symbolic import leaves
+from lamina.graph.symbolic import SymbolicTensor, leaves
 from lamina.layers.base import Layer
 from lamina.layers.input_spec import is_shape
 from lamina.layers.tracking import children_of
@@ -254,8 +254,8 @@ class _PlanReader:
 def _shapes_in_stack(model: Any) -> dict[int, str]:
     """The output shapes along the symbolic chain of a Sequential, by the layer's id; else from its plan."""
     shapes: dict[int, str] = {}
-    start, tensor = getattr(model, "_chain", None) or (None, None)
-    while tensor is not None and tensor is not start:
+    _, tensor = getattr(model, "_chain", None) or (None, None)
+    while isinstance(tensor, SymbolicTensor) and tensor.node is not None and tensor.node.inputs:
         shapes[id(tensor.node.target)] = _text(tensor.shape)
         tensor = tensor.node.inputs[0]
     plan = getattr(model, "_plan", None)

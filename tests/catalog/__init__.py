@@ -12,8 +12,10 @@ from catalog import (
     noise,
     normalization,
     pooling,
+    random_features,
     recurrent,
     resizing,
+    torch_module,
 )
 from catalog.row import Row as Row
 from catalog.row import Wrong as Wrong
@@ -32,6 +34,8 @@ FAMILIES = (
     resizing,
     local,
     keras1,
+    random_features,
+    torch_module,
 )
 ROWS: list[Row] = [row for family in FAMILIES for row in family.ROWS]
 WRONG: list[Wrong] = [wrong for family in FAMILIES for wrong in family.WRONG]
@@ -48,6 +52,7 @@ NOT_EXERCISED: dict[tuple[str, str], str] = {
     ("Embedding", "weights"): "no part of a config; tests/layers/test_embeddings.py",
     ("Embedding", "input_length"): "of Keras 1 and 2; tests/layers/test_embeddings.py",
     ("Embedding", "sparse"): "sparse gradients can't be compared as others are; tests/layers/test_embeddings.py",
+    **{("ReversibleEmbedding", name): "its base's" for name in ("weights", "input_length", "sparse")},
     ("Highway", "weights"): "no part of a config; tests/layers/test_keras1.py",
     ("MaxoutDense", "weights"): "no part of a config; tests/layers/test_keras1.py",
     ("ParametricSoftplus", "weights"): "no part of a config; tests/layers/test_keras1.py",
@@ -58,4 +63,6 @@ NO_ROW: dict[str, str] = {
     "Wrapper": "the base of layers around a layer; tests/layers/test_wrappers.py",
     "Layer": "the base of all layers; tests/layers/test_base.py",
     "InputLayer": "computes nothing; tests/graph/test_plan.py",
+    "Recurrent": "the base of Keras 1's recurrent layers; tests/layers/test_recurrent_keras1.py",
+    "ConvRecurrent2D": "the same over images; tests/layers/test_recurrent_keras1.py",
 }

@@ -7,6 +7,7 @@ import pytest
 from lamina.dialects import Alias, dialect, set_dialect, translate, translate_alias, using_dialect
 
 HARD = {"recurrent_activation": "hard_sigmoid_keras2"}
+PER_GATE = {"implementation": 1}  # how dropout was drawn by default
 ORTHOGONAL = {"recurrent_initializer": {"class_name": "Orthogonal", "config": {"gain": 1.1}}}
 STEPS = {"data_format": "channels_last"}
 SAME = "as it is"
@@ -44,7 +45,7 @@ BARE = [
      limit("Conv1D", 2, 3), SAME),
     ("Dense", (10, "uniform"), {}, {"units": 10, "kernel_initializer": "uniform"}, limit("Dense", 1, 2), SAME),
     ("Dense", (10, "relu"), {}, {"units": 10, "kernel_initializer": "relu"}, limit("Dense", 1, 2), SAME),
-    ("LSTM", (10, "uniform"), {}, {"units": 10, "kernel_initializer": "uniform"} | ORTHOGONAL | HARD,
+    ("LSTM", (10, "uniform"), {}, {"units": 10, "kernel_initializer": "uniform"} | ORTHOGONAL | HARD | PER_GATE,
      limit("LSTM", 1, 2), SAME),
     ("Embedding", (1000, 64, "zero"), {}, {"input_dim": 1000, "output_dim": 64, "embeddings_initializer": "zero"},
      limit("Embedding", 2, 3), SAME),
@@ -126,10 +127,10 @@ def test_a_modern_keyword_decides_under_keras1():
 # Defaults and formulas that a dialect asks for by explicit arguments.
 MEANT = [
     ("keras1", "SimpleRNN", (8,), {}, {"units": 8} | ORTHOGONAL),
-    ("keras1", "GRU", (8,), {}, {"units": 8, "reset_after": False} | ORTHOGONAL | HARD),
-    ("keras1", "LSTM", (8,), {"return_sequences": True}, {"units": 8, "return_sequences": True} | ORTHOGONAL | HARD),
+    ("keras1", "GRU", (8,), {}, {"units": 8, "reset_after": False} | ORTHOGONAL | HARD | PER_GATE),
+    ("keras1", "LSTM", (8,), {"return_sequences": True}, {"units": 8, "return_sequences": True} | ORTHOGONAL | HARD | PER_GATE),
     ("keras1", "LSTM", (8,), {"inner_activation": "sigmoid"},
-     {"units": 8, "recurrent_activation": "sigmoid"} | ORTHOGONAL),
+     {"units": 8, "recurrent_activation": "sigmoid"} | ORTHOGONAL | PER_GATE),
     ("keras1", "Flatten", (), {}, STEPS),
     ("keras1", "Dense", (8,), {"init": "glorot_normal"}, {"units": 8, "kernel_initializer": {
         "class_name": "VarianceScaling",
@@ -137,11 +138,12 @@ MEANT = [
     ("keras1", "Dense", (8,), {"init": "he_normal"}, {"units": 8, "kernel_initializer": {
         "class_name": "VarianceScaling",
         "config": {"scale": 2.0, "mode": "fan_in", "distribution": "untruncated_normal"}}}),
-    ("keras2", "LSTM", (8,), {}, {"units": 8} | HARD),
-    ("keras2", "LSTM", (8,), {"recurrent_activation": "sigmoid"}, {"units": 8, "recurrent_activation": "sigmoid"}),
-    ("keras2", "LSTM", (8,), {"recurrent_activation": "hard_sigmoid"}, {"units": 8} | HARD),
-    ("keras2", "GRU", (8,), {}, {"units": 8, "reset_after": False} | HARD),
-    ("keras2", "GRUCell", (8,), {}, {"units": 8, "reset_after": False} | HARD),
+    ("keras2", "LSTM", (8,), {}, {"units": 8} | HARD | PER_GATE),
+    ("keras2", "LSTM", (8,), {"recurrent_activation": "sigmoid"},
+     {"units": 8, "recurrent_activation": "sigmoid"} | PER_GATE),
+    ("keras2", "LSTM", (8,), {"recurrent_activation": "hard_sigmoid"}, {"units": 8} | HARD | PER_GATE),
+    ("keras2", "GRU", (8,), {}, {"units": 8, "reset_after": False} | HARD | PER_GATE),
+    ("keras2", "GRUCell", (8,), {}, {"units": 8, "reset_after": False} | HARD | PER_GATE),
     ("keras2", "ConvLSTM2D", (8, 3), {}, {"filters": 8, "kernel_size": 3} | HARD),
     ("keras2", "AveragePooling3D", (), {"padding": "same"}, {"padding": "same", "pool_size": 2}),
     ("keras2", "Dense", (8,), {"kernel_regularizer": "l1_l2"},

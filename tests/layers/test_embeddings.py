@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lamina.layers import Dense, Embedding, Flatten
-from lamina.models import Sequential
+from lamina.layers import Dense, Embedding, Flatten, Input, ReversibleEmbedding
+from lamina.models import Model, Sequential
 
 TABLE = np.arange(12, dtype="float32").reshape(4, 3)
 
@@ -52,3 +52,22 @@ def test_an_index_that_is_not_in_the_table():
                "largest index plus 1.")  # fmt: skip
     with pytest.raises(ValueError, match=f"^{message}"):
         layer(torch.tensor([[1, 7]]))
+
+
+def test_the_way_back_has_no_mask():
+    layer = ReversibleEmbedding(10, 4, mask_zero=True)
+    indices = torch.tensor([[1, 0]])
+    vectors = layer(indices)
+    assert vectors._keras_mask.tolist() == [[True, False]]
+    assert not hasattr(layer(vectors.detach(), reverse=True), "_keras_mask")
+    assert not hasattr(layer(vectors.detach(), True), "_keras_mask")
+    x = Input((4,))
+    y = layer(x)
+    logits = layer(y, reverse=True)
+    assert (y.mask.shape, logits.mask, logits.shape) == ((None, 4), None, (None, 4, 10))
+    torch.testing.assert_close(Model(x, logits)(torch.ones(2, 4)), layer(torch.ones(2, 4)) @ layer.embeddings.T)
+
+
+def test_the_way_back_in_another_type():
+    layer = ReversibleEmbedding(10, 4, reverse_dtype="float64")
+    assert layer(Input((3, 4)), reverse=True).dtype is layer(torch.ones(1, 3, 4), reverse=True).dtype is torch.float64

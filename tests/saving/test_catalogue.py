@@ -19,7 +19,9 @@ from lamina.registry import CustomObjectScope
 
 pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword"),
               pytest.mark.filterwarnings("ignore:Layer .* does not support masking")]  # fmt: skip
-CAN = [row for row in ROWS if row.keras_name is not None and not row.call and "values" not in row.exceptions]
+# Keras pickles the module of a TorchModuleWrapper, which lamina does not open; tests/layers/test_torch_module.py.
+CAN = [row for row in ROWS if row.keras_name is not None and not row.call and "values" not in row.exceptions
+       and row.layer != "TorchModuleWrapper"]  # fmt: skip
 # A few of each class: what differs between the others is not what files are about.
 TESTED = [row for index, row in enumerate(CAN) if sum(other.layer == row.layer for other in CAN[:index]) < 3]
 

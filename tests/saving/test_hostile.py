@@ -239,7 +239,7 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "TFSMLayer": (swap("hidden", {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/etc"}}),
                   "'TFSMLayer' is no layer of lamina's"),
     "TorchModuleWrapper": (swap("hidden", {"module": "keras.layers", "class_name": "TorchModuleWrapper", "config": {"module": "gASV"}}),
-                           "'TorchModuleWrapper' is no layer of lamina's"),
+                           "was saved as a pickle, which lamina does not open"),
     "enable_unsafe_deserialization": (swap("hidden", {"module": "keras.config", "class_name": "enable_unsafe_deserialization"}),
                                       "'enable_unsafe_deserialization' is no layer of lamina's"),
     "circle": (nodes("hidden", tensor("erf")), "config: This is not a graph that can be run: call 0 of"),
