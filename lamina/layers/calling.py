@@ -392,11 +392,11 @@ def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, An
 
 @functools.cache
 def _parameters(function: Any) -> list[str]:
-    """The names of a method's parameters, without ``self`` and ``**kwargs``."""
+    """The names of a method's parameters, without ``self`` (whatever it is called) and ``**kwargs``."""
     return [
         name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        for name, parameter in list(inspect.signature(function).parameters.items())[1:]
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
     ]
 
 
