@@ -93,6 +93,9 @@ class WeightOwner(nn.Module):
         if unknown:
             raise TypeError(f"add_weight of {type(self).__name__} {self.name!r} got an unknown argument "
                             f"{sorted(unknown)[0]!r}.")  # fmt: skip
+        if isinstance(shape, (tuple, list)) and None in shape:
+            raise ValueError(f"Weight {name!r} of {type(self).__name__} {getattr(self, 'name', '')!r} needs a shape that is "
+                             f"known, and got {tuple(shape)}: state the size in the model's Input.")  # fmt: skip
         sizes = tuple(int(size) for size in ((shape,) if isinstance(shape, int) else shape or ()))
         wanted = as_dtype(dtype if dtype is not None else self._dtype_policy.variable_dtype)
         if initializer is None:

@@ -12,7 +12,7 @@ from lamina.layers import calling
 from lamina.layers.arguments import one_of
 from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.calling import who
-from lamina.layers.recurrent import inputs_apart
+from lamina.layers.recurrent import check_steps, inputs_apart
 from lamina.layers.scanning import per_step
 from lamina.registry import CustomObjectScope, deserialize
 
@@ -100,7 +100,9 @@ class TimeDistributed(Wrapper):
 
     def call(self, inputs: torch.Tensor, mask: Any = None) -> Any:
         if mask is not None:
-            self._check_mask(inputs, mask)
+            if mask.dim() < 2:
+                raise ValueError(f"{who(self)} needs a mask of shape (batch, steps), and got {tuple(mask.shape)}.")
+            check_steps(mask, inputs, self)
             mask = mask if "mask" in getattr(self.layer, "_call_arguments", ()) else None
         if self._one_batch and not (self._mixes and self.training):
             rows = inputs.flatten(0, 1)  # (B, T, *) -> (B * T, *)
@@ -110,11 +112,6 @@ class TimeDistributed(Wrapper):
                  for step in range(inputs.shape[1])]  # fmt: skip
         each = iter(zip(*(leaves(step) for step in steps), strict=True))
         return map_structure(lambda _: torch.stack(next(each), 1), steps[0])
-
-    def _check_mask(self, inputs: torch.Tensor, mask: torch.Tensor) -> None:
-        if mask.dim() < 2 or mask.shape[:2] != inputs.shape[:2]:
-            raise ValueError(f"{who(self)} needs a mask of shape (batch, steps), here {tuple(inputs.shape[:2])}, and got "
-                             f"{tuple(mask.shape)}.")  # fmt: skip
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         if not isinstance(self.layer, Layer):
@@ -184,7 +181,8 @@ class Bidirectional(Wrapper):
     ) -> None:
         Layer.__init__(self, weights=weights, **kwargs)
         for name, given in (("layer", layer), ("backward_layer", backward_layer)):
-            if not isinstance(given, Layer) and not (given is None and name == "backward_layer"):
+            recurrent = isinstance(given, Layer) and hasattr(given, "go_backwards")
+            if not recurrent and not (given is None and name == "backward_layer"):
                 raise ValueError(f"{who(self)} needs a recurrent layer for {name}, and got {given!r}.")
         self.merge_mode = None if merge_mode is None else one_of(merge_mode, tuple(_MERGES), "merge_mode", self)
         name = layer.name
