@@ -95,7 +95,7 @@ class TimeDistributed(Wrapper):
 
     def build(self, input_shape: Shape) -> None:
         super().build((input_shape[0], *input_shape[2:]))
-        self._one_batch = not any(_is_opaque(module) for module in self.layer.modules())
+        self._one_batch = not any(is_opaque(module) for module in self.layer.modules())
         self._mixes = any(_is_mixing(module) for module in self.layer.modules())
 
     def call(self, inputs: torch.Tensor, mask: Any = None) -> Any:
@@ -124,7 +124,8 @@ def _is_mixing(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._BatchNorm) or type(module).__name__ in _MIXING
 
 
-def _is_opaque(module: nn.Module) -> bool:
+def is_opaque(module: nn.Module) -> bool:
+    """Whether a module may do what lamina does not know of: mix the rows of a batch, or keep what it saw."""
     plan = getattr(module, "_plan", None)  # a model's; functions in it were written by the user
     return (
         not type(module).__module__.startswith(("lamina.", "torch.nn."))

@@ -18,14 +18,18 @@ X = torch.zeros(2, 3, 4)
 def test_features_are_those_that_a_recurrent_layer_was_built_for(name: str):
     layer = getattr(layers, name)(3, name="r")
     layer(X)
-    with pytest.raises(ValueError, match=rf"^{name} 'r' was built for inputs whose last axis is 4, and got \(2, 3, 5\)\.$"):
+    with pytest.raises(
+        ValueError, match=rf"^{name} 'r' was built for inputs whose last axis is 4, and got \(2, 3, 5\)\.$"
+    ):
         layer(torch.zeros(2, 3, 5))
 
 
 @pytest.mark.parametrize("states", [torch.zeros(2, 5), Input((5,))], ids=["data", "symbolic"])
 def test_states_have_the_layer_s_size(states: Any):
     x = X if isinstance(states, torch.Tensor) else Input((None, 4))
-    with pytest.raises(ValueError, match=r"LSTM 'r' needs states of shape \(batch, 3\), and got one of shape \(\w+, 5\)\."):
+    with pytest.raises(
+        ValueError, match=r"LSTM 'r' needs states of shape \(batch, 3\), and got one of shape \(\w+, 5\)\."
+    ):
         LSTM(3, name="r")(x, initial_state=[states, states])
     with pytest.raises(ValueError, match=r"GRU 'r' has 1 states, and got 2 tensors for them\."):
         GRU(5, name="r")(x, initial_state=[states, states])
@@ -39,7 +43,9 @@ def test_states_have_the_batch_s_size():
 @pytest.mark.parametrize("shape", [(2, 4), (3, 3)])
 @pytest.mark.parametrize("layer", [LSTM, GRU])
 def test_a_mask_is_of_the_same_steps(layer: Any, shape: tuple[int, int]):
-    with pytest.raises(ValueError, match=rf"'r' needs a mask of shape \(batch, steps\), here \(2, 3\), and got \({shape[0]}, "):
+    with pytest.raises(
+        ValueError, match=rf"'r' needs a mask of shape \(batch, steps\), here \(2, 3\), and got \({shape[0]}, "
+    ):
         layer(3, name="r")(X, mask=np.ones(shape, bool))
 
 

@@ -115,3 +115,21 @@ def test_self_may_have_another_name():
             return inputs + this.by
 
     assert Shift()(Input((3,))).shape == (None, 3)
+
+
+class Doubles(Layer):
+    def call(self, inputs):
+        inputs *= 2.0
+        return inputs
+
+
+@pytest.mark.parametrize("first", [Doubles(), lamina.layers.Lambda(lambda x: x.mul_(2.0)), torch.nn.ReLU(inplace=True)],
+                         ids=["layer", "function", "torch"])  # fmt: skip
+def test_layers_that_write_into_their_inputs_spare_the_data(first):
+    model = lamina.Sequential([Input((3,)), first, Dense(1)])
+    model.compile("sgd", "mse")
+    x = -np.ones((4, 3), "float32")
+    model.fit(x, np.ones((4, 1)), epochs=2, batch_size=2, shuffle=False, verbose=0)
+    model.predict(x, batch_size=2, verbose=0)
+    model.evaluate(x, np.ones((4, 1)), verbose=0)
+    np.testing.assert_array_equal(x, -1.0)
