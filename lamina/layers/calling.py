@@ -211,7 +211,7 @@ def _with_masks(
 
 def _attach_mask(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
     """Outside of a plan a mask travels on the tensor that it belongs to, as in Keras."""
-    if torch.compiler.is_compiling() or not args:
+    if not args:
         return
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "_keras_mask", None))
     if not layer._makes_masks and (previous is None or not layer.supports_masking):

@@ -204,8 +204,13 @@ class WeightOwner(nn.Module):
                           ({}, self._free_name(getattr(weight, "name", None) or "weight")))  # fmt: skip
         if place is (self._parameters if trainable else self._buffers):
             return key
+        while not place and (key in self._parameters or key in self._buffers):
+            key += "_"
         place.pop(key, None)
-        self._own(key, weight.detach(), trainable, None, None)
+        if trainable and isinstance(weight, nn.Parameter):
+            self.register_parameter(key, weight.requires_grad_(self._trainable))
+        else:
+            self._own(key, weight.detach(), trainable, None, None)
         return key
 
     variables = weights

@@ -72,6 +72,22 @@ def test_weights_of_layers_inside_are_named_once():
     assert list(layer.state_dict()) == ["inner.kernel", "inner.bias"]
 
 
+def test_weights_in_a_list_are_the_ones_that_are_trained():
+    class Sum(Layer):
+        def build(self, input_shape):
+            self.parts = [K.variable(np.ones(input_shape[-1])) for _ in range(2)]
+            self.trainable_weights = self.parts
+
+        def call(self, x, mask=None):
+            return x * self.parts[0] + self.parts[1]
+
+    layer = Sum()
+    layer(torch.ones(1, 3)).sum().backward()
+    assert len(layer.trainable_weights) == 2
+    assert all(weight is part for weight, part in zip(layer.trainable_weights, layer.parts, strict=True))
+    assert all(weight.grad is not None for weight in layer.trainable_weights)
+
+
 def test_keras_1_weights_survive_torch():
     layer = ByHand(2)
     layer(torch.ones(1, 3))
