@@ -208,7 +208,8 @@ class WeightOwner(nn.Module):
             key += "_"
         place.pop(key, None)
         if trainable and isinstance(weight, nn.Parameter):
-            self.register_parameter(key, weight.requires_grad_(self._trainable))
+            weight.requires_grad = self._trainable
+            self.register_parameter(key, weight)
         else:
             self._own(key, weight.detach(), trainable, None, None)
         return key

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lamina import layers
-from lamina.layers import GRU, LSTM, Add, Bidirectional, Dense, Input, Layer, MultiHeadAttention, SimpleRNN
+from lamina.layers import GRU, LSTM, Add, Attention, Bidirectional, Dense, Input, Layer, MultiHeadAttention, SimpleRNN
 
 X = torch.zeros(2, 3, 4)
 
@@ -72,6 +72,8 @@ WRONG = {
                 "Dense 'd' takes a tensor or an array, and got None, as a call that lacks its `return` gives."),
     "sizes to add": (lambda: Add(name="a")([X, torch.zeros(2, 3, 5)]), ValueError,
                      "Add 'a' can't merge inputs of the shapes (2, 3, 4) and (2, 3, 5): 4 and 5 differ."),
+    "sizes to attend": (lambda: Attention(name="a")([X, torch.zeros(2, 3, 5)]), ValueError,
+                        "Attention 'a' compares queries and keys of one size, and got (2, 3, 4) and (2, 3, 5)."),
     "both directions of Dense": (lambda: Bidirectional(Dense(2, name="d"), name="b"), ValueError,
                                  "Bidirectional 'b' needs a recurrent layer for layer, and got Dense(name='d')."),
     "unknown size": (lambda: Forgets(name="f")(Input((None,))), ValueError,
