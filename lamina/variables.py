@@ -1,15 +1,17 @@
-"""State that is kept between calls and is not a weight: a tensor with Keras's ``assign`` methods."""
+"""State that is kept between calls: Keras's ``assign`` for every tensor, and variables that are no weights."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 
 class Variable(Tensor):
-    """A tensor to compute with, which ``assign``, ``assign_add`` and ``assign_sub`` change in place.
+    """A tensor with a name, which ``assign``, ``assign_add`` and ``assign_sub`` change in place.
 
     Arguments:
         value: the first numbers, copied.
@@ -28,6 +30,12 @@ class Variable(Tensor):
     path: str = ""
     trainable = False
 
+    if TYPE_CHECKING:  # which every tensor has, see below
+
+        def assign(self, value: Any) -> Tensor: ...
+        def assign_add(self, value: Any) -> Tensor: ...
+        def assign_sub(self, value: Any) -> Tensor: ...
+
     def __new__(cls, value: Any, dtype: torch.dtype | None = None, name: str = "", path: str = "") -> Variable:
         return torch.as_tensor(value, dtype=dtype).detach().clone().as_subclass(cls)
 
@@ -43,21 +51,6 @@ class Variable(Tensor):
         made.name, made.path = name, f"{owner}/{name}"
         return made
 
-    def assign(self, value: Any) -> Variable:
-        """Set the numbers."""
-        self.copy_(_plain(value, self))
-        return self
-
-    def assign_add(self, value: Any) -> Variable:
-        """Add to the numbers."""
-        self.add_(_plain(value, self))
-        return self
-
-    def assign_sub(self, value: Any) -> Variable:
-        """Take from the numbers."""
-        self.sub_(_plain(value, self))
-        return self
-
     @property
     def value(self) -> Tensor:
         """The numbers as a plain tensor, which shares the variable's memory."""
@@ -72,8 +65,56 @@ class Variable(Tensor):
         return f"<Variable path={self.path}, shape={tuple(self.shape)}, value={self.tolist()}>"
 
 
-def _plain(value: Any, like: Tensor) -> Tensor:
-    """``value`` without its history, so that state never keeps a batch's graph alive."""
-    if not isinstance(value, Tensor):
-        return torch.as_tensor(value, device=like.device)
-    return value.detach() if value.requires_grad else value
+# ---- assigning -----------------------------------------------------------------------------------------------------
+
+_kept = 0  # how many of the calls under way only ask for a shape; see unchanged
+
+
+@contextlib.contextmanager
+def unchanged() -> Iterator[None]:
+    """Inside, ``assign`` changes nothing: a layer is run to learn its output's shape, not to count the call."""
+    global _kept
+    _kept += 1
+    try:
+        yield
+    finally:
+        _kept -= 1
+
+
+def are_unchanged() -> bool:
+    """Whether a layer is run only to learn its output's shape."""
+    return _kept > 0
+
+
+def _assign(self: Tensor, value: Any) -> Tensor:
+    """Set the numbers, in place and outside of any gradient. (Keras's name; lamina adds it to ``torch.Tensor``.)"""
+    if _kept:
+        return self
+    new = torch.as_tensor(value, dtype=self.dtype, device=self.device)
+    if new.shape != self.shape:
+        raise ValueError(
+            f"assign needs numbers of the variable's shape {tuple(self.shape)}, and got {tuple(new.shape)}."
+        )
+    self.detach().copy_(new.detach())
+    return self
+
+
+def _assign_add(self: Tensor, value: Any) -> Tensor:
+    """Add to the numbers, as ``assign``."""
+    if not _kept:
+        self.detach().add_(torch.as_tensor(value, dtype=self.dtype, device=self.device).detach())
+    return self
+
+
+def _assign_sub(self: Tensor, value: Any) -> Tensor:
+    """Take from the numbers, as ``assign``."""
+    if not _kept:
+        self.detach().sub_(torch.as_tensor(value, dtype=self.dtype, device=self.device).detach())
+    return self
+
+
+# Weights are torch's own parameters and buffers. A class of lamina's own for them would be slower at every operation,
+# and would be neither compiled nor exported; a few names that torch has no use for cost nothing.
+Tensor.value = property(lambda self: self, doc="The tensor itself: what Keras's variables hold.")  # pyright: ignore[reportAttributeAccessIssue]
+for _name, _method in (("assign", _assign), ("assign_add", _assign_add), ("assign_sub", _assign_sub)):
+    setattr(Tensor, _name, _method)

@@ -28,6 +28,7 @@ from lamina.backend._network import ctc_decode as ctc_decode
 from lamina.backend._network import depthwise_conv2d as depthwise_conv2d
 from lamina.backend._network import dropout as dropout
 from lamina.backend._network import elu as elu
+from lamina.backend._network import exp as exp
 from lamina.backend._network import hard_sigmoid as hard_sigmoid
 from lamina.backend._network import in_top_k as in_top_k
 from lamina.backend._network import local_conv1d as local_conv1d
@@ -41,10 +42,14 @@ from lamina.backend._network import resize_images as resize_images
 from lamina.backend._network import resize_volumes as resize_volumes
 from lamina.backend._network import separable_conv1d as separable_conv1d
 from lamina.backend._network import separable_conv2d as separable_conv2d
+from lamina.backend._network import sigmoid as sigmoid
+from lamina.backend._network import softmax as softmax
 from lamina.backend._network import sparse_categorical_crossentropy as sparse_categorical_crossentropy
 from lamina.backend._network import sparse_categorical_crossentropy_keras1 as sparse_categorical_crossentropy_keras1
 from lamina.backend._network import spatial_2d_padding as spatial_2d_padding
 from lamina.backend._network import spatial_3d_padding as spatial_3d_padding
+from lamina.backend._network import sqrt as sqrt
+from lamina.backend._network import tanh as tanh
 from lamina.backend._network import temporal_padding as temporal_padding
 from lamina.backend._programs import clear_session as clear_session
 from lamina.backend._programs import control_dependencies as control_dependencies
@@ -154,7 +159,6 @@ from lamina.ops import cast as cast
 from lamina.ops import categorical_crossentropy as categorical_crossentropy
 from lamina.ops import cos as cos
 from lamina.ops import dtype as dtype
-from lamina.ops import exp as exp
 from lamina.ops import is_tensor as is_tensor
 from lamina.ops import log as log
 from lamina.ops import logsumexp as logsumexp
@@ -163,16 +167,12 @@ from lamina.ops import mean as mean
 from lamina.ops import min as min
 from lamina.ops import prod as prod
 from lamina.ops import shape as shape
-from lamina.ops import sigmoid as sigmoid
 from lamina.ops import sign as sign
 from lamina.ops import sin as sin
-from lamina.ops import softmax as softmax
 from lamina.ops import softplus as softplus
 from lamina.ops import softsign as softsign
-from lamina.ops import sqrt as sqrt
 from lamina.ops import square as square
 from lamina.ops import stack as stack
 from lamina.ops import std as std
 from lamina.ops import sum as sum
-from lamina.ops import tanh as tanh
 from lamina.ops import var as var

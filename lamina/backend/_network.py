@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,11 +31,32 @@ _form = normalize_data_format
 # ---- activations ---------------------------------------------------------------------------------------------------
 
 
+def _changeable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, whose result may be changed in place. In Keras 2, ``a = K.exp(x)`` and then ``a *= mask`` made a new
+    tensor; in torch it changes the one that the gradient of ``exp`` needs."""
+
+    @functools.wraps(function)
+    def changeable(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        return result.clone() if isinstance(result, torch.Tensor) and result.requires_grad else result
+
+    return changeable
+
+
+exp = _changeable(ops.exp)
+sigmoid = _changeable(ops.sigmoid)
+softmax = _changeable(ops.softmax)
+sqrt = _changeable(ops.sqrt)
+tanh = _changeable(ops.tanh)
+
+
+@_changeable
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
     """``max(x, 0)``; in general with a slope ``alpha`` below ``threshold``, and not above ``max_value``."""
     return activations.relu(as_inexact(x), alpha, max_value, threshold)
 
 
+@_changeable
 def elu(x: Any, alpha: float = 1.0) -> Any:
     """``x`` above 0, ``alpha * (exp(x) - 1)`` below."""
     return ops.elu(x, alpha)

@@ -16,7 +16,7 @@ from lamina.graph.symbolic import SymbolicTensor
 from lamina.layers.core import Input, InputLayer
 from lamina.naming import reset_names
 from lamina.ops._tensors import as_tensor, axes_of, common_type, recorded, tensors
-from lamina.variables import Variable
+from lamina.variables import Variable, are_unchanged
 
 _uids: Counter[str] = Counter()
 
@@ -101,7 +101,7 @@ def is_placeholder(x: Any) -> bool:
 
 def is_variable(x: Any) -> bool:
     """Whether ``x`` keeps its value between calls: a weight or a variable."""
-    return isinstance(x, (nn.Parameter, Variable)) or hasattr(x, "assign")
+    return isinstance(x, (nn.Parameter, Variable)) or (not isinstance(x, torch.Tensor) and hasattr(x, "assign"))
 
 
 def is_sparse(tensor: Any) -> bool:
@@ -141,10 +141,6 @@ class TrainableVariable(nn.Parameter):
 
     name: str | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     constraint: Any = None
-
-    def assign(self, value: Any) -> None:
-        """Set the numbers."""
-        set_value(self, value)
 
 
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
@@ -261,7 +257,8 @@ def update(x: Any, new_x: Any) -> Any:
     """Give a variable new numbers at once, and return it. Symbolic ones: a pair for ``function``'s ``updates``."""
     if isinstance(new_x, SymbolicTensor):
         return x, new_x
-    set_value(x, new_x)
+    if not are_unchanged():
+        set_value(x, new_x)
     return x
 
 

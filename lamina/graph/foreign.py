@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 
+from lamina.variables import unchanged
+
 _CALL_CODE = torch.nn.Module._call_impl.__code__
 
 # The call that recorded values belong to, innermost last; None inside a layer that works out its own shapes.
@@ -69,7 +71,8 @@ def own_scope() -> Iterator[None]:
     """Inside, recorded functions stand for themselves: a layer is running its ``call`` to learn its output shape."""
     _scopes.append(None)
     try:
-        yield
+        with unchanged():
+            yield
     finally:
         _scopes.pop()
 

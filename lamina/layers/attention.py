@@ -123,7 +123,12 @@ class SequenceAttention(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         self.check_inputs(input_shape)
-        return (*input_shape[0][:-1], input_shape[1][-1])
+        query, key = input_shape[0], input_shape[-1]
+        if query[-1] != key[-1] and None not in (query[-1], key[-1]) and 1 not in (query[-1], key[-1]):
+            raise ValueError(
+                f"{who(self)} compares queries and keys of one size, and got {tuple(query)} and {tuple(key)}."
+            )
+        return (*query[:-1], input_shape[1][-1])
 
     def compute_output_spec(
         self, inputs: Any, mask: Any = None, return_attention_scores: bool = False, **_: Any

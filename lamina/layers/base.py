@@ -284,7 +284,9 @@ def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
                 part.clear()
                 part.update(kept)
             raise
-        shapes = args[0] if len(args) == 1 and not kwargs else dict(zip(names, args, strict=False)) | kwargs
+        shapes: Any = dict(zip(names, args, strict=False)) | kwargs
+        if len(shapes) == 1 and not next(iter(shapes)).endswith("_shape"):  # the input's, whatever it is called
+            shapes = next(iter(shapes.values()))
         self._built_for(calling.as_shapes(shapes))
         outermost = getattr(type(self).build, "__wrapped__", None) is build
         if outermost and self._initial_weights is not None:

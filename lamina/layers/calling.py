@@ -84,19 +84,26 @@ def is_watched(module: Any) -> bool:
 
 def explain(layer: Layer, args: tuple[Any, ...], error: Exception) -> None:
     """Say in lamina's words why a call failed: raise the layer's own sentence, or note on ``error`` where it happened."""
-    if args and layer.input_spec is not None and not isinstance(error, ValueError):
-        try:
-            shapes = shapes_of(args[0])
-        except AttributeError:  # the input is no tensor at all, which the note below shows
-            shapes = None
-        if shapes is not None:
-            try:
-                check_input_spec(layer.input_spec, shapes, who(layer))
-            except ValueError as better:
-                raise better from None
+    if args and not isinstance(error, ValueError):
+        better = _complaint(layer, args)
+        if better is not None:
+            raise better from None
     note = f"{who(layer)} was called on {', '.join(describe(argument) for argument in args)}."
     if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
         error.add_note(note)
+
+
+def _complaint(layer: Layer, args: tuple[Any, ...]) -> ValueError | None:
+    """What the layer's own rules have against inputs of such shapes: they say it better than torch does."""
+    try:
+        check_input_spec(layer.input_spec, shapes_of(args[0]), who(layer))
+        if layer._is_builtin and not layer._infers_shape:
+            layer.compute_output_shape(**shape_arguments(layer.compute_output_shape, layer, args, {}))
+    except ValueError as better:
+        return better
+    except (AttributeError, IndexError, TypeError):  # inputs so far from what they should be that no rule reads them
+        return None
+    return None
 
 
 def who(layer: Any) -> str:
@@ -210,7 +217,7 @@ def _with_masks(
 
 def _attach_mask(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
     """Outside of a plan a mask travels on the tensor that it belongs to, as in Keras."""
-    if torch.compiler.is_compiling() or not args:
+    if not args:
         return
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "_keras_mask", None))
     if not layer._makes_masks and (previous is None or not layer.supports_masking):
@@ -375,6 +382,7 @@ def _output_dtype(layer: Layer, args: tuple[Any, ...]) -> torch.dtype:
 
 def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Build a layer for the inputs of its first call, where they are."""
+    _check_arguments(layer, args, kwargs)
     tensor = next((leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)), None)
     check_input_spec(layer.input_spec, shapes_of(args[0]) if args else None, who(layer))
     with contextlib.ExitStack() as stack:
@@ -389,6 +397,16 @@ def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
         else:
             layer.build(**shape_arguments(layer.build, layer, args, kwargs))
     layer.built = True
+
+
+def _check_arguments(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """A layer is built for tensors: refuse what has no shape, and a call without what ``call`` cannot do without."""
+    for name in _positions(layer)[len(args) :]:
+        if layer._call_parameters[name].default is inspect.Parameter.empty and name not in kwargs:
+            raise TypeError(f"{who(layer)} was called without {name!r}, which it needs.")
+    if layer._is_builtin and args and not any(hasattr(leaf, "shape") for leaf in leaves(args[0])):
+        got = "None, as a call that lacks its `return` gives" if args[0] is None else f"{args[0]!r:.80}"
+        raise TypeError(f"{who(layer)} takes a tensor or an array, and got {got}.")
 
 
 def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -408,11 +426,11 @@ def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, An
 
 @functools.cache
 def _parameters(function: Any) -> list[str]:
-    """The names of a method's parameters, without ``self`` and ``**kwargs``."""
+    """The names of a method's parameters, without ``self`` (whatever it is called) and ``**kwargs``."""
     return [
         name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        for name, parameter in list(inspect.signature(function).parameters.items())[1:]
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
     ]
 
 
@@ -424,6 +442,13 @@ def shapes_of(structure: Any) -> Any:
 def as_shapes(value: Any) -> Any:
     """Shapes as tuples, whatever held them: ``[None, 4]`` is a shape, ``[[None, 4], [None, 2]]`` two."""
     return map_shapes(tuple, value)
+
+
+def shape_list(shapes: Any) -> list[tuple[Any, ...]]:
+    """All shapes in a structure of them, ``None`` left out."""
+    found: list[tuple[Any, ...]] = []
+    map_shapes(found.append, shapes)
+    return found
 
 
 def map_shapes(function: Callable[[tuple[Any, ...]], Any], shapes: Any) -> Any:

@@ -36,6 +36,7 @@ def _kernel(name: str) -> Kernel:
     def run(
         inputs: torch.Tensor, states: Tensors, weights: Tensors, lengths: Any = None
     ) -> tuple[torch.Tensor, Tensors]:
+        _check(inputs, states, weights)
         if weights[0].dtype is not inputs.dtype:  # under autocast
             weights = [weight.to(inputs.dtype) for weight in weights]
         before = [state.unsqueeze(0) for state in states]  # (B, U) -> (1, B, U), as torch has it for one layer
@@ -53,6 +54,17 @@ def _kernel(name: str) -> Kernel:
 
 
 rnn_tanh, rnn_relu, gru, lstm = (_kernel(name) for name in ("rnn_tanh", "rnn_relu", "gru", "lstm"))
+
+
+def _check(inputs: torch.Tensor, states: Tensors, weights: Tensors) -> None:
+    """torch's kernels read what lies beside a tensor that is too small: their sizes are its callers' business."""
+    features, units = weights[0].shape[1], weights[1].shape[1]
+    if inputs.shape[-1] != features:
+        raise RuntimeError(f"The kernel has {features} features, and got inputs of shape {tuple(inputs.shape)}.")
+    for state in states:
+        if state.shape != (inputs.shape[0], units):
+            raise ValueError(f"The inputs of shape {tuple(inputs.shape)} need states of shape {(inputs.shape[0], units)}, "
+                             f"and got one of shape {tuple(state.shape)}.")  # fmt: skip
 
 
 def _states(name: str, states: Tensors) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from lamina.graph.symbolic import Shape, leaves, map_structure
+from lamina.layers import calling
 from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.calling import who
 from lamina.layers.cell import build_cell, checked_cell, initial_state_of, output_size_of
@@ -109,6 +110,8 @@ class RNN(Layer):
     def prepared(self, sequences: Any, initial_state: Any, mask: Any) -> tuple[Any, Any, Any, Wanted]:
         """What a scan of the cell takes: the steps in the order of computing, the states, the mask, what is wanted."""
         states = self._starting(sequences, initial_state)
+        if mask is not None:
+            check_steps(mask, sequences, self)
         if self.go_backwards:
             sequences, mask = sequences.flip(1), None if mask is None else mask.flip(1)
         return sequences, states, mask, Wanted(
@@ -143,10 +146,17 @@ class RNN(Layer):
         """States in the structure that the cell states; a flat list will do."""
         sizes = self.cell.state_size if isinstance(self.cell.state_size, (list, tuple)) else [self.cell.state_size]
         flat = leaves(list(given) if isinstance(given, (list, tuple)) else [given])
-        if len(flat) != len(leaves(sizes)):
-            raise ValueError(f"{who(self)} has {len(leaves(sizes))} states, and got {len(flat)} tensors for them.")
+        self._check_states([tuple(getattr(state, "shape", ())) for state in flat])
         values = iter(flat)
         return list(map_structure(lambda _: next(values), list(sizes)))
+
+    def _check_states(self, shapes: list[Any]) -> None:
+        sizes = leaves(self.cell.state_size)
+        if len(sizes) != len(shapes):
+            raise ValueError(f"{who(self)} has {len(sizes)} states, and got {len(shapes)} tensors for them.")
+        for size, shape in zip(sizes, shapes, strict=True):
+            if isinstance(size, int) and len(shape) == 2 and shape[1] not in (size, None):
+                raise ValueError(f"{who(self)} needs states of shape (batch, {size}), and got one of shape {shape}.")
 
     def _starting(self, sequences: Any, initial_state: Any) -> list[Any]:
         if initial_state is not None:
@@ -177,6 +187,8 @@ class RNN(Layer):
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, sequences_shape: Shape, initial_state_shape: Any = None
     ) -> Any:
+        if initial_state_shape is not None:
+            self._check_states(calling.shape_list(initial_state_shape))
         batch, steps = sequences_shape[:2]
         if getattr(self.cell, "rank", 0):  # a convolution over so many axes, whose states have the output's shape
             state = self.cell.compute_output_shape((batch, *sequences_shape[2:]))[0]
@@ -201,6 +213,13 @@ class RNN(Layer):
         if isinstance(config.get("cell"), dict):
             config = config | {"cell": deserialize(config["cell"])}
         return super().from_config(config)
+
+
+def check_steps(mask: Any, sequences: Any, layer: Layer) -> None:
+    """Refuse a mask that is not of these sequences' steps."""
+    if mask.dim() >= 2 and tuple(mask.shape[:2]) != tuple(sequences.shape[:2]):
+        raise ValueError(f"{who(layer)} needs a mask of shape (batch, steps), here {tuple(sequences.shape[:2])}, and got "
+                         f"{tuple(mask.shape)}.")  # fmt: skip
 
 
 def inputs_apart(args: tuple[Any, ...], kwargs: dict[str, Any], states: int) -> tuple[tuple[Any, ...], dict[str, Any]]:

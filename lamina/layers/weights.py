@@ -93,6 +93,9 @@ class WeightOwner(nn.Module):
         if unknown:
             raise TypeError(f"add_weight of {type(self).__name__} {self.name!r} got an unknown argument "
                             f"{sorted(unknown)[0]!r}.")  # fmt: skip
+        if isinstance(shape, (tuple, list)) and None in shape:
+            raise ValueError(f"Weight {name!r} of {type(self).__name__} {getattr(self, 'name', '')!r} needs a shape that is "
+                             f"known, and got {tuple(shape)}: state the size in the model's Input.")  # fmt: skip
         sizes = tuple(int(size) for size in ((shape,) if isinstance(shape, int) else shape or ()))
         wanted = as_dtype(dtype if dtype is not None else self._dtype_policy.variable_dtype)
         if initializer is None:
@@ -167,12 +170,49 @@ class WeightOwner(nn.Module):
         """The weights that training changes."""
         return [weight for weight in self.weights if weight.requires_grad] if self.trainable else []
 
+    @trainable_weights.setter
+    def trainable_weights(self, weights: Any) -> None:
+        """Keras 1's way to name the weights that the layer made itself; of its own, only these are trained."""
+        keys = [self._own_as(weight, trainable=True) for weight in self._not_inside(weights)]
+        for key in [key for key in self._parameters if key not in keys]:
+            self.register_buffer(key, cast(Any, self._parameters.pop(key)).detach(), persistent=False)
+        for key in keys:
+            self._parameters[key] = self._parameters.pop(key)  # in the order that was given
+
     @property
     def non_trainable_weights(self) -> list[torch.Tensor]:
         """The weights that training leaves alone: frozen ones, and statistics such as a moving mean."""
         if not self.trainable:
             return self.weights
         return [weight for weight in self.weights if not weight.requires_grad]
+
+    @non_trainable_weights.setter
+    def non_trainable_weights(self, weights: Any) -> None:
+        """Keras 1's way to name the weights that are kept, and not trained."""
+        for weight in self._not_inside(weights):
+            self._non_persistent_buffers_set.discard(self._own_as(weight, trainable=False))
+
+    def _not_inside(self, weights: Any) -> list[torch.Tensor]:
+        """The weights that no layer inside has."""
+        inside = {id(weight) for child in self.children() for weight in weights_of(child)}
+        return [weight for weight in weights if id(weight) not in inside]
+
+    def _own_as(self, weight: torch.Tensor, trainable: bool) -> str:
+        """Make a tensor that somebody made by hand a weight, under the attribute that holds it; returns its name."""
+        places = (self._parameters, self._buffers, self.__dict__)
+        place, key = next(((place, key) for place in places for key, value in place.items() if value is weight),
+                          ({}, self._free_name(getattr(weight, "name", None) or "weight")))  # fmt: skip
+        if place is (self._parameters if trainable else self._buffers):
+            return key
+        while not place and (key in self._parameters or key in self._buffers):
+            key += "_"
+        place.pop(key, None)
+        if trainable and isinstance(weight, nn.Parameter):
+            weight.requires_grad = self._trainable
+            self.register_parameter(key, weight)
+        else:
+            self._own(key, weight.detach(), trainable, None, None)
+        return key
 
     variables = weights
     trainable_variables = trainable_weights
@@ -252,6 +292,13 @@ class WeightOwner(nn.Module):
         if not any(owner is self for owner in _with_losses):
             _with_losses.append(self)
 
+    def add_update(self, updates: Any, inputs: Any = None) -> None:
+        """Keras 1's and 2's way to change state in training: pairs of a weight and its new numbers. What ``K.update`` gave
+        is done already."""
+        for update in updates if isinstance(updates, list) else [updates]:
+            if self.training and isinstance(update, tuple):
+                update[0].assign(update[1])
+
     def clear_losses(self) -> None:
         """Forget the losses that the last call of this layer, and of those inside it, added."""
         if _with_losses:
@@ -278,7 +325,7 @@ _IGNORED_ARGUMENTS = {"autocast", "aggregation", "synchronization", "overwrite_w
                       "use_resource", "getter", "collections", "experimental_autocast"}  # fmt: skip
 # Attributes of layers that may hold a dict or list and never hold layers.
 _PLAIN_ATTRIBUTES = {"_losses", "_regularizers", "_constraints", "_nodes", "_arguments", "_build_shapes", "input_spec",
-                     "arguments", "axis", "axes", "shared_axes"}  # fmt: skip
+                     "trainable_weights", "non_trainable_weights", "arguments", "axis", "axes", "shared_axes"}  # fmt: skip
 
 
 def weights_of(module: nn.Module) -> Iterator[torch.Tensor]:
@@ -289,10 +336,12 @@ def weights_of(module: nn.Module) -> Iterator[torch.Tensor]:
 
 
 def own_weights(module: nn.Module) -> Iterator[torch.Tensor]:
-    """The weights of a module itself: its parameters, then the buffers that files keep."""
+    """The weights of a module itself: its parameters, then the buffers that files keep. A model's constants are a part of
+    its program, not weights."""
     yield from (weight for weight in module._parameters.values() if weight is not None)
+    constants = getattr(module, "_constants", ())
     for name, buffer in module._buffers.items():
-        if buffer is not None and name not in module._non_persistent_buffers_set:
+        if buffer is not None and name not in module._non_persistent_buffers_set and name not in constants:
             yield buffer
 
 

@@ -12,7 +12,7 @@ from lamina.layers import calling
 from lamina.layers.arguments import one_of
 from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.calling import who
-from lamina.layers.recurrent import RNN, inputs_apart
+from lamina.layers.recurrent import RNN, check_steps, inputs_apart
 from lamina.layers.scanning import can_scan_together, per_step, scan_together
 from lamina.registry import CustomObjectScope, deserialize
 
@@ -95,12 +95,14 @@ class TimeDistributed(Wrapper):
 
     def build(self, input_shape: Shape) -> None:
         super().build((input_shape[0], *input_shape[2:]))
-        self._one_batch = not any(_is_opaque(module) for module in self.layer.modules())
+        self._one_batch = not any(is_opaque(module) for module in self.layer.modules())
         self._mixes = any(_is_mixing(module) for module in self.layer.modules())
 
     def call(self, inputs: torch.Tensor, mask: Any = None) -> Any:
         if mask is not None:
-            self._check_mask(inputs, mask)
+            if mask.dim() < 2:
+                raise ValueError(f"{who(self)} needs a mask of shape (batch, steps), and got {tuple(mask.shape)}.")
+            check_steps(mask, inputs, self)
             mask = mask if "mask" in getattr(self.layer, "_call_arguments", ()) else None
         if self._one_batch and not (self._mixes and self.training):
             rows = inputs.flatten(0, 1)  # (B, T, *) -> (B * T, *)
@@ -110,11 +112,6 @@ class TimeDistributed(Wrapper):
                  for step in range(inputs.shape[1])]  # fmt: skip
         each = iter(zip(*(leaves(step) for step in steps), strict=True))
         return map_structure(lambda _: torch.stack(next(each), 1), steps[0])
-
-    def _check_mask(self, inputs: torch.Tensor, mask: torch.Tensor) -> None:
-        if mask.dim() < 2 or mask.shape[:2] != inputs.shape[:2]:
-            raise ValueError(f"{who(self)} needs a mask of shape (batch, steps), here {tuple(inputs.shape[:2])}, and got "
-                             f"{tuple(mask.shape)}.")  # fmt: skip
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         if not isinstance(self.layer, Layer):
@@ -127,7 +124,8 @@ def _is_mixing(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._BatchNorm) or type(module).__name__ in _MIXING
 
 
-def _is_opaque(module: nn.Module) -> bool:
+def is_opaque(module: nn.Module) -> bool:
+    """Whether a module may do what lamina does not know of: mix the rows of a batch, or keep what it saw."""
     plan = getattr(module, "_plan", None)  # a model's; functions in it were written by the user
     return (
         not type(module).__module__.startswith(("lamina.", "torch.nn."))
@@ -184,7 +182,8 @@ class Bidirectional(Wrapper):
     ) -> None:
         Layer.__init__(self, weights=weights, **kwargs)
         for name, given in (("layer", layer), ("backward_layer", backward_layer)):
-            if not isinstance(given, Layer) and not (given is None and name == "backward_layer"):
+            recurrent = isinstance(given, Layer) and hasattr(given, "go_backwards")
+            if not recurrent and not (given is None and name == "backward_layer"):
                 raise ValueError(f"{who(self)} needs a recurrent layer for {name}, and got {given!r}.")
         self.merge_mode = None if merge_mode is None else one_of(merge_mode, tuple(_MERGES), "merge_mode", self)
         name = layer.name

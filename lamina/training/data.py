@@ -92,6 +92,7 @@ def make_batches(
     class_weight: dict[int, float] | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
+    copy: bool = False,
 ) -> Batches:
     """Batches from whatever ``fit``, ``evaluate`` and ``predict`` are given.
 
@@ -102,6 +103,7 @@ def make_batches(
         shuffle: whether rows are in a new order each epoch; ``"batch"`` shuffles whole batches.
         class_weight: class index -> weight of its rows.
         dtype, device: what floats become, and where the batches are to be.
+        copy: whether batches of arrays lie in memory of their own, since the model may write into them.
 
     Raises:
         ValueError: when there is no data, or ``x`` and ``y`` differ in length.
@@ -125,7 +127,7 @@ def make_batches(
     length = math.ceil(rows / size)
 
     def start() -> Iterator[Batch]:
-        return map(assemble, _slices(tensors, rows, size, shuffle, device))
+        return map(assemble, _slices(tensors, rows, size, shuffle, device, copy))
 
     return Batches(start, length, steps)
 
@@ -194,7 +196,7 @@ def class_weights(y: Any, weights: dict[int, float], dtype: torch.dtype) -> torc
 
 
 def _slices(
-    tensors: list[torch.Tensor], rows: int, size: int, shuffle: bool | str, device: torch.device | None
+    tensors: list[torch.Tensor], rows: int, size: int, shuffle: bool | str, device: torch.device | None, copy: bool
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """The batches of one epoch: rows are gathered in their order of this epoch a chunk at a time, then sliced."""
     row_bytes = max(1, sum(tensor.nbytes // max(1, rows) for tensor in tensors))
@@ -208,6 +210,7 @@ def _slices(
     for begin in range(0, rows, chunk):
         if order is None:
             parts = [tensor[begin : begin + chunk] for tensor in tensors]
+            parts = [part.clone() for part in parts] if copy else parts
         else:
             chosen = order[begin : begin + chunk]
             parts = [tensor.index_select(0, chosen.to(tensor.device)) for tensor in tensors]

@@ -15,6 +15,7 @@ from lamina.dialects import any_spelling
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.layers.calling import in_mode
 from lamina.layers.weights import WeightOwner, to_numpy
+from lamina.layers.wrappers import is_opaque
 from lamina.training.compiled import Compiled
 from lamina.training.data import Batches, make_batches, to_tensor, unpack
 from lamina.training.logs import as_numbers, in_order
@@ -190,8 +191,10 @@ class OneBatch(Compiled):
         shuffle: bool | str = False,
         by_class: Any = None,
     ) -> Batches:
+        # Code that is not lamina's may write into what it is given (`x *= 2`): never into the caller's arrays.
+        writes = any(is_opaque(module) or getattr(module, "inplace", False) for module in self.modules())
         return make_batches(x, y, weight, batch_size=size, steps=steps, shuffle=shuffle, class_weight=by_class,
-                            dtype=self._data_dtype(), device=self._device())  # fmt: skip
+                            dtype=self._data_dtype(), device=self._device(), copy=writes)  # fmt: skip
 
     def _data_dtype(self) -> torch.dtype:
         """What floats in data become: the type of the weights, which with a mixed policy is float32."""

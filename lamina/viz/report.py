@@ -272,7 +272,8 @@ def _shape_by_rule(layer: Any) -> str:
     if not getattr(layer, "built", False) or shapes is None:
         return UNKNOWN
     try:
-        return _text(layer.compute_output_shape(**(shapes if isinstance(shapes, dict) else {"input_shape": shapes})))
+        rule = layer.compute_output_shape
+        return _text(rule(**shapes) if isinstance(shapes, dict) else rule(shapes))
     except Exception:  # noqa: BLE001 - a rule of the user's own may fail in any way; the table is still to be shown
         return UNKNOWN
 

@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import keras
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -437,3 +438,11 @@ def test_a_plan_needs_only_some_steps_for_some_outputs():
     plan = Plan([x], [a, b], lambda key: False)
     assert [plan.steps[number].name for number in plan.needed(plan.outputs[1])] == ["b"]
     assert plan.step_of(plan.outputs[0]) == 0
+
+
+def test_constants_are_no_weights():
+    x = Input((3,))
+    model = Model(x, Dense(2)(x * torch.arange(3.0) + np.ones(3, "float32")))
+    assert [weight.shape for weight in model.weights] == [(3, 2), (2,)]
+    assert len(model.get_weights()) == 2
+    assert model.count_params() == 8

@@ -8,6 +8,7 @@ import pytest
 import torch
 from catalog import ROWS
 
+from lamina import layers
 from lamina.layers import Dense, Dropout, Input
 from lamina.models import Model, Sequential
 from lamina.testing import check_layer
@@ -107,3 +108,28 @@ def test_a_step_compiled_by_nn_module_compile():
     model.compile(fullgraph=True, backend="eager")
     torch.testing.assert_close(model(torch.ones(3, 4)), expected)
     assert not model.compiled
+
+
+class Tagger(Model):
+    """Whose masks travel on tensors: no plan hands them on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = layers.Embedding(9, 4, mask_zero=True)
+        self.memory = layers.LSTM(3, return_sequences=True)
+        self.attention = layers.MultiHeadAttention(2, 3)
+        self.mean = layers.GlobalAveragePooling1D()
+
+    def call(self, inputs):
+        x = self.memory(self.words(inputs))
+        return self.mean(self.attention(x, x)), x
+
+
+@pytest.mark.parametrize("way", ["compile", "export"])
+def test_masks_inside_a_model_of_one_s_own(way: str):
+    model, x = Tagger(), torch.tensor([[1, 2, 3, 0], [4, 0, 0, 0], [0, 2, 0, 1]])
+    expected = model(x)
+    assert not torch.allclose(expected[0], model(torch.where(x == 0, 8, x))[0])
+    run = torch.compile(model, fullgraph=True, backend="aot_eager") if way == "compile" else None
+    found = run(x) if run is not None else torch.export.export(model, (x,)).module()(x)
+    torch.testing.assert_close(found, expected)

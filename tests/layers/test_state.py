@@ -1,0 +1,135 @@
+"""Layers that keep numbers between calls, as Keras 3 writes them: ``self.count.assign_add(1)``."""
+
+from __future__ import annotations
+
+import copy
+from types import ModuleType
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+import lamina
+from lamina.backend import is_variable
+from lamina.layers import Dense, Input, Layer
+from lamina.models import Model
+
+
+def running_sum(library: ModuleType):
+    class RunningSum(library.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.count = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="count")
+            self.total = self.add_weight(shape=(3,), initializer="zeros", trainable=False, name="total")
+
+        def call(self, inputs):
+            self.count.assign_add(1)
+            self.total.assign_add(library.ops.sum(inputs, axis=0))
+            self.total.assign(self.total.value * 0.5)
+            self.total.assign_sub([1.0, 2.0, 3.0])
+            return inputs + self.total
+
+    return RunningSum()
+
+
+def test_state_that_is_assigned_follows_keras():
+    x = torch.randn(2, 3)
+    ours, theirs = running_sum(lamina), running_sum(keras)
+    for _ in range(3):
+        torch.testing.assert_close(ours(x), theirs(x))
+    for mine, other in zip(ours.weights, theirs.weights, strict=True):
+        torch.testing.assert_close(mine, other.value)
+    assert ours.count.dtype is torch.int32
+    assert not ours.trainable_weights
+
+
+def test_describing_a_model_is_no_call():
+    layer = running_sum(lamina)
+    x = Input((3,))
+    model = Model(x, Dense(1)(layer(x)))
+    assert layer.compute_output_shape((None, 3)) == (None, 3)
+    assert layer.count == 0
+    assert not layer.total.any()
+    model(torch.ones(2, 3))
+    assert layer.count == 1
+    model.compile("sgd", "mse")
+    model.fit(np.ones((6, 3), "float32"), np.ones((6, 1), "float32"), batch_size=2, verbose=0)
+    assert layer.count == 4
+
+
+def test_weights_that_are_trained_are_assigned_too():
+    target, source = Dense(2), Dense(2)
+    for layer in (target, source):
+        layer.build((None, 3))
+    kernel = source.kernel
+    for ours, theirs in zip(target.weights, source.weights, strict=True):
+        assert ours.assign(0.5 * theirs + 0.5 * ours) is ours
+    source.kernel.assign(np.ones((3, 2)))
+    source.bias.assign_add([1.0, 2.0])
+    assert source.kernel is kernel
+    assert isinstance(kernel, torch.nn.Parameter)
+    assert kernel.requires_grad
+    assert kernel.value is kernel
+    assert source(torch.ones(1, 3)).tolist() == [[4.0, 5.0]]
+
+
+def test_state_does_not_keep_a_graph_alive():
+    layer = running_sum(lamina)
+    layer(torch.ones(2, 3, requires_grad=True))
+    assert not layer.total.requires_grad
+
+
+@pytest.mark.parametrize("way", ["compile", "export", "deepcopy"])
+def test_state_in_compiled_exported_and_copied_layers(way: str):
+    layer, x = running_sum(lamina), torch.ones(2, 3)
+    layer(x)
+    expected = copy.deepcopy(layer)
+    run = {
+        "compile": lambda: torch.compile(layer, fullgraph=True, backend="aot_eager"),
+        "export": lambda: torch.export.export(layer, (x,)).module(),
+        "deepcopy": lambda: copy.deepcopy(layer),
+    }[way]()
+    for _ in range(2):
+        torch.testing.assert_close(run(x), expected(x))
+    assert expected.count == 3
+
+
+def test_assign_refuses_another_shape():
+    layer = running_sum(lamina)
+    with pytest.raises(ValueError, match=r"assign needs numbers of the variable's shape \(3,\), and got \(2,\)\."):
+        layer.total.assign([1.0, 2.0])
+
+
+def test_a_tensor_is_no_variable_for_having_assign():
+    assert not is_variable(torch.ones(2))
+    assert is_variable(Dense(2, input_shape=(3,)).add_weight(shape=(2,)))
+
+
+def test_self_may_have_another_name():
+    class Shift(Layer):
+        def build(this, input_shape):
+            this.by = this.add_weight(shape=(input_shape[-1],), initializer="ones")
+
+        def call(this, inputs):
+            return inputs + this.by
+
+    assert Shift()(Input((3,))).shape == (None, 3)
+
+
+class Doubles(Layer):
+    def call(self, inputs):
+        inputs *= 2.0
+        return inputs
+
+
+@pytest.mark.parametrize("first", [Doubles(), lamina.layers.Lambda(lambda x: x.mul_(2.0)), torch.nn.ReLU(inplace=True)],
+                         ids=["layer", "function", "torch"])  # fmt: skip
+def test_layers_that_write_into_their_inputs_spare_the_data(first):
+    model = lamina.Sequential([Input((3,)), first, Dense(1)])
+    model.compile("sgd", "mse")
+    x = -np.ones((4, 3), "float32")
+    model.fit(x, np.ones((4, 1)), epochs=2, batch_size=2, shuffle=False, verbose=0)
+    model.predict(x, batch_size=2, verbose=0)
+    model.evaluate(x, np.ones((4, 1)), verbose=0)
+    np.testing.assert_array_equal(x, -1.0)
