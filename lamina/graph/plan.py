@@ -9,8 +9,9 @@ from __future__ import annotations
 import keyword
 import operator
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -118,10 +119,16 @@ class Plan:
 
     # -- emitting --
 
-    def emit(self, outputs: Any = None, without_activation: frozenset[int] = frozenset()) -> fx.Graph:
+    def emit(
+        self,
+        outputs: Any = None,
+        without_activation: frozenset[int] = frozenset(),
+        direct: Mapping[int, Callable[..., Any]] = MappingProxyType({}),
+    ) -> fx.Graph:
         """The steps that ``outputs`` (values of this plan; by default its own) need, as an ``fx.Graph``.
 
         ``without_activation`` names steps whose layer is to stop before its activation: the loss wants logits.
+        ``direct`` has the functions that are called in a step's place.
         """
         outputs = self.outputs if outputs is None else outputs
         graph = fx.Graph()
@@ -142,6 +149,8 @@ class Plan:
             if number in without_activation:
                 layer = graph.get_attr(step.target)
                 node = graph.create_node("call_method", "pre_activation", (layer, *args), kwargs, f"{step.name}_logits")
+            elif number in direct:
+                node = graph.call_function(direct[number], args, kwargs)
             else:
                 node = graph.create_node(step.kind, step.target, args, kwargs, step.name)
             _bind(graph, step.outputs, node, made)

@@ -303,7 +303,9 @@ class GRUCell(DenseCell):
         for cell, x, before in zip(cells, inputs, states, strict=True):
             bias = cell.kernel.new_zeros(cell._bias_shape()) if cell.bias is None else cell.bias
             biases = bias.unbind(0) if cell.reset_after else (bias,)
-            directions.append((x, before[0], cell.kernel.t(), cell.recurrent_kernel.t(), *biases))
+            weights = [cell.kernel.t(), cell.recurrent_kernel.t(), *biases]
+            kernels.check(x, before, weights)
+            directions.append((x, before[0], *weights))
         outputs = gru_steps.run(cells[0].reset_after, directions)
         return [(output, [output[:, -1]]) for output in outputs]
 

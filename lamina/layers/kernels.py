@@ -36,7 +36,7 @@ def _kernel(name: str) -> Kernel:
     def run(
         inputs: torch.Tensor, states: Tensors, weights: Tensors, lengths: Any = None
     ) -> tuple[torch.Tensor, Tensors]:
-        _check(inputs, states, weights)
+        check(inputs, states, weights)
         if weights[0].dtype is not inputs.dtype:  # under autocast
             weights = [weight.to(inputs.dtype) for weight in weights]
         before = [state.unsqueeze(0) for state in states]  # (B, U) -> (1, B, U), as torch has it for one layer
@@ -56,7 +56,7 @@ def _kernel(name: str) -> Kernel:
 rnn_tanh, rnn_relu, gru, lstm = (_kernel(name) for name in ("rnn_tanh", "rnn_relu", "gru", "lstm"))
 
 
-def _check(inputs: torch.Tensor, states: Tensors, weights: Tensors) -> None:
+def check(inputs: torch.Tensor, states: Tensors, weights: Tensors) -> None:
     """torch's kernels read what lies beside a tensor that is too small: their sizes are its callers' business."""
     features, units = weights[0].shape[1], weights[1].shape[1]
     if inputs.shape[-1] != features:

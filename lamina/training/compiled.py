@@ -237,7 +237,11 @@ class Compiled(WeightOwner):
                              "model.compile(optimizer=..., loss=...).")  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_functions": None}  # a copy trains itself, by functions of its own
+        return {
+            **super().__getstate__(),
+            "_functions": None,
+            "_forward_to_predict": None,
+        }  # a copy trains itself, by functions of its own
 
 
 def _trainable_state(model: nn.Module) -> list[tuple[Any, str, bool]]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from lamina.graph.plan import Value, compile_graph
+from lamina.graph.symbolic import leaves
 from lamina.layers.base import Layer
 from lamina.layers.calling import as_one_call, is_watched
 
@@ -32,7 +33,7 @@ class Forward:
 
     def __init__(self, model: Any, skipped: frozenset[int] = frozenset(), jit_compile: bool = False) -> None:
         self.model = model
-        self.plan = model._plan
+        self.plan = plan_of(model)
         self._skipped = skipped
         self._direct: dict[int, Any] = {}
         if self.plan is not None and not jit_compile:
@@ -46,8 +47,10 @@ class Forward:
 
     def _marks_now(self) -> tuple[Any, ...]:
         model = self.model
-        direct = [(layer._plain_call and not is_watched(layer), layer._compute_dtype) for layer in self._direct.values()]
-        return id(model._plan), is_watched(model), direct
+        direct = [
+            (layer._plain_call and not is_watched(layer), layer._compute_dtype) for layer in self._direct.values()
+        ]
+        return plan_of(model), is_watched(model), direct
 
     def _function(self, jit_compile: bool) -> Callable[[Any], Any]:
         model, plan = self.model, self.plan
@@ -76,6 +79,11 @@ class Forward:
         return functools.partial(_with_masks, planned) if masked else planned
 
 
+def plan_of(model: Any) -> Any:
+    """The plan that a call of the model runs; ``None`` when it has none, or its author wrote ``call``."""
+    return model._plan if type(model).call.__module__.startswith("lamina.models.") else None
+
+
 def _direct_layers(model: Any, skipped: frozenset[int]) -> dict[int, Layer]:
     """The steps that call a layer of lamina's on one tensor of its own type, with nothing to see to."""
     plan = model._plan
@@ -85,7 +93,12 @@ def _direct_layers(model: Any, skipped: frozenset[int]) -> dict[int, Layer]:
         layer = model._modules.get(step.target) if step.kind == "call_module" else None
         if not isinstance(layer, Layer) or not layer._plain_call or is_watched(layer) or number in skipped:
             continue
-        if step.kwargs or len(step.args) != 1 or not isinstance(step.args[0], Value) or not isinstance(step.outputs, Value):
+        if (
+            step.kwargs
+            or len(step.args) != 1
+            or not isinstance(step.args[0], Value)
+            or not isinstance(step.outputs, Value)
+        ):
             continue
         value = step.args[0].index
         if value in sure and plan.values[value][1] is layer._compute_dtype and type(layer).__call__ is Layer.__call__:
@@ -96,3 +109,8 @@ def _direct_layers(model: Any, skipped: frozenset[int]) -> dict[int, Layer]:
 
 def _with_masks(forward: Callable[[Any], Any], x: Any) -> Any:
     """Outputs that carry their masks, as those of layers do."""
+    outputs, masks = forward(x)
+    for output, mask in zip(leaves(outputs), masks, strict=True):
+        if mask is not None:
+            output._keras_mask = mask
+    return outputs

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lamina.layers.weights import WeightOwner, to_numpy
 from lamina.layers.wrappers import is_opaque
 from lamina.training.compiled import Compiled
 from lamina.training.data import Batches, make_batches, to_tensor, unpack
+from lamina.training.forward import Forward, plan_of
 from lamina.training.logs import as_numbers, in_order
 from lamina.training.steps import BatchFunction, Step, build_optimizer, count_rows
 
@@ -30,6 +32,7 @@ class OneBatch(Compiled):
     override."""
 
     _own_logs: dict[str, Any] | None = None  # what a step of the author's returned last
+    _forward_to_predict: Forward | None = None
 
     @any_spelling("Model.train_on_batch")
     def train_on_batch(
@@ -80,9 +83,9 @@ class OneBatch(Compiled):
             inputs = self._input_tensor(x) if type(x) is np.ndarray else map_structure(self._input_tensor, x)
             if self.training:
                 with in_mode(self, False):
-                    outputs = self._predict(inputs)
+                    outputs = self._predict_function()(inputs)
             else:
-                outputs = self._predict(inputs)
+                outputs = self._predict_function()(inputs)
         if type(outputs) is torch.Tensor and type(inputs) is torch.Tensor:
             return to_array(outputs if outputs.data_ptr() != inputs.data_ptr() else outputs.clone())
         return map_structure(lambda output: to_array(output.clone()), outputs)
@@ -175,9 +178,16 @@ class OneBatch(Compiled):
         found = self.get_metrics_result()
         return found if found.keys() == own.keys() else dict(own)
 
-    def _predict(self, inputs: Any) -> Any:
-        """The outputs for a batch of inputs, in the way that the model's author wants, if any."""
-        return self.predict_step((inputs,)) if _is_overridden(self, "predict_step") else self(inputs)
+    def _predict_function(self) -> Callable[[Any], Any]:
+        """The function from a batch of inputs to outputs: the author's ``predict_step``, if there is one."""
+        if _is_overridden(self, "predict_step"):
+            return lambda inputs: self.predict_step((inputs,))
+        if plan_of(self) is None:
+            return self  # pyright: ignore[reportReturnType]
+        forward = self._forward_to_predict
+        if forward is None or not forward.is_current():
+            forward = self.__dict__["_forward_to_predict"] = Forward(self)
+        return forward.run
 
     # -- data --
 

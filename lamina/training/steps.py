@@ -17,10 +17,11 @@ from torch import nn
 
 from lamina import activations
 from lamina import losses as losses_module
-from lamina.graph.plan import Value, compile_graph
+from lamina.graph.plan import Value
 from lamina.graph.symbolic import leaves
-from lamina.layers.calling import as_one_call, is_watched
+from lamina.layers.calling import is_watched
 from lamina.layers.weights import WeightOwner
+from lamina.training.forward import Forward, plan_of
 from lamina.training.objective import Objective
 
 BatchFunction = Callable[[Any, Any, Any], Any]  # (x, y, sample_weight) -> logs, or nothing
@@ -46,11 +47,12 @@ class Step:
         self._last: Any = None  # the layer that ends in it
         self._skipped: frozenset[int] = frozenset()
         self._start_from_logits()
+        self.forward = Forward(model, self._skipped, model.compile_setup.jit_compile)
         self._marks = self._marks_now()
 
     def _start_from_logits(self) -> None:
         """Find out whether the last activation can be left to the loss."""
-        plan = self.model._plan
+        plan = plan_of(self.model)
         if plan is None or self.only is None or not isinstance(plan.outputs, Value) or plan.masks[0] is not None:
             return
         number = plan.step_of(plan.outputs)
@@ -67,35 +69,15 @@ class Step:
 
     def is_current(self) -> bool:
         """Whether what was decided still holds: the plan, the weights that are trained, and who watches."""
-        return self._marks == self._marks_now()
+        return self.forward.is_current() and self._marks == self._marks_now()
 
     def _marks_now(self) -> tuple[Any, ...]:
         model, last = self.model, self._last
-        watched = is_watched(model), last is not None and is_watched(last)
-        return model._plan, watched, [(id(weight), weight.dtype, weight.device) for weight in model.trainable_weights]
+        return last is not None and is_watched(last), [
+            (id(weight), weight.dtype, weight.device) for weight in model.trainable_weights
+        ]
 
     # -- parts --
-
-    def forward(self) -> Callable[[Any], Any]:
-        """The function from inputs to outputs (or their logits), in the mode that the model is in. Masks are with the
-        outputs that they belong to."""
-        model, plan = self.model, self.model._plan
-        if plan is None or is_watched(model):
-            return torch.compile(model) if model.compile_setup.jit_compile else model
-        masked = any(mask is not None for mask in plan.masks)
-        emitted = compile_graph(plan.emit((plan.outputs, plan.masks) if masked else plan.outputs, self._skipped))
-        if model.compile_setup.jit_compile:
-            emitted = torch.compile(emitted)
-        if not model._plain_call:
-            emitted = as_one_call(emitted)
-        rank, is_float = model._only_rank, model._only_is_float
-
-        def planned(x: Any) -> Any:
-            if type(x) is torch.Tensor and x.dim() == rank and x.dtype.is_floating_point is is_float:
-                return emitted(model, x)
-            return emitted(model, *model.flatten_inputs(x))
-
-        return functools.partial(_with_masks, planned) if masked else planned
 
     def loss(self) -> Callable[[Any, Any, Any], torch.Tensor]:
         """The function ``(y, y_pred, sample_weight) -> loss``, penalties included."""
@@ -143,7 +125,7 @@ class Step:
         """``step(x, y, sample_weight)``: forward, loss, gradients, one update; the logs are summed, not read."""
         model, optimizer = self.model, self.model.optimizer
         forward, loss_of, measure, add = (
-            self.forward(),
+            self.forward.run,
             self.loss(),
             self.measure(),
             self.objective.loss_mean.accumulate,
@@ -174,7 +156,7 @@ class Step:
     def test_function(self) -> BatchFunction:
         """``step(x, y, sample_weight)``: forward and loss; the logs are summed, not read."""
         forward, loss_of, measure, add = (
-            self.forward(),
+            self.forward.run,
             self.loss(),
             self.measure(),
             self.objective.loss_mean.accumulate,
@@ -255,15 +237,6 @@ def _constraints(model: nn.Module) -> dict[int, Any]:
 
 def _owners(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, WeightOwner)]
-
-
-def _with_masks(forward: Callable[[Any], Any], x: Any) -> Any:
-    """Outputs that carry their masks, as those of layers do."""
-    outputs, masks = forward(x)
-    for output, mask in zip(leaves(outputs), masks, strict=True):
-        if mask is not None:
-            output._keras_mask = mask
-    return outputs
 
 
 def count_rows(x: Any) -> int:

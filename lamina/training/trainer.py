@@ -227,28 +227,27 @@ class Trainer(OlderMethods, OneBatch):
         batches = self._batches(x, None, None, batch_size, steps)
         hooks = self._hooks(callbacks, batches, 1, verbose)
         bar = ProgressBar(1, batches.steps, verbose, label="predict")
-        found: list[list[torch.Tensor]] = []
-        structure: Any = None
+        found: list[Any] = []  # the outputs of each batch
         self.stop_predicting = False
         with in_mode(self, False), torch.inference_mode():
             hooks.on_predict_begin()
+            watched = hooks.has_predict_batch_hooks
+            run = self._predict_function()
             for index, batch in enumerate(batches.epoch()):
-                hooks.on_predict_batch_begin(index)
-                structure = self._predict(batch[0])
-                outputs = leaves(structure)
-                found = found or [[] for _ in outputs]
-                for kept, output in zip(found, outputs, strict=True):
-                    kept.append(output)
-                hooks.on_predict_batch_end(index, {"outputs": structure})
+                if watched:
+                    hooks.on_predict_batch_begin(index)
+                found.append(run(batch[0]))
+                if watched:
+                    hooks.on_predict_batch_end(index, {"outputs": found[-1]})
                 bar.step(index, dict)
                 if self.stop_predicting:
                     break
             hooks.on_predict_end()
             bar.epoch_end({})
-            joined = iter([to_array(torch.cat(parts)) for parts in found])
-        if structure is None:
-            raise ValueError(f"There was no data for {self.name!r} to predict from: the first batch never came.")
-        return map_structure(lambda _: next(joined), structure)
+            if not found:
+                raise ValueError(f"There was no data for {self.name!r} to predict from: the first batch never came.")
+            joined = iter([to_array(torch.cat(parts)) for parts in zip(*map(leaves, found), strict=True)])
+        return map_structure(lambda _: next(joined), found[0])
 
 
 def _is_nan(logs: dict[str, Any]) -> bool:
