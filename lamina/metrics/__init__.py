@@ -227,7 +227,10 @@ def resolve(
     if found is None:
         raise ValueError("Expected a metric, and got None.")
     if not isinstance(found, Metric):
-        found = MeanMetricWrapper(found, name=getattr(found, "name", None) or getattr(found, "__name__", None))
+        name = getattr(found, "name", None) or getattr(found, "__name__", "").strip(
+            "<>"
+        )  # <lambda> is lambda, as in Keras
+        found = MeanMetricWrapper(found, name=name or None)
     if isinstance(identifier, str):
         found.name = identifier
     return found

@@ -288,8 +288,8 @@ class Model(Trainer, Layer):
 
     @property
     def weights(self) -> list[torch.Tensor]:
-        """All weights, in Keras's order."""
-        if not self.built:
+        """All weights, in Keras's order. Those of a model without a forward pass (a GAN) are those of its parts."""
+        if not self.built and self._runs_forward():
             raise ValueError(f"{who(self)} has no weights yet: it is not built. Give its first layer an input_shape, call "
                              "it on data, or build() it with an input shape.")  # fmt: skip
         return super().weights

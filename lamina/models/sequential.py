@@ -45,6 +45,8 @@ class Sequential(Model):
         self._chain: tuple[Any, SymbolicTensor] | None = (
             None  # the input (or a list of them), and the last layer's output
         )
+        if layers is not None and not isinstance(layers, Iterable):
+            raise TypeError(f"Sequential takes its layers in one list, Sequential([...]), and got {describe(layers)}.")
         for layer in layers if layers is not None else ():
             self.add(layer)
 
@@ -161,7 +163,8 @@ class Sequential(Model):
             return layer
         if callable(layer) and not isinstance(layer, type):
             return Lambda(layer)
-        raise TypeError(f"A Sequential is made of layers, modules and functions, and got {describe(layer)}.")
+        raise TypeError(f"A Sequential is made of layers, modules and functions, and got {describe(layer)}."
+                        + (f" Did you mean {layer.__name__}()?" if isinstance(layer, type) else ""))  # fmt: skip
 
     def _key(self, layer: Any) -> str:
         return module_key(layer, self._is_reserved, self._modules)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Batches:
         self._running: Iterator[Batch] | None = None
         self._source = source
         self.length = length
-        self.steps = steps if steps is not None else length
+        self.steps = math.ceil(steps) if steps is not None else length  # Keras 2's scripts pass rows / batch_size
 
     def restart(self) -> None:
         """Let the next epoch begin a new pass."""
@@ -112,12 +112,14 @@ def make_batches(
     if is_batched(x):
         if y is not None:
             raise ValueError(f"{type(x).__name__} brings its targets itself, as (x, y) batches; leave y out.")
+        _check_class_weight(class_weight)
         return _from_iterable(x, steps, class_weight, dtype, device, bool(shuffle))
     structure = (x, y, sample_weight)
     structure = tuple(_as_arrays(part) for part in structure)
     tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]
     rows = _common_length(structure)
     if class_weight is not None:
+        _check_class_weight(class_weight)
         weights = class_weights(structure[1], class_weight, dtype)
         given = structure[2]
         structure = (structure[0], structure[1], weights if given is None else weights * to_tensor(given, dtype))
@@ -195,6 +197,12 @@ def class_weights(y: Any, weights: dict[int, float], dtype: torch.dtype) -> torc
     return torch.where(label < 0, 1.0, table[label.clamp(min=0)])  # a negative label is no class
 
 
+def _check_class_weight(weights: Any) -> None:
+    if weights is not None and not isinstance(weights, Mapping):
+        raise TypeError("class_weight must be a dict of class numbers and their weights, {0: 1.0, 1: 5.0}, and got "
+                        f"{weights!r:.80}.")  # fmt: skip
+
+
 def _slices(
     tensors: list[torch.Tensor], rows: int, size: int, shuffle: bool | str, device: torch.device | None, copy: bool
 ) -> Iterator[tuple[torch.Tensor, ...]]:
@@ -240,7 +248,11 @@ def _as_arrays(part: Any) -> Any:
         return {key: _as_arrays(value) for key, value in part.items()}
     if isinstance(part, (list, tuple)) and part:
         if all(isinstance(leaf, (int, float, bool, np.number)) for leaf in leaves(part)):
-            return np.asarray(part)
+            try:
+                return np.asarray(part)
+            except ValueError:
+                raise ValueError("The rows of data in lists must have the same length, and these differ. Pad them "
+                                 "to one length.") from None  # fmt: skip
         return type(part)(_as_arrays(value) for value in part)
     if isinstance(part, (list, tuple)):
         return np.zeros((0,))
@@ -260,8 +272,11 @@ def _common_length(structure: tuple[Any, ...]) -> int:
     if not lengths:
         raise ValueError("There is no data: x is None.")
     if len(set(lengths.values())) > 1:
-        said = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise ValueError(f"All data must have the same number of rows: {said}.")
+        said = ", ".join(f"{name} has {length}" for name, length in itertools.islice(lengths.items(), 6))
+        if len(lengths) <= 6:
+            raise ValueError(f"All data must have the same number of rows: {said}.")
+        raise ValueError(f"All data must have the same number of rows: {said}, and so on. A list of arrays is a list of "
+                         "inputs; if its arrays are the rows of one, pass np.stack(list).")  # fmt: skip
     rows = next(iter(lengths.values()))
     if rows == 0:
         raise ValueError("There is no data: x has 0 rows.")

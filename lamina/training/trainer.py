@@ -70,6 +70,8 @@ class Trainer(OlderMethods, OneBatch):
             ValueError: when the model is not compiled, or data and model do not fit each other.
         """
         self._require_compiled("fit")
+        if not hasattr(epochs, "__index__"):
+            raise TypeError(f"epochs must be a whole number, and got {epochs!r}.")
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation((x, y, sample_weight), validation_split)
         batches = self._batches(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)

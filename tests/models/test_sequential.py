@@ -179,7 +179,15 @@ def test_an_input_that_comes_late():
 def test_what_is_no_layer(thing):
     with pytest.raises(TypeError, match="made of layers") as caught:
         Sequential([thing])
-    assert str(caught.value) == f"A Sequential is made of layers, modules and functions, and got {thing!r}."
+    hint = " Did you mean Dense()?" if thing is Dense else ""
+    assert str(caught.value) == f"A Sequential is made of layers, modules and functions, and got {thing!r}.{hint}"
+
+
+def test_layers_without_a_list():
+    with pytest.raises(
+        TypeError, match=r"^Sequential takes its layers in one list, Sequential\(\[\.\.\.\]\), and got .*'d'"
+    ):
+        Sequential(Dense(3, name="d"))
 
 
 def test_shapes_that_clash_show_the_model_so_far():

@@ -403,3 +403,12 @@ def test_old_arguments():
         model.compile(optimizer="sgd", loss="mse", steps_per_execution=4, run_eagerly=True)
         fit(model, nb_epoch=2)
     assert model.history.epoch == [0, 1]
+
+
+def test_a_metric_without_a_name_is_called_as_in_keras():
+    histories = []
+    for k in (lamina, keras):
+        model = k.Sequential([k.layers.Input((2,)), k.layers.Dense(1)])
+        model.compile("sgd", "mse", metrics=[lambda y_true, y_pred: (y_true - y_pred) ** 2])
+        histories.append(model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0).history)
+    assert list(histories[0]) == list(histories[1])

@@ -299,9 +299,25 @@ def test_a_loader_of_dicts():
     np.testing.assert_allclose(one.get_weights()[0], other.get_weights()[0], rtol=1e-6)
 
 
+def test_steps_that_are_no_whole_number():
+    """Keras 2's scripts pass ``len(x) / batch_size``, and the last steps count whole."""
+    assert make_batches(X, Y, batch_size=8, steps=len(X) / 8).steps == 3
+    assert_trains_as_arrays(X, Y, steps_per_epoch=len(X) / 8)
+
+
 # ---- what does not fit -----------------------------------------------------------------------------------------------
 
 WRONG = [
+    ((list(X), Y), {}, ValueError,
+     "All data must have the same number of rows: x[0] has 4, x[1] has 4, x[2] has 4, x[3] has 4, x[4] has 4, x[5] has 4, "
+     "and so on. A list of arrays is a list of inputs; if its arrays are the rows of one, pass np.stack(list)."),
+    (([[1.0, 2.0], [3.0]], Y[:2]), {}, ValueError,
+     "The rows of data in lists must have the same length, and these differ. Pad them to one length."),
+    ((X, Y), {"class_weight": "balanced"}, TypeError,
+     "class_weight must be a dict of class numbers and their weights, {0: 1.0, 1: 5.0}, and got 'balanced'."),
+    ((X, Y), {"class_weight": [1.0, 2.0]}, TypeError,
+     "class_weight must be a dict of class numbers and their weights, {0: 1.0, 1: 5.0}, and got [1.0, 2.0]."),
+    ((X, Y), {"epochs": "3"}, TypeError, "epochs must be a whole number, and got '3'."),
     ((X, Y[:-1]), {}, ValueError, "All data must have the same number of rows: x has 20, y has 19."),
     (([X, X[:3]], Y), {}, ValueError, "All data must have the same number of rows: x[0] has 20, x[1] has 3, y has 20."),
     ((X, Y, W[:5]), {}, ValueError,
