@@ -36,6 +36,7 @@ _SAME = """activations applications callbacks config constraints datasets distil
 PATHS: dict[str, tuple[str, ...]] = {
     "": ("lamina", "lamina.layers", "lamina.models"),
     **{name: (f"lamina.{name}",) for name in _SAME.split()},
+    "config": ("lamina.config", "lamina.dtypes"),
     "layers": _LAYERS,
     **{f"layers.{name}": _LAYERS for name in _LAYER_FILES.split()},
     "legacy": (),

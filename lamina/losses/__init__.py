@@ -23,6 +23,7 @@ from lamina.losses.crossentropy import categorical_focal_crossentropy as categor
 from lamina.losses.crossentropy import categorical_generalized_cross_entropy as categorical_generalized_cross_entropy
 from lamina.losses.crossentropy import sparse_categorical_crossentropy as sparse_categorical_crossentropy
 from lamina.losses.crossentropy import with_logits as with_logits
+from lamina.losses.of_torch import TorchLoss, is_torch_loss
 from lamina.losses.regression import CategoricalHinge as CategoricalHinge
 from lamina.losses.regression import CosineSimilarity as CosineSimilarity
 from lamina.losses.regression import Hinge as Hinge
@@ -145,7 +146,8 @@ def resolve(
     """What ``compile(loss=...)`` was given, as a :class:`Loss`.
 
     ``"crossentropy"`` and ``"ce"`` are chosen by the shapes. A function of this module becomes its class, under the
-    name that was given; any other callable ``f(y_true, y_pred)`` is wrapped.
+    name that was given; any other callable ``f(y_true, y_pred)`` is wrapped,
+    and so are torch's own, ``f(y_pred, y_true)``.
 
     >>> resolve("ce", (32, 1), (32, 10))
     <SparseCategoricalCrossentropy name=sparse_categorical_crossentropy>
@@ -161,5 +163,7 @@ def resolve(
     if found is None or isinstance(found, Loss):
         return found
     name = identifier if isinstance(identifier, str) else getattr(found, "__name__", None)
+    if is_torch_loss(found):
+        return TorchLoss(found, name=name)
     known: Any = CLASS_OF.get(found) if getattr(found, "__hash__", None) else None
     return known(name=name) if known else LossFunctionWrapper(found, name=name)

@@ -114,6 +114,9 @@ def make_batches(
             raise ValueError(f"{type(x).__name__} brings its targets itself, as (x, y) batches; leave y out.")
         _check_class_weight(class_weight)
         return _from_iterable(x, steps, class_weight, dtype, device, bool(shuffle))
+    if isinstance(x, torch.utils.data.Dataset):
+        raise TypeError(f"{type(x).__name__} gives single samples; pass torch.utils.data.DataLoader(dataset, batch_size=32), "
+                        "which gives batches.")  # fmt: skip
     structure = (x, y, sample_weight)
     structure = tuple(_as_arrays(part) for part in structure)
     tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]

@@ -251,3 +251,15 @@ def test_a_script_that_imported_keras_before_is_told():
     assert str(seen[0].message) == (
         "'keras' was imported before as_keras() and stays the real keras. Call as_keras() first."
     )
+
+
+def test_the_policy_is_part_of_config():
+    with as_keras():
+        import keras
+
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            assert keras.config.dtype_policy().name == "mixed_bfloat16"
+            assert keras.layers.Dense(2).compute_dtype == "bfloat16"
+        finally:
+            keras.config.set_dtype_policy(None)

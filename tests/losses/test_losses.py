@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 
@@ -9,7 +10,9 @@ import keras
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+import lamina
 from lamina import losses
 
 rng = np.random.default_rng(0)
@@ -556,3 +559,46 @@ def test_one_class_warns():
 def test_a_loss_without_call_says_so():
     with pytest.raises(NotImplementedError, match=r"Loss must define call\(y_true, y_pred\)"):
         losses.Loss()([1.0], [1.0])
+
+
+# ---- torch's own -----------------------------------------------------------------------------------------------------
+
+SCORES = torch.tensor([[0.2, 1.5, -0.3], [2.0, 0.1, 0.4], [0.0, 0.5, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "y_true", "y_pred"),
+    [
+        (nn.CrossEntropyLoss(), torch.tensor([1, 0, 2]), SCORES),
+        (nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0])), torch.tensor([1, 0, 2]), SCORES),
+        (nn.CrossEntropyLoss(reduction="sum"), torch.tensor([1, 0, 2]), SCORES),
+        (nn.functional.cross_entropy, torch.tensor([1, 0, 2]), SCORES),
+        (nn.BCELoss(), torch.tensor([[1.0], [0.0], [1.0]]), torch.tensor([[0.3], [0.6], [0.9]])),
+        (nn.BCEWithLogitsLoss(), torch.eye(3), SCORES),
+    ],
+)
+def test_losses_of_torch(loss, y_true, y_pred):
+    """They take the prediction first."""
+    wanted = loss(y_pred, y_true)
+    found = losses.resolve(loss)
+    torch.testing.assert_close(found(y_true, y_pred), wanted)
+    flat = y_true.squeeze(-1) if y_true.shape[-1] == 1 else y_true.unsqueeze(-1) if y_true.dim() == 1 else y_true
+    torch.testing.assert_close(found(flat, y_pred), wanted)  # Keras's data may have class numbers in a column, or a row
+
+
+def test_losses_of_torch_with_weights():
+    y_true, weights = torch.tensor([1, 0, 2]), torch.tensor([1.0, 0.0, 3.0])
+    each = nn.functional.cross_entropy(SCORES, y_true, reduction="none")
+    for loss in (nn.CrossEntropyLoss(), nn.functional.cross_entropy):
+        torch.testing.assert_close(losses.resolve(loss)(y_true, SCORES, weights), (each * weights).sum() / 3)
+
+
+def test_fit_with_a_loss_and_an_optimizer_of_torch():
+    x, y = SCORES.repeat(4, 1), torch.tensor([1, 0, 2]).repeat(4)
+    model = lamina.Sequential([lamina.layers.Dense(3, input_shape=(3,))])
+    by_hand = copy.deepcopy(model)
+    model.compile(torch.optim.SGD(model.parameters(), 0.1), nn.CrossEntropyLoss(), metrics=["accuracy"])
+    model.fit(x, y, batch_size=12, verbose=0)
+    nn.CrossEntropyLoss()(by_hand(x), y).backward()
+    for weight, other in zip(model.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(weight, other - 0.1 * other.grad)

@@ -308,6 +308,8 @@ def test_steps_that_are_no_whole_number():
 # ---- what does not fit -----------------------------------------------------------------------------------------------
 
 WRONG = [
+    ((torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), None), {}, TypeError,
+     "TensorDataset gives single samples; pass torch.utils.data.DataLoader(dataset, batch_size=32), which gives batches."),
     ((list(X), Y), {}, ValueError,
      "All data must have the same number of rows: x[0] has 4, x[1] has 4, x[2] has 4, x[3] has 4, x[4] has 4, x[5] has 4, "
      "and so on. A list of arrays is a list of inputs; if its arrays are the rows of one, pass np.stack(list)."),
