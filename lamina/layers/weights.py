@@ -13,7 +13,9 @@ from torch import nn
 
 from lamina import constraints, initializers, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype
+from lamina.graph.symbolic import is_symbolic
 from lamina.layers.tracking import Items, track
+from lamina.variables import are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
 _with_losses: list[WeightOwner] = []
@@ -287,8 +289,12 @@ class WeightOwner(nn.Module):
         """Add a scalar (or a list of them) to what ``fit`` minimises; called inside ``call``."""
         if torch.compiler.is_compiling() and not torch.compiler.is_dynamo_compiling():
             return  # torch.export: a program has outputs, and keeps nothing beside them
-        for value in loss if isinstance(loss, (list, tuple)) else [loss]:
-            self._losses.append(value)
+        values = list(loss) if isinstance(loss, (list, tuple)) else [loss]
+        for value in values:
+            if is_symbolic(value) and not are_unchanged():
+                raise ValueError(f"add_loss of {type(self).__name__} {self.name!r} takes a tensor that a call computed, and "
+                                 f"got {value!r}. Put it into the call of a layer, which calls add_loss there.")  # fmt: skip
+        self._losses.extend(values)
         if not any(owner is self for owner in _with_losses):
             _with_losses.append(self)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from lamina import config, registry
 from lamina.dtypes import as_dtype, as_policy, dtype_name
 from lamina.errors import did_you_mean
+from lamina.graph.symbolic import SymbolicTensor
 from lamina.naming import unique_name
 from lamina.registry import Config, Table
 
@@ -55,12 +56,14 @@ def standardize_reduction(reduction: str | None) -> str | None:
 
 def as_tensor(value: Any, dtype: torch.dtype | None = None, device: torch.device | None = None) -> Tensor:
     """``value`` as a tensor of this type and on this device; a tensor that is one already comes back as it is."""
-    if not isinstance(value, Tensor):
+    if not isinstance(value, (Tensor, SymbolicTensor)):
         if isinstance(value, np.ndarray) and not value.flags.writeable:
             value = value.copy()
         value = torch.as_tensor(value)
     if (dtype is None or value.dtype is dtype) and (device is None or value.device == device):
-        return value
+        return cast(Tensor, value)
+    if isinstance(value, SymbolicTensor):
+        return value.to(dtype)
     return value.to(device=device, dtype=dtype)
 
 

@@ -602,3 +602,13 @@ def test_fit_with_a_loss_and_an_optimizer_of_torch():
     nn.CrossEntropyLoss()(by_hand(x), y).backward()
     for weight, other in zip(model.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(weight, other - 0.1 * other.grad)
+
+
+def test_losses_of_symbolic_tensors():
+    """As in the variational autoencoder of Keras 2's examples."""
+    inputs = lamina.Input((3,))
+    outputs = lamina.layers.Dense(3, kernel_initializer="identity")(inputs)
+    model = lamina.Model(inputs, losses.mean_squared_error(inputs, outputs * 3) * 2)
+    assert model.output_shape == (None,)
+    x = signed(2, 3)
+    np.testing.assert_allclose(model.predict(x, verbose=0), 8 * (x**2).mean(-1), rtol=1e-6)
