@@ -289,10 +289,12 @@ def weights_of(module: nn.Module) -> Iterator[torch.Tensor]:
 
 
 def own_weights(module: nn.Module) -> Iterator[torch.Tensor]:
-    """The weights of a module itself: its parameters, then the buffers that files keep."""
+    """The weights of a module itself: its parameters, then the buffers that files keep. The tensors that the description
+    of a model used as they were are no weights: its config holds them."""
     yield from (weight for weight in module._parameters.values() if weight is not None)
+    constants: Any = getattr(module, "_constants", ())
     for name, buffer in module._buffers.items():
-        if buffer is not None and name not in module._non_persistent_buffers_set:
+        if buffer is not None and name not in module._non_persistent_buffers_set and name not in constants:
             yield buffer
 
 

@@ -87,6 +87,7 @@ class Model(Trainer, Layer):
             self._modules[key] = module
             if not isinstance(module, Layer):  # torch's own modules start out training, ours inferring
                 module.train(self.training)
+        self._constants = frozenset(plan.constants)
         for key, constant in plan.constants.items():
             if isinstance(constant, torch.Tensor) and not isinstance(constant, nn.Parameter):
                 self.register_buffer(key, constant)
