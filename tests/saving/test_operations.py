@@ -82,7 +82,7 @@ def assert_same(found: Any, wanted: Any, types: bool = True) -> None:
 @pytest.mark.parametrize(("name", "number", "images"), ROWS, ids=IDS)
 def test_every_operation_comes_back(name, number, images):
     if (name, number) in WITHOUT_DATA:
-        with pytest.raises(ValueError, match="follows from numbers|a number that JSON can't"):
+        with pytest.raises(ValueError, match=r"follows from numbers|a number that JSON can't"):
             make(lamina, name, number, images)[0].to_json()
         return
     model, data = make(lamina, name, number, images)
@@ -277,7 +277,7 @@ TOO_MUCH = {
 
 @pytest.mark.parametrize("case", TOO_MUCH)
 def test_an_operation_that_would_take_too_much(case):
-    with pytest.raises(ConfigError, match="which is too much|Storage size calculation overflowed"):
+    with pytest.raises(ConfigError, match=r"which is too much|Storage size calculation overflowed"):
         model_from_json(TOO_MUCH[case])
 
 
