@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from lamina.graph.symbolic import Node, SymbolicTensor, SymbolicValue, leaves, map_structure
+from lamina.graph.symbolic import Call, Node, SymbolicTensor, SymbolicValue, leaves, map_structure
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class Plan:
         modules: attribute name -> module, in the order in which Keras lists a model's layers.
         constants: attribute name -> tensor, or other object that code can't spell.
         masks: for each leaf of ``outputs``, the value of its mask, or ``None``.
+        calls: the number of a value -> the function's call that it came of, where that made several steps.
     """
 
     def __init__(self, inputs: list[SymbolicTensor], outputs: Any, reserved: Callable[[str], bool]) -> None:
@@ -77,6 +78,7 @@ class Plan:
         self.steps = [self._step(node) for node in order.nodes]
         self.outputs = map_structure(self._reference, outputs)
         self.masks = [None if mask is None else self._reference(mask) for mask in mask_tensors]
+        self.calls = self._calls(order.nodes)
         self._numbers = {}  # they name live tensors by id, so they end here
 
     # -- numbering --
@@ -116,6 +118,36 @@ class Plan:
         if isinstance(node.target, str):
             return Step("call_method", node.target, node.target, args, kwargs, outputs)
         return Step("call_function", node.target, _identifier(node.target.__name__), args, kwargs, outputs)
+
+    def _calls(self, nodes: list[Node]) -> dict[int, Step]:
+        found: dict[int, Step] = {}
+        steps: dict[int, Step | None] = {}
+        for node in nodes:
+            for leaf in leaves(node.outputs):
+                call = leaf.call if isinstance(leaf, SymbolicValue) else None
+                if call is None:
+                    continue
+                if id(call) not in steps:
+                    steps[id(call)] = self._step_of_call(call)
+                step = steps[id(call)]
+                if step is not None:
+                    found[self._numbers[id(leaf)]] = step
+        return found
+
+    def _step_of_call(self, call: Call) -> Step | None:
+        """``None`` when an argument is no value of the plan: only its shape was asked for."""
+        given = leaves((call.args, call.kwargs))
+        if any(isinstance(leaf, SymbolicValue) and id(leaf) not in self._numbers for leaf in given):
+            return None
+        owned = {id(constant): Constant(name) for name, constant in self.constants.items()}
+
+        def reference(leaf: Any) -> Any:
+            if isinstance(leaf, SymbolicValue):  # a result that the plan does not need has no number
+                return Value(self._numbers[id(leaf)]) if id(leaf) in self._numbers else None
+            return owned.get(id(leaf), leaf)
+
+        args, kwargs, outputs = map_structure(reference, (call.args, call.kwargs, call.outputs))
+        return Step("call_function", call.function, call.function.__name__, args, kwargs, outputs)
 
     # -- emitting --
 
@@ -224,6 +256,8 @@ class Plan:
             for value, tensor in zip(leaves(step.outputs), leaves(outputs), strict=True):
                 if isinstance(value, Value):
                     made[value.index] = tensor
+        for step in {id(step): step for step in self.calls.values()}.values():
+            Call(step.target, *map_structure(tensor_of, (step.args, step.kwargs, step.outputs)))
         return lambda structure: map_structure(tensor_of, structure)
 
 

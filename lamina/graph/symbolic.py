@@ -50,11 +50,32 @@ class Node:
         return f"<Node {name}>"
 
 
+class Call:
+    """A call of a function that recorded several nodes: a plan runs those, a file names the function.
+
+    Arguments:
+        function: what was called.
+        args, kwargs: as in the call; symbolic tensors anywhere inside.
+        outputs: what it returned.
+    """
+
+    def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+        self.function = function
+        # Copies of the lists, which the caller may go on to fill.
+        self.args, self.kwargs, self.outputs = map_structure(lambda leaf: leaf, (args, kwargs, outputs))
+        given = {id(leaf) for leaf in leaves((args, kwargs))}
+        for leaf in leaves(outputs):
+            node = leaf.node if isinstance(leaf, SymbolicTensor) and id(leaf) not in given else None
+            if node is not None and not isinstance(node.target, torch.nn.Module):
+                leaf.call = self
+
+
 class SymbolicValue:
     """Something a recorded call returned: a tensor or, from ``x.size(0)``, one of its dimensions."""
 
     node: Node | None = None
     index: int = 0
+    call: Call | None = None
 
 
 class SymbolicDim(SymbolicValue):

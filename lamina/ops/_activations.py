@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from lamina import activations, config
 from lamina.dtypes import as_dtype
 from lamina.ops import _reduction
-from lamina.ops._tensors import as_inexact, as_tensor, axes_of, promoted, recorded, tensors
+from lamina.ops._tensors import as_inexact, as_tensor, axes_of, operations, promoted, recorded, tensors
 
 Operation = Callable[..., Any]
 
@@ -24,6 +24,7 @@ def _of_fractions(activation: Operation) -> Operation:
     def operation(x: Any, *args: Any, **kwargs: Any) -> Any:
         return activation(as_inexact(x), *args, **kwargs)
 
+    operation.__module__ = __name__
     return operation
 
 
@@ -34,7 +35,7 @@ hard_sigmoid, hard_silu, hard_tanh = map(
     _of_fractions, (activations.hard_sigmoid, activations.hard_silu, activations.hard_tanh)
 )
 hard_swish = hard_silu
-leaky_relu, log_sigmoid = map(_of_fractions, (activations.leaky_relu, activations.log_sigmoid))
+log_sigmoid = _of_fractions(activations.log_sigmoid)
 sigmoid, silu = map(_of_fractions, (activations.sigmoid, activations.silu))
 swish = silu
 softplus, softsign = map(_of_fractions, (activations.softplus, activations.softsign))
@@ -51,6 +52,11 @@ def relu(x: Any) -> Any:
 def relu6(x: Any) -> Any:
     """``min(max(x, 0), 6)``."""
     return torch.clamp(as_tensor(x), 0, 6)
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+    """``x`` where it is positive, else ``negative_slope * x``."""
+    return activations.leaky_relu(as_inexact(x), negative_slope)
 
 
 def gelu(x: Any, approximate: bool = True) -> Any:
@@ -263,3 +269,6 @@ def ctc_loss(target: Any, output: Any, target_length: Any, output_length: Any, m
     if output.device.type == "meta":
         return logs[0, :, 0]
     return F.ctc_loss(logs, target.to(torch.int64), *lengths, blank=mask_index, reduction="none")
+
+
+operations(globals())

@@ -19,6 +19,7 @@ from lamina.ops._tensors import (
     axes_of,
     common_type,
     needs_data,
+    operations,
     promoted,
     recorded,
     tensors,
@@ -117,6 +118,7 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Any:
     return torch.tril(torch.ones((N, N if M is None else M), dtype=as_dtype(dtype)), diagonal=k)
 
 
+@recorded
 def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
 ) -> Any:
@@ -581,3 +583,6 @@ def shape(x: Any) -> tuple[Any, ...]:
     """The sizes. An unknown one of a symbolic tensor is a symbolic size, which ``reshape`` and arithmetic take."""
     x = as_tensor(x)
     return x.size() if isinstance(x, SymbolicTensor) else tuple(x.shape)
+
+
+operations(globals(), apart="shape size ndim vectorize")

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lamina.ops._tensors import as_inexact, recorded, tensors
+from lamina.ops._tensors import as_inexact, operations, recorded, tensors
 
 _NEVER = float("-inf")
 
@@ -104,3 +104,6 @@ def _log_add(a: float, b: float) -> float:
     """``log(exp(a) + exp(b))``."""
     low, high = sorted((a, b))
     return high if low == _NEVER else high + math.log1p(math.exp(low - high))
+
+
+operations(globals())

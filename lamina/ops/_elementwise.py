@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lamina.dtypes import as_dtype
-from lamina.ops._tensors import as_inexact, as_number, as_tensor, beside, is_inexact, needs_data, promoted
+from lamina.ops._tensors import as_inexact, as_number, as_tensor, beside, is_inexact, needs_data, operations, promoted
 
 Operation = Callable[..., Any]
 
@@ -68,6 +68,10 @@ log10 = _of_fractions("log10", torch.log10, "The logarithm to base 10")
 log1p = _of_fractions("log1p", torch.log1p, "``log(1 + x)``, exact for small ``x``")
 sqrt = _of_fractions("sqrt", torch.sqrt, "The square root of ``x``")
 reciprocal = _of_fractions("reciprocal", torch.reciprocal, "``1 / x``")
+rsqrt = _of_fractions("rsqrt", torch.rsqrt, "``1 / sqrt(x)``")
+erf = _of_fractions("erf", torch.erf, "The error function, ``2 / sqrt(pi) * integral of exp(-t ** 2)``")
+erfc = _of_fractions("erfc", torch.erfc, "``1 - erf(x)``")
+erfinv = _of_fractions("erfinv", torch.erfinv, "The inverse of ``erf``")
 sinc = _of_fractions("sinc", torch.sinc, "``sin(pi x) / (pi x)``, and 1 at 0")
 i0 = _of_fractions("i0", torch.i0, "The modified Bessel function of the first kind and order 0")
 deg2rad = _of_fractions("deg2rad", torch.deg2rad, "``x * pi / 180``")
@@ -98,7 +102,7 @@ isreal = _of_any("isreal", torch.isreal, "Whether ``x`` has no imaginary part")
 signbit = _of_any("signbit", torch.signbit, "Whether the sign of ``x`` is minus, of -0.0 too")
 logical_not = _of_any("logical_not", torch.logical_not, "Whether ``x`` is 0")
 bitwise_not = _of_any("bitwise_not", torch.bitwise_not, "``x`` with each bit turned over")
-bitwise_invert = bitwise_not
+bitwise_invert = _of_any("bitwise_invert", torch.bitwise_not, "``x`` with each bit turned over")
 
 
 def round(x: Any, decimals: int = 0) -> Any:
@@ -201,7 +205,7 @@ add = _arithmetic("add", _add, "``x1 + x2``")
 subtract = _arithmetic("subtract", _subtract, "``x1 - x2``")
 multiply = _arithmetic("multiply", _multiply, "``x1 * x2``")
 divide = _arithmetic("divide", _divide, "``x1 / x2``")
-true_divide = divide
+true_divide = _arithmetic("true_divide", _divide, "``x1 / x2``")
 power = _arithmetic("power", _power, "``x1 ** x2``")
 equal = _pairwise("equal", torch.eq, "Whether ``x1`` is ``x2``")
 not_equal = _pairwise("not_equal", torch.ne, "Whether ``x1`` is not ``x2``")
@@ -233,7 +237,10 @@ bitwise_or = _bits("bitwise_or", torch.bitwise_or, "The bits that are set in eit
 bitwise_xor = _bits("bitwise_xor", torch.bitwise_xor, "The bits that are set in exactly one")
 left_shift = _bits("left_shift", torch.bitwise_left_shift, "The bits of ``x``, moved ``y`` places up")
 right_shift = _bits("right_shift", torch.bitwise_right_shift, "The bits of ``x``, moved ``y`` places down")
-bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
+bitwise_left_shift = _bits("bitwise_left_shift", torch.bitwise_left_shift, "The bits of ``x``, moved ``y`` places up")
+bitwise_right_shift = _bits(
+    "bitwise_right_shift", torch.bitwise_right_shift, "The bits of ``x``, moved ``y`` places down"
+)
 
 
 def ldexp(x1: Any, x2: Any) -> Any:
@@ -276,3 +283,6 @@ def view(x: Any, dtype: Any = None) -> Any:
     """The same memory read as another type."""
     x = as_tensor(x)
     return x if dtype is None else x.view(as_dtype(dtype))
+
+
+operations(globals())

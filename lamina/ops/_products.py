@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from lamina.ops._tensors import as_inexact, is_inexact, is_tensor, promoted, recorded, tensors
+from lamina.ops._tensors import as_inexact, is_inexact, is_tensor, operations, promoted, recorded, tensors
 
 
 def _factors(x1: Any, x2: Any) -> tuple[Any, Any, torch.dtype]:
@@ -128,3 +128,6 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
 def corrcoef(x: Any) -> Any:
     """The correlation of each row with each other."""
     return torch.corrcoef(as_inexact(x))
+
+
+operations(globals())

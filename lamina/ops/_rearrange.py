@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lamina.ops._tensors import as_tensor, recorded
+from lamina.ops._tensors import as_tensor, operations, recorded
 
 _TOKEN = re.compile(r"\(([^()]*)\)|(\.\.\.)|([A-Za-z_]\w*)|(1)|(\S)")
 
@@ -82,3 +82,6 @@ def _product(sizes: dict[str, int], names: list[str]) -> int:
 
 def _flat(groups: list[list[str]]) -> list[str]:
     return [name for group in groups for name in group]
+
+
+operations(globals())

@@ -15,6 +15,7 @@ from lamina.ops._tensors import (
     axes_of,
     is_inexact,
     needs_data,
+    operations,
     promoted,
     recorded,
     tensors,
@@ -453,3 +454,6 @@ def _resized(x: Any, size: int, axis: int, fill: Any) -> Any:
         return x.narrow(axis, 0, size)
     shape = [missing if one == axis % x.ndim else length for one, length in enumerate(x.shape)]
     return torch.cat([x, torch.full(shape, fill, dtype=x.dtype, device=x.device)], dim=axis)
+
+
+operations(globals())

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from lamina.layers.resizing import cubic, lanczos
-from lamina.ops._tensors import as_inexact, as_tensor, axes_of, is_inexact, recorded, tensors
+from lamina.ops._tensors import as_inexact, as_tensor, axes_of, is_inexact, operations, recorded, tensors
 
 # Where a place beyond the ends of an axis is read, as (place, size).
 _FILLS: dict[str, Callable[[Any, int], Any]] = {
@@ -136,3 +136,6 @@ def lanczos_resized(x: Any, size: tuple[int, int], method: str, antialias: bool)
         weights = resampling(x.shape[axis], length, scale, 0.0, _KERNELS[method], antialias, x)
         x = torch.movedim(torch.tensordot(x, weights, dims=[[axis], [0]]), -1, axis)  # pyright: ignore[reportArgumentType]
     return x
+
+
+operations(globals(), apart="resampling lanczos_resized")

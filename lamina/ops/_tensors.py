@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import numbers
+import types
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,11 +17,13 @@ import numpy as np
 import torch
 
 from lamina.dtypes import as_dtype
-from lamina.graph.symbolic import SymbolicDim, SymbolicTensor, SymbolicValue, is_symbolic, leaves, record
+from lamina.graph.symbolic import Call, SymbolicDim, SymbolicTensor, SymbolicValue, is_symbolic, leaves, record
 
 F = TypeVar("F", bound=Callable[..., Any])
 # NumPy types that torch barely computes with, and those that hold the same numbers.
 _WIDER = {"uint16": "int32", "uint32": "int64", "uint64": "int64"}
+# Arguments of these types are not symbolic, nor is anything inside them.
+_PLAIN = frozenset({torch.Tensor, torch.nn.Parameter, np.ndarray, bool, int, float, str, type(None)})
 
 
 def recorded(function: F) -> F:
@@ -32,7 +35,32 @@ def recorded(function: F) -> F:
             return record(operation, args, kwargs)
         return function(*args, **kwargs)
 
+    operation.is_whole = True  # pyright: ignore[reportAttributeAccessIssue]
     return operation  # pyright: ignore[reportReturnType]
+
+
+def remembered(function: F) -> F:
+    """``function`` records the torch calls that it makes; its results remember, for files, that they came of one call."""
+
+    @functools.wraps(function)
+    def operation(*args: Any, **kwargs: Any) -> Any:
+        if _PLAIN.issuperset(map(type, args)) and not kwargs:
+            return function(*args)
+        outputs = function(*args, **kwargs)
+        if is_symbolic(args) or is_symbolic(kwargs):
+            Call(operation, args, kwargs, outputs)
+        return outputs
+
+    return operation  # pyright: ignore[reportReturnType]
+
+
+def operations(module: dict[str, Any], apart: str = "") -> None:
+    """Make the public functions of a module, given as its ``globals()``, :func:`remembered`, but those named ``apart``."""
+    wrapped: dict[int, Any] = {}  # a function with two names stays one
+    for name, function in list(module.items()):
+        is_own = isinstance(function, types.FunctionType) and function.__module__ == module["__name__"]
+        if is_own and name[0] != "_" and name not in apart.split() and not hasattr(function, "is_whole"):
+            module[name] = wrapped.setdefault(id(function), remembered(function))
 
 
 def is_tensor(x: Any) -> bool:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from lamina.config import standardize_data_format
 from lamina.layers.windows import same_padding
-from lamina.ops._tensors import as_inexact, as_tensor, promoted, recorded, tensors
+from lamina.ops._tensors import as_inexact, as_tensor, operations, promoted, recorded, tensors
 
 Sizes = tuple[int, ...]
 _CONVOLUTIONS: dict[int, Callable[..., Any]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -301,3 +301,6 @@ def dot_product_attention(
         scale=scale,
     )  # fmt: skip
     return found.transpose(1, 2)
+
+
+operations(globals())

@@ -15,7 +15,7 @@ import torch
 from lamina.dtypes import as_dtype, dtype_name
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, is_symbolic, leaves, map_structure, record
 from lamina.ops._arrays import shape as shape
-from lamina.ops._tensors import as_tensor, recorded, tensors
+from lamina.ops._tensors import as_tensor, operations, recorded, tensors
 from lamina.ops._tensors import is_tensor as is_tensor
 
 Function = Callable[..., Any]
@@ -433,3 +433,10 @@ def associative_scan(f: Function, elems: Any, reverse: bool = False, axis: int =
                               state)  # fmt: skip
         step *= 2
     return map_structure(lambda x: x.flip(axis) if reverse else x, state)
+
+
+operations(
+    globals(),
+    apart="convert_to_numpy dtype custom_gradient cond switch while_loop fori_loop scan "
+    "map vectorized_map associative_scan",
+)

@@ -14,7 +14,7 @@ from lamina.config import standardize_data_format
 from lamina.ops._sampling import _interpolated, lanczos_resized
 from lamina.ops._sampling import map_coordinates as map_coordinates
 from lamina.ops._sampling import scale_and_translate as scale_and_translate
-from lamina.ops._tensors import as_inexact, as_tensor, is_inexact, promoted, recorded, tensors
+from lamina.ops._tensors import as_inexact, as_tensor, is_inexact, operations, promoted, recorded, tensors
 from lamina.ops._windows import _convolve, _each
 
 
@@ -430,3 +430,6 @@ def elastic_transform(
     down, right = (_filtered(move.unsqueeze(1), window, window, "same").squeeze(1) * alpha for move in moves)
     row, column = _grid(x)
     return back(_sampled(x, row + down, column + right, order, fill_mode, fill_value)).to(images.dtype)
+
+
+operations(globals())

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lamina.ops._tensors import as_inexact, axes_of, is_inexact, promoted, recorded, tensors
+from lamina.ops._tensors import as_inexact, axes_of, is_inexact, operations, promoted, recorded, tensors
 
 
 def _matrices(x: Any, name: str, square: bool = True) -> Any:
@@ -156,3 +156,6 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fa
     if not all(is_inexact(one.dtype) for one in primals):
         raise TypeError("jvp takes tensors of fractions, since whole numbers have no derivatives.")
     return torch.func.jvp(fun, primals, tangents, has_aux=has_aux)
+
+
+operations(globals(), apart="jvp")

@@ -7,13 +7,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from lamina.ops import _elementwise
-from lamina.ops._tensors import as_inexact, as_tensor, axes_of, needs_data, promoted, recorded, tensors
-
-rsqrt = _elementwise._of_fractions("rsqrt", torch.rsqrt, "``1 / sqrt(x)``")
-erf = _elementwise._of_fractions("erf", torch.erf, "The error function, ``2 / sqrt(pi) * integral of exp(-t ** 2)``")
-erfc = _elementwise._of_fractions("erfc", torch.erfc, "``1 - erf(x)``")
-erfinv = _elementwise._of_fractions("erfinv", torch.erfinv, "The inverse of ``erf``")
+from lamina.ops._elementwise import erf as erf
+from lamina.ops._elementwise import erfc as erfc
+from lamina.ops._elementwise import erfinv as erfinv
+from lamina.ops._elementwise import rsqrt as rsqrt
+from lamina.ops._tensors import as_inexact, as_tensor, axes_of, needs_data, operations, promoted, recorded, tensors
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -244,3 +242,6 @@ def istft(
     start = fft_length // 2 if center else 0
     end = total - start if length is None else min(start + length, total)
     return signal[:, start:end].reshape(*lead, end - start)
+
+
+operations(globals())

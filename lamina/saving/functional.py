@@ -16,11 +16,13 @@ from torch import nn
 
 from lamina.dtypes import dtype_name
 from lamina.graph.plan import Constant, Plan, Step, Value
-from lamina.graph.symbolic import SymbolicValue, leaves, map_structure, record
+from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves, map_structure, record
 from lamina.layers.base import Layer
 from lamina.layers.calling import who
 from lamina.registry import ConfigError, check_name, check_object, deserialize, reading, serialize, snake_case
-from lamina.saving.operations import PROPERTIES, TENSORS_ONLY, check_parts, describe_call, find_call, is_operation
+from lamina.saving.keras_operations import OPERATION_FUNCTIONS, KerasOperation
+from lamina.saving.limits import bounded
+from lamina.saving.operations import LAMINA_MODULE, PROPERTIES, describe_call, find_call, is_operation
 
 Config = dict[str, Any]
 Place = tuple[str, int]  # a layer's name, and which call of it
@@ -62,7 +64,7 @@ class _Writer:
                 self.entries[name] = _input_entry(plan, value, name)
         for key, module in plan.modules.items():
             self.entries[getattr(module, "name", key)] = _layer_entry(module, key)
-        for step in plan.steps:
+        for step in self._in_order():
             self._add(step)
         from_one = {module.name for module in plan.modules.values() if _counts_from_one(module)}
 
@@ -78,13 +80,45 @@ class _Writer:
             "output_layers": map_structure(place, plan.outputs),
         }
 
+    def _in_order(self) -> list[Step]:
+        """The plan's steps, with the author's call of an operation in place of those that it made."""
+        plan = self.plan
+        if not plan.calls:
+            return plan.steps
+        maker: dict[int, Step] = {leaf.index: step for step in plan.steps for leaf in _values_in(step.outputs)}
+        maker |= {index: call for index, call in plan.calls.items() if call.target in OPERATION_FUNCTIONS}
+        needed: dict[int, Step] = {}
+        pending = [maker[value.index] for value in _values_in([plan.outputs, plan.masks]) if value.index in maker]
+        while pending:
+            step = pending.pop()
+            if id(step) not in needed:
+                needed[id(step)] = step
+                pending += [
+                    maker[value.index] for value in _values_in((step.args, step.kwargs)) if value.index in maker
+                ]
+        order: dict[int, Step] = {}
+        # The first of them stands at the stack's end; a step comes after all that it takes.
+        stack = [(maker[leaf.index], False) for step in reversed(plan.steps) for leaf in _values_in(step.outputs)]
+        while stack:
+            step, ready = stack.pop()
+            if id(step) in order or id(step) not in needed:
+                continue
+            if ready:
+                order[id(step)] = step
+                continue
+            stack.append((step, True))
+            stack += [
+                (maker[value.index], False) for value in _values_in((step.args, step.kwargs)) if value.index in maker
+            ]
+        return list(order.values())
+
     def _add(self, step: Step) -> None:
         args, kwargs = step.args, step.kwargs
         if step.kind == "call_module":
             module = self.plan.modules[step.target]
             name = getattr(module, "name", step.target)
         else:
-            described, args, kwargs = describe_call(step.target, args, kwargs)
+            described, args, kwargs = self._described(step)
             name = self._free_name(snake_case(described["config"].get("function", "").rpartition(".")[2]
                                               or described["class_name"]))  # fmt: skip
             self.entries[name] = {**described, "config": {"name": name, **described["config"]}, "name": name,
@@ -95,6 +129,25 @@ class _Writer:
                 self.origin[leaf.index] = [name, len(nodes), position]
         nodes.append({"args": [serialize(map_structure(self._refer, arg)) for arg in args],
                       "kwargs": serialize(map_structure(self._refer, kwargs))})  # fmt: skip
+
+    def _described(self, step: Step) -> Any:
+        """A torch function goes by the name of Keras's operation where that gives the same type: an index of torch's is
+        int64, and of Keras's int32."""
+        described = describe_call(step.target, step.args, step.kwargs)
+        if described[0]["module"] == LAMINA_MODULE or step.target in OPERATION_FUNCTIONS:
+            return described
+        values = self.plan.values
+
+        def stand_in(leaf: Any) -> Any:
+            return SymbolicTensor(*values[leaf.index]) if isinstance(leaf, Value) else self._refer(leaf)
+
+        types = {values[value.index][1] for value in _values_in((step.args, step.kwargs, step.outputs))}
+        if None not in types:  # no sizes are calculated with
+            operation, settings = find_call(described[0])
+            found = operation(*map_structure(stand_in, described[1]), **settings)
+            if [leaf.dtype for leaf in leaves(found)] != [values[leaf.index][1] for leaf in _values_in(step.outputs)]:
+                return describe_call(step.target, step.args, step.kwargs, in_keras=False)
+        return described
 
     def _free_name(self, wanted: str) -> str:
         name, number = wanted, 0
@@ -115,6 +168,10 @@ class _Writer:
         return {"class_name": "__keras_tensor__",
                 "config": {"shape": list(shape), "dtype": dtype_name(dtype or torch.int64),
                            "keras_history": self.origin[leaf.index]}}  # fmt: skip
+
+
+def _values_in(structure: Any) -> list[Value]:
+    return [leaf for leaf in leaves(structure) if isinstance(leaf, Value)]
 
 
 def _counts_from_one(module: Any) -> bool:
@@ -318,12 +375,12 @@ def _call(target: Any, args: tuple[Any, ...], kwargs: Config) -> Any:
         return target(*args, **_without_defaults(target, kwargs))
     if target in PROPERTIES:
         return getattr(args[0], target)
-    check_parts(target, args, kwargs)
-    # Tuples became lists in JSON; x[:, 0] needs its tuple again.
-    args = (args[0], *(tuple(arg) if isinstance(arg, list) else arg for arg in args[1:]))
-    if target in TENSORS_ONLY:
-        args = tuple(torch.tensor(arg) if isinstance(arg, (bool, int, float)) else arg for arg in args)
-    return record(target, args, kwargs)
+    with bounded(args, kwargs):
+        if isinstance(target, KerasOperation) or target in OPERATION_FUNCTIONS:
+            return target(*args, **kwargs)
+        # Tuples became lists in JSON; x[:, 0] needs its tuple again.
+        args = (args[0], *(tuple(arg) if isinstance(arg, list) else arg for arg in args[1:]))
+        return record(target, args, kwargs)
 
 
 def _without_defaults(layer: Layer, kwargs: Config) -> Config:

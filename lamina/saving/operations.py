@@ -13,16 +13,17 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from lamina.dtypes import as_dtype, dtype_name
+from lamina.dtypes import dtype_name
 from lamina.errors import did_you_mean
+from lamina.saving import keras_operations
+from lamina.saving.keras_operations import KERAS_OPERATIONS, Described, describe, entry_of
 
-Described = tuple[dict[str, Any], tuple[Any, ...], dict[str, Any]]
 LAMINA_MODULE, LAMINA_CLASS = "lamina", "TorchFunction"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of Keras as a torch function.
+    """An operation of Keras as a torch function, which is written by Keras's name; what reads it is ``lamina.ops``'s.
 
     Arguments:
         name: Keras's class.
@@ -102,7 +103,6 @@ OPERATIONS = [
     Operation("Cast", "to", module="core", settings={"dtype": "dtype"}),
     Operation("Clip", torch.clamp, (torch.clip, "clamp", "clip"), settings={"x_min": "min", "x_max": "max"}),
 ]  # fmt: skip
-_BY_NAME = {operation.name: operation for operation in OPERATIONS}
 _BY_FUNCTION = {
     function: operation for operation in OPERATIONS for function in (operation.function, *operation.spellings)
 }
@@ -137,11 +137,6 @@ _METHODS = """
 """
 PROPERTIES = ("T", "H", "mT", "mH", "real", "imag")
 _OPERATORS = ("and_", "or_", "xor", "invert", "eq", "ne")
-# Keras takes numbers where these take tensors only.
-TENSORS_ONLY = (torch.maximum, torch.minimum, torch.logical_and, torch.logical_or, torch.logical_xor)
-# They make as many tensors as an axis is long, or as they are told.
-_MANY = {"unbind", "chunk", "split"}
-_MAX_PARTS = 10_000
 
 
 def _named() -> dict[str, Any]:
@@ -150,28 +145,28 @@ def _named() -> dict[str, Any]:
     found |= {f"torch.{name}": getattr(torch, name) for name in names}
     found |= {f"Tensor.{name}": name for name in (*names, *_METHODS.split()) if hasattr(torch.Tensor, name)}
     found |= {f"Tensor.{name}": name for name in PROPERTIES}
-    return found | {f"operator.{name}": getattr(operator, name) for name in _OPERATORS}
+    found |= {f"operator.{name}": getattr(operator, name) for name in _OPERATORS}
+    return found | keras_operations.FUNCTIONS
 
 
 FUNCTIONS = _named()
 _NAME_OF = {function: name for name, function in reversed(FUNCTIONS.items())}
 
 
-def describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described:
+def describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], in_keras: bool = True) -> Described:
     """The entry of a recorded call (without its name and nodes), and the arguments that its node is to have.
+
+    Arguments:
+        in_keras: whether to name Keras's operation where there is one.
 
     Raises:
         ValueError: for a function that is in none of the lists.
     """
     if target is operator.getitem:
         args = (args[0], _index(args[1]))
-    operation = _BY_FUNCTION.get(target)
-    if operation is not None:
-        settings = _settings(operation, args[operation.tensors :], kwargs)
-        if settings is not None:
-            written = {"module": f"keras.src.ops.{operation.module}", "class_name": operation.name, "config": settings,
-                       "registered_name": operation.name}  # fmt: skip
-            return written, args[: operation.tensors], {}
+    described = (describe(target, args, kwargs) or _describe_torch(target, args, kwargs)) if in_keras else None
+    if described is not None:
+        return described
     name = f"Tensor.{args[1]}" if target is getattr else _NAME_OF.get(target)
     if name is None:
         called = target if isinstance(target, str) else getattr(target, "__name__", repr(target))
@@ -184,6 +179,14 @@ def describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         "registered_name": None,
     }
     return written, args[:1] if target is getattr else args, kwargs
+
+
+def _describe_torch(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Described | None:
+    operation = _BY_FUNCTION.get(target)
+    settings = None if operation is None else _settings(operation, args[operation.tensors :], kwargs)
+    if operation is None or settings is None:
+        return None
+    return entry_of(f"keras.src.ops.{operation.module}", operation.name, settings), args[: operation.tensors], {}
 
 
 def _index(index: Any) -> Any:
@@ -220,34 +223,22 @@ def _is_plain(value: Any) -> bool:
 
 
 def find_call(entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """What an operation's entry in a config calls, and with which keyword arguments.
+    """What an operation's entry in a config calls, and with which settings.
 
     Raises:
         ValueError: when the entry names something that is in none of the lists.
     """
     name, config = entry["class_name"], entry["config"]
-    if entry["module"] == LAMINA_MODULE:
-        function = config.get("function")
-        if not isinstance(function, str) or function not in FUNCTIONS:
-            raise ValueError(
-                f"{function!r:.80} is no operation that a file may name.{did_you_mean(function, FUNCTIONS)}"
-            )
-        return FUNCTIONS[function], {}
-    operation = _BY_NAME.get(name)
-    if operation is None:
-        raise ValueError(f"Keras's operation {name!r} is not among those that lamina reads."
-                         f"{did_you_mean(name, _BY_NAME)}")  # fmt: skip
-    for key, value in config.items():
-        if key not in ("name", "dtype", *operation.settings, *operation.others):
-            raise ValueError(f"Keras's operation {name!r} has no setting {key!r}.")
-        if key in operation.others and value != operation.others[key]:
-            raise ValueError(f"Keras's operation {name!r} with {key}={value!r} is not among those that lamina reads.")
-    settings = {torch_name: config.get(key) for key, torch_name in operation.settings.items()}
-    if "dtype" in settings:
-        settings["dtype"] = as_dtype(settings["dtype"])
-    return operation.function, {
-        key: value for key, value in settings.items() if value is not None and value is not False
-    }
+    if entry["module"] != LAMINA_MODULE:
+        operation = KERAS_OPERATIONS.get(name)
+        if operation is None:
+            raise ValueError(f"Keras's operation {name!r} is not among those that lamina reads."
+                             f"{did_you_mean(name, KERAS_OPERATIONS)}")  # fmt: skip
+        return operation, operation.read(config)
+    function = config.get("function")
+    if not isinstance(function, str) or function not in FUNCTIONS:
+        raise ValueError(f"{function!r:.80} is no operation that a file may name.{did_you_mean(function, FUNCTIONS)}")
+    return FUNCTIONS[function], {}
 
 
 def is_operation(entry: dict[str, Any]) -> bool:
@@ -255,18 +246,3 @@ def is_operation(entry: dict[str, Any]) -> bool:
     module = entry.get("module")
     is_keras = isinstance(module, str) and module.startswith("keras.src.ops.")
     return is_keras or (module == LAMINA_MODULE and entry.get("class_name") == LAMINA_CLASS)
-
-
-def check_parts(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Refuse a call that would make very many tensors."""
-    name = target if isinstance(target, str) else getattr(target, "__name__", "")
-    if name in _MANY and args and hasattr(args[0], "shape"):
-        rest = [*args[1:], *kwargs.values()]
-        counts = [size for size in args[0].shape if size is not None] + [item for item in rest if isinstance(item, int)]
-        if name == "split":  # by pieces of a size
-            counts = [size // max(1, min((item for item in rest if isinstance(item, int) and item > 0), default=1))
-                      for size in args[0].shape if size is not None]  # fmt: skip
-        if name == "chunk":
-            counts = [item for item in rest if isinstance(item, int)]
-        if max(counts, default=0) > _MAX_PARTS:
-            raise ValueError(f"{name} would make {max(counts)} tensors, which is too much.")

@@ -15,7 +15,9 @@ from torch.nn import functional as F
 
 from lamina.layers import Dense, Input, Masking
 from lamina.models import Model, Sequential, clone_model, load_model, model_from_config, model_from_json
-from lamina.saving.operations import _BY_NAME, FUNCTIONS, OPERATIONS
+from lamina.saving.keras_operations import KERAS_OPERATIONS as KNOWN
+from lamina.saving.keras_operations import OPERATION_FUNCTIONS
+from lamina.saving.operations import FUNCTIONS, OPERATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
 X = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
@@ -121,13 +123,16 @@ def test_every_operation_is_keras_s():
         takes = {key: value for key, value in needed.items() if key in operation.settings}
         config = theirs(**takes).get_config()
         assert config.keys() - {"name"} == operation.settings.keys() | operation.others.keys(), operation.name
-    assert len(_BY_NAME) == len(OPERATIONS)
+        assert (KNOWN[operation.name].module, set(KNOWN[operation.name].settings)) == (operation.module,
+                                                                                       config.keys() - {"name"})  # fmt: skip
+    assert len({operation.name for operation in OPERATIONS}) == len(OPERATIONS)
 
 
 def test_no_name_of_the_list_leaves_torch_s_own_operations():
     allowed = {function for functions in torch.overrides.get_overridable_functions().values() for function in functions}
     extra = {name for name, target in FUNCTIONS.items()
-             if not isinstance(target, str) and target not in allowed and not name.startswith("operator.")}  # fmt: skip
+             if not isinstance(target, str) and target not in allowed | OPERATION_FUNCTIONS
+             and not name.startswith("operator.")}  # fmt: skip
     assert extra <= {"torch.nn.functional.hardsigmoid", "torch.nn.functional.hardswish", "torch.nn.functional.logsigmoid",
                      "torch.nn.functional.sigmoid", "torch.nn.functional.tanh"}  # fmt: skip
     assert not {name for name in FUNCTIONS if (name.endswith("_") and not name.startswith("operator.")) or "__" in name}

@@ -1,0 +1,74 @@
+"""What an operation that a file describes may cost, looked at while it is tried out without memory."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from lamina.graph.symbolic import PROBE_SIZES, SymbolicTensor, leaves
+
+# Elements of one tensor for one row of a batch; how many times larger than all that goes in a tensor may be; torch calls
+# of one operation; tensors that one call gives.
+MAX_ELEMENTS, MAX_GROWTH, MAX_CALLS, MAX_PARTS = 2**27, 64, 10_000, 10_000
+
+
+@contextlib.contextmanager
+def bounded(args: Any, kwargs: Any) -> Iterator[None]:
+    """Inside, torch calls that would make too large a tensor, or too many, are refused before any memory is set aside."""
+    given = [leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, (SymbolicTensor, torch.Tensor))]
+    sizes = [leaf.sizes[1] if isinstance(leaf, SymbolicTensor) else leaf.shape for leaf in given]
+    rows = PROBE_SIZES[1] if any(None in leaf.shape for leaf in given) else 1
+    with _Bounds(max(MAX_ELEMENTS * rows, MAX_GROWTH * sum(map(math.prod, sizes)))):
+        yield
+
+
+class _Bounds(TorchDispatchMode):
+    """Sees every call of torch's; those that are not on the meta device are tried there first."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.calls = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        self.calls += 1
+        if self.calls > MAX_CALLS:
+            raise ValueError(f"The operation takes more than {MAX_CALLS} steps, which is too much.")
+        name = func._schema.name.rpartition(":")[2]
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        if name in ("split", "unbind"):
+            _check_parts(name, *args, **kwargs)
+        if not tensors or any(not one.is_meta for one in tensors):
+            self._try(name, func, args, kwargs)
+        result = func(*args, **kwargs)
+        self._check(name, result)
+        return result
+
+    def _try(self, name: str, func: Any, args: Any, kwargs: Any) -> None:
+        args, kwargs = tree_map(
+            lambda leaf: leaf.to("meta") if isinstance(leaf, torch.Tensor) else leaf, (args, kwargs)
+        )
+        if any(argument.name == "device" for argument in func._schema.arguments):
+            kwargs = {**kwargs, "device": torch.device("meta")}
+        with contextlib.suppress(NotImplementedError, RuntimeError):  # what follows from numbers is no larger than they
+            self._check(name, func(*args, **kwargs))
+
+    def _check(self, name: str, result: Any) -> None:
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor) and leaf.numel() > self.most:
+                raise ValueError(f"{name} would make a tensor of shape {tuple(leaf.shape)}, which is too much.")
+
+
+def _check_parts(name: str, tensor: torch.Tensor, *sizes: int, dim: int = 0) -> None:
+    """Refuse a call that would make very many tensors: ``split(x, size, dim)`` and ``unbind(x, dim)``."""
+    size, axis = (*sizes, dim)[:2] if name == "split" else (1, (*sizes, dim)[0])
+    parts = tensor.shape[axis] // max(size, 1)
+    if parts > MAX_PARTS:
+        raise ValueError(f"{name} would make {parts} tensors, which is too much.")
