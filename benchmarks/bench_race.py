@@ -77,8 +77,11 @@ def race(workload: Workload) -> Found:
             processes[name] = Process(name, workload.name)
             if name == "lamina":
                 processes[name].ask("write_weights", weights)
-            found[name] = {"verified": processes[name].ask("verify", weights), "import": processes[name].ask("imported")}
-    for name, figures in found.items():
+            found[name] = {
+                "verified": processes[name].ask("verify", weights),
+                "import": processes[name].ask("imported"),
+            }
+    for figures in found.values():
         pairs = zip(figures["verified"], found["torch"]["verified"], strict=True)
         figures["off"] = max(abs(mine - theirs) / abs(theirs) for mine, theirs in pairs)
     running = {name: process for name, process in processes.items() if found[name]["off"] <= TOLERANCE}
@@ -176,7 +179,10 @@ def rest_table(results: dict[str, Found]) -> Table:
         for name, figures in found.items():
             if "epochs" in figures:
                 numbers = [f"{figures[key]:.3g}" for key in ("build", "first")]
-                numbers += [f"{figures['memory']:.0f}", *(f"{figures[key]:.3g}" for key in ("save", "load", "megabytes"))]
+                numbers += [
+                    f"{figures['memory']:.0f}",
+                    *(f"{figures[key]:.3g}" for key in ("save", "load", "megabytes")),
+                ]
                 table.rows.append([workload, name, *numbers])
     return table
 

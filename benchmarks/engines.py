@@ -32,9 +32,8 @@ IMPORT_SECONDS = time.perf_counter() - _begin
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from torch import nn  # noqa: E402
-
 import workloads  # noqa: E402
+from torch import nn  # noqa: E402
 
 DROPOUT = 0.2
 # Adam's epsilon: Keras's default; and one for the comparison of losses, in which rounding errors of tiny gradients drown.

@@ -94,14 +94,16 @@ def torch_tiny_mlp(rate: float) -> nn.Module:
 
 
 def mlp(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((784,)),
-        k.layers.Dense(256, activation="relu", name="hidden_1"),
-        k.layers.Dropout(rate),
-        k.layers.Dense(128, activation="relu", name="hidden_2"),
-        k.layers.Dropout(rate),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((784,)),
+            k.layers.Dense(256, activation="relu", name="hidden_1"),
+            k.layers.Dropout(rate),
+            k.layers.Dense(128, activation="relu", name="hidden_2"),
+            k.layers.Dropout(rate),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 def torch_mlp(rate: float) -> nn.Module:
@@ -116,15 +118,17 @@ def torch_mlp(rate: float) -> nn.Module:
 
 
 def cnn(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((28, 28, 1)),
-        k.layers.Conv2D(32, 3, padding="same", activation="relu", name="conv_1"),
-        k.layers.MaxPooling2D(2),
-        k.layers.Conv2D(64, 3, padding="same", activation="relu", name="conv_2"),
-        k.layers.MaxPooling2D(2),
-        k.layers.GlobalAveragePooling2D(),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((28, 28, 1)),
+            k.layers.Conv2D(32, 3, padding="same", activation="relu", name="conv_1"),
+            k.layers.MaxPooling2D(2),
+            k.layers.Conv2D(64, 3, padding="same", activation="relu", name="conv_2"),
+            k.layers.MaxPooling2D(2),
+            k.layers.GlobalAveragePooling2D(),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 def torch_cnn(rate: float) -> nn.Module:
@@ -193,12 +197,14 @@ class TorchResNet20(nn.Module):
 
 
 def conv1d(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((128, 16)),
-        *(k.layers.Conv1D(64, 5, padding="causal", activation="relu", name=f"conv_{i}") for i in range(3)),
-        k.layers.GlobalAveragePooling1D(),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((128, 16)),
+            *(k.layers.Conv1D(64, 5, padding="causal", activation="relu", name=f"conv_{i}") for i in range(3)),
+            k.layers.GlobalAveragePooling1D(),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 class TorchConv1D(nn.Module):
@@ -214,14 +220,16 @@ class TorchConv1D(nn.Module):
 
 
 def conv3d(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((12, 12, 12, 4)),
-        k.layers.Conv3D(16, 3, padding="same", activation="relu", name="conv_1"),
-        k.layers.MaxPooling3D(2),
-        k.layers.Conv3D(32, 3, padding="same", activation="relu", name="conv_2"),
-        k.layers.GlobalAveragePooling3D(),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((12, 12, 12, 4)),
+            k.layers.Conv3D(16, 3, padding="same", activation="relu", name="conv_1"),
+            k.layers.MaxPooling3D(2),
+            k.layers.Conv3D(32, 3, padding="same", activation="relu", name="conv_2"),
+            k.layers.GlobalAveragePooling3D(),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 def torch_conv3d(rate: float) -> nn.Module:
@@ -233,14 +241,16 @@ def torch_conv3d(rate: float) -> nn.Module:
 
 
 def autoencoder(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((28, 28, 1)),
-        k.layers.Conv2D(16, 2, strides=2, activation="relu", name="down_1"),
-        k.layers.Conv2D(32, 2, strides=2, activation="relu", name="down_2"),
-        k.layers.Conv2DTranspose(32, 2, strides=2, activation="relu", name="up_1"),
-        k.layers.Conv2DTranspose(16, 2, strides=2, activation="relu", name="up_2"),
-        k.layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="picture"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((28, 28, 1)),
+            k.layers.Conv2D(16, 2, strides=2, activation="relu", name="down_1"),
+            k.layers.Conv2D(32, 2, strides=2, activation="relu", name="down_2"),
+            k.layers.Conv2DTranspose(32, 2, strides=2, activation="relu", name="up_1"),
+            k.layers.Conv2DTranspose(16, 2, strides=2, activation="relu", name="up_2"),
+            k.layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="picture"),
+        ]
+    )
 
 
 def torch_autoencoder(rate: float) -> nn.Module:
@@ -258,12 +268,14 @@ def pictures_of_themselves(rng: np.random.Generator, rows: int) -> Arrays:
 
 
 def local(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((28, 28, 1)),
-        k.layers.LocallyConnected2D(16, 3, strides=2, activation="relu", name="local"),
-        k.layers.Flatten(),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((28, 28, 1)),
+            k.layers.LocallyConnected2D(16, 3, strides=2, activation="relu", name="local"),
+            k.layers.Flatten(),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 class TorchLocal(nn.Module):
@@ -309,20 +321,24 @@ class TorchRecurrent(nn.Module):
 
 
 def gru(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((40, 32)),
-        k.layers.Bidirectional(k.layers.GRU(48), name="gru"),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((40, 32)),
+            k.layers.Bidirectional(k.layers.GRU(48), name="gru"),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 def masked_lstm(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((80,), dtype="int32"),
-        k.layers.Embedding(5000, 64, mask_zero=True, name="words"),
-        k.layers.LSTM(64, name="lstm"),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((80,), dtype="int32"),
+            k.layers.Embedding(5000, 64, mask_zero=True, name="words"),
+            k.layers.LSTM(64, name="lstm"),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 class TorchMaskedLSTM(nn.Module):
@@ -341,11 +357,13 @@ class TorchMaskedLSTM(nn.Module):
 
 
 def reset_before_gru(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((30, 32)),
-        k.layers.GRU(32, reset_after=False, name="gru"),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((30, 32)),
+            k.layers.GRU(32, reset_after=False, name="gru"),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 class TorchResetBeforeGRU(nn.Module):
@@ -397,12 +415,14 @@ class TorchAttention(nn.Module):
 
 
 def embedding(k: Any, rate: float) -> Any:
-    return k.Sequential([
-        k.Input((50,), dtype="int32"),
-        k.layers.Embedding(100_000, 32, name="words"),
-        k.layers.GlobalAveragePooling1D(),
-        k.layers.Dense(CLASSES, activation="softmax", name="classes"),
-    ])
+    return k.Sequential(
+        [
+            k.Input((50,), dtype="int32"),
+            k.layers.Embedding(100_000, 32, name="words"),
+            k.layers.GlobalAveragePooling1D(),
+            k.layers.Dense(CLASSES, activation="softmax", name="classes"),
+        ]
+    )
 
 
 class TorchEmbedding(nn.Module):
