@@ -153,9 +153,12 @@ def test_words_of_keras_1():
 
 
 def test_what_a_class_forgot():
+    class Unfinished(layers.Recurrent):
+        units = 3
+
     with pytest.raises(NotImplementedError) as error:
-        layers.Recurrent(name="r")(torch.zeros(1, 2, 3), initial_state=[torch.zeros(1, 3)])
-    assert str(error.value).startswith("Recurrent has no `step(inputs, states)`, which says what one step computes.")
+        Unfinished()(torch.zeros(1, 2, 3), initial_state=[torch.zeros(1, 3)])
+    assert str(error.value).startswith("Unfinished has no `step(inputs, states)`, which says what one step computes.")
     with pytest.raises(ValueError, match="units") as no_size:
         layers.Recurrent(name="r").compute_output_shape((None, 2, 3))
     assert str(no_size.value) == "Recurrent 'r' needs to know the size of its output: set `units` in its class."
