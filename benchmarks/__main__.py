@@ -1,6 +1,6 @@
 """``python -m benchmarks [NAME ...]`` (``make bench``): the benchmarks one after another, each in a process of its own.
 
-A name picks the scripts that contain it: ``python -m benchmarks fit call``.
+A name picks the scripts that contain it: ``python -m benchmarks race call``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("bench_fit", "bench_call", "bench_layers", "bench_optimizers")
+SCRIPTS = ("bench_race", "bench_call", "bench_layers", "bench_optimizers")
 
 
 def main(names: list[str]) -> int:
