@@ -43,7 +43,6 @@ class Workload:
     images: bool = False
     loss: str = "sparse_categorical_crossentropy"
     only_lamina: bool = False
-    tuned: Callable[[float], nn.Module] | None = None
 
     @property
     def metrics(self) -> list[str]:
@@ -144,10 +143,11 @@ STAGES = ((16, 1), (32, 2), (64, 2))
 
 def resnet20(k: Any, rate: float) -> Any:
     def conv_bn(x: Any, name: str, filters: int, kernel: int, strides: int = 1) -> Any:
-        # Keras pads an even size unevenly where torch pads evenly: with the padding spelled out both do the same.
-        if kernel > 1:
+        # With strides Keras pads unevenly where torch pads evenly: with the padding spelled out both do the same.
+        if kernel > 1 and strides > 1:
             x = k.layers.ZeroPadding2D(1)(x)
-        x = k.layers.Conv2D(filters, kernel, strides=strides, use_bias=False, name=f"{name}_conv")(x)
+        conv = {"padding": "same" if strides == 1 else "valid", "use_bias": False, "name": f"{name}_conv"}
+        x = k.layers.Conv2D(filters, kernel, strides=strides, **conv)(x)
         return k.layers.BatchNormalization(name=f"{name}_bn")(x)
 
     inputs = k.Input((32, 32, 3))

@@ -69,6 +69,7 @@ class Layer(WeightOwner, metaclass=LayerMeta):
     _call_arguments: frozenset[str]
     _infers_shape: bool
     _makes_masks: bool
+    _begins_masks: bool = False  # whether it may do so when its inputs have none; asked of lamina's own layers only
     _mask_arguments: tuple[str, ...]
     _is_builtin: bool
     _keras_class_name: str
@@ -172,16 +173,18 @@ class Layer(WeightOwner, metaclass=LayerMeta):
     # -- calling --
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # The common case, decided when the layer was built: one tensor of the right type and nothing to see to.
-        if self._plain_call and len(args) == 1 and not kwargs:
-            x = args[0]
-            if (
-                type(x) is torch.Tensor
-                and (x.dtype is self._compute_dtype or (self.takes_integers and not x.dtype.is_floating_point))
-                and not hasattr(x, "_keras_mask")
-            ):
+        # The common case, decided when the layer was built: tensors of the right type and nothing to see to.
+        if self._plain_call and args and not kwargs:
+            for x in args[0] if len(args) == 1 and type(args[0]) is list else args:
+                if (
+                    type(x) is not torch.Tensor
+                    or not (x.dtype is self._compute_dtype or (self.takes_integers and not x.dtype.is_floating_point))
+                    or hasattr(x, "_keras_mask")
+                ):
+                    break
+            else:
                 try:
-                    return nn.Module.__call__(self, x)
+                    return nn.Module.__call__(self, *args)
                 except Exception as error:
                     calling.explain(self, args, error)
                     raise
@@ -242,14 +245,15 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         self._build_shapes = shapes
         self.built = True
         self._plain_call = (
-            self._is_builtin
-            and self.activity_regularizer is None
+            all(not isinstance(part, Layer) or part._adds_no_loss() for part in self.modules())
             and self.autocast
-            and not self._makes_masks
+            and not (self._makes_masks and self._begins_masks)
             and "training" not in self._call_arguments
             and self.dtype_policy.compute_dtype == self.dtype_policy.variable_dtype
-            and all(getattr(child, "_plain_call", True) for child in self.children())
         )
+
+    def _adds_no_loss(self) -> bool:
+        return self._is_builtin and self.activity_regularizer is None
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
         # .to(torch.float64), .half(), ... : the policy follows the weights.

@@ -272,6 +272,7 @@ class Masking(Layer):
     """
 
     supports_masking = True
+    _begins_masks = True
 
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

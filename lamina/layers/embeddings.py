@@ -43,6 +43,7 @@ class Embedding(Layer):
     """
 
     takes_integers = True
+    _begins_masks = True
     embeddings: nn.Parameter
 
     def __init__(

@@ -47,6 +47,7 @@ class Model(Trainer, Layer):
 
     takes_integers = True
     supports_masking = True
+    _begins_masks = True
     _keras_class_name = "Functional"
     _keras_module = "keras.src.models.functional"
 
