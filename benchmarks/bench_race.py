@@ -3,7 +3,8 @@
 Run: ``python benchmarks/bench_race.py [NAME ...]``, where a name picks the workloads that contain it. Each engine has a
 process of its own for each workload; they take turns, an epoch each, so that a noisy minute meets all of them. Before
 anything is timed, all train an epoch from the same weights on the same batches: an engine whose loss differs from
-hand-written torch's by more than 1e-4 is void. All workloads together write ``benchmarks/RESULTS.md``.
+hand-written torch's by more than 1e-4 is void. The figures go into ``benchmarks/results.json``, where a run of some
+workloads renews their rows, and from there into ``benchmarks/RESULTS.md``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from workloads import WORKLOADS, Workload
 
 EPOCHS = 9
 TOLERANCE = 1e-4
-RESULTS = Path(__file__).with_name("RESULTS.md")
+RESULTS, FIGURES = Path(__file__).with_name("RESULTS.md"), Path(__file__).with_name("results.json")
 KERAS = tuple(engine for engine in ENGINES if engine.startswith("keras"))
 Found = dict[str, Any]
 
@@ -239,20 +240,21 @@ One row under `inference_mode`; `predict` takes and gives NumPy arrays; rows a s
 
 
 def main() -> None:
-    """Run the race, show it, and keep it when it was whole."""
+    """Run the race, show it, and keep it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="run the workloads that contain one of these")
-    parser.add_argument("--write", action="store_true", help="keep the results even of a part")
     chosen = parser.parse_args()
     names = [name for name in WORKLOADS if not chosen.names or any(part in name for part in chosen.names)]
-    results: dict[str, Found] = {}
+    kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    # Rows that were measured elsewhere or with other versions do not stand beside new ones.
+    results: dict[str, Found] = kept.get("rows", {}) if kept.get("machine") == machine() else {}
     for name in names:
         results[name] = found = race(WORKLOADS[name])
         print(f"{name}: " + "; ".join(f"{engine} {spread(figures)}" for engine, figures in found.items()), flush=True)
-    text = report(results)
-    print(f"\n{text}")
-    if len(names) == len(WORKLOADS) or chosen.write:
-        RESULTS.write_text(text, encoding="utf-8")
+    rows = {name: results[name] for name in WORKLOADS if name in results}
+    print(f"\n{report({name: rows[name] for name in names})}")
+    FIGURES.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    RESULTS.write_text(report(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
