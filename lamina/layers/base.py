@@ -69,6 +69,7 @@ class Layer(WeightOwner, metaclass=LayerMeta):
     _call_arguments: frozenset[str]
     _infers_shape: bool
     _makes_masks: bool
+    _hands_over_mask: bool = False  # whether `call` appends the mask that it works out to a list `kept_masks`
     _is_builtin: bool
     _keras_class_name: str
 
@@ -116,6 +117,8 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         cls._call_arguments = frozenset(parameters)
         cls._infers_shape = cls.compute_output_shape is Layer.compute_output_shape
         cls._makes_masks = cls.compute_mask is not Layer.compute_mask
+        is_current = "call" in own or (cls._hands_over_mask and "compute_mask" not in own)
+        cls._hands_over_mask = is_current and "kept_masks" in parameters
         cls._is_builtin = cls.__module__.startswith("lamina.")
         if "_keras_class_name" not in own:
             cls._keras_class_name = cls.__name__

@@ -239,7 +239,7 @@ def _operations() -> dict[str, KerasOperation]:
     found: dict[str, KerasOperation] = {}
     for module, classes in _CLASSES.items():
         for name, settings in re.findall(r"(\w+)(?:\(([\w\s]*)\))?", classes):
-            function = functions[_NAMED_OTHERWISE.get(name, name).lower().replace("_", "")]
+            function = functions[(_NAMED_OTHERWISE.get(name) or name).lower().replace("_", "")]
             found[name] = KerasOperation(name, module, function, tuple(settings.split()))
     found["ExtractPatches"] = replace(found["ExtractPatches"], function=_patches)
     return found
