@@ -255,6 +255,10 @@ class Layer(WeightOwner, metaclass=LayerMeta):
             and self.dtype_policy.compute_dtype == self.dtype_policy.variable_dtype
         )
 
+    def _takes(self, dtype: torch.dtype) -> bool:
+        """Whether inputs of this type are computed with as they are."""
+        return dtype is self._compute_dtype or (self.takes_integers and not dtype.is_floating_point)
+
     def _adds_no_loss(self) -> bool:
         return self._is_builtin and self.activity_regularizer is None
 

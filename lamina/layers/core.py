@@ -191,7 +191,7 @@ class Dense(Layer):
         return F.linear(inputs, self.kernel.t(), self.bias)  # (*, in) -> (*, units)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.activation(self.pre_activation(inputs))
+        return activations.over(self.activation, self.pre_activation(inputs))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)

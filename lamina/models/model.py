@@ -143,8 +143,8 @@ class Model(Trainer, Layer):
         if self._plan is None:
             raise ValueError(f"{who(self)} has no plan: it is not built, or its author wrote its `call`.")
         self._forward = compile_graph(self._plan.emit())
-        both = (self._plan.outputs, self._plan.masks)
-        self._forward_with_masks = compile_graph(self._plan.emit(both)) if self._hands_over_mask else None
+        if self._hands_over_mask:
+            self._forward_with_masks = compile_graph(self._plan.emit((self._plan.outputs, self._plan.masks)))
         return self._forward
 
     def flatten_inputs(self, inputs: Any, mask: Any = None) -> list[Any]:
@@ -187,10 +187,9 @@ class Model(Trainer, Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The masks of the outputs, where the plan has any."""
-        plan = self._plan
-        if plan is None or all(mask is None for mask in plan.masks):
-            return previous_mask if plan is None else None
-        masks = compile_graph(plan.emit(plan.masks))(self, *self.flatten_inputs(inputs, previous_mask))
+        if self._plan is None or all(mask is None for mask in self._plan.masks):
+            return previous_mask if self._plan is None else None
+        masks = compile_graph(self._plan.emit(self._plan.masks))(self, *self.flatten_inputs(inputs, previous_mask))
         return masks[0] if len(masks) == 1 else masks
 
     @property
