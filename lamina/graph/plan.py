@@ -29,7 +29,8 @@ class Value:
 
 @dataclass
 class Step:
-    """One call. ``kind`` is fx's word for it: ``call_module``, ``call_function`` or ``call_method``."""
+    """One call. ``kind`` is fx's word for it: ``call_module``, ``call_function`` or ``call_method``. ``masks`` are what a
+    model gives beside its outputs, one for each leaf of those."""
 
     kind: str
     target: Any
@@ -37,6 +38,7 @@ class Step:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     outputs: Any
+    masks: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Plan:
         outputs = map_structure(self._reference, node.outputs)
         if isinstance(node.target, torch.nn.Module):
             key = self._keys[id(node.target)]
-            return Step("call_module", key, key, args, kwargs, outputs)
+            return Step("call_module", key, key, args, kwargs, outputs, tuple(map(self._reference, node.masks)))
         if isinstance(node.target, str):
             return Step("call_method", node.target, node.target, args, kwargs, outputs)
         return Step("call_function", node.target, _identifier(node.target.__name__), args, kwargs, outputs)
@@ -165,6 +167,7 @@ class Plan:
         outputs = self.outputs if outputs is None else outputs
         graph = fx.Graph()
         made: dict[int, fx.Node] = {}
+        needed, wanted = self._needed(outputs)
         for value, name in zip(self.inputs, self.input_names, strict=True):
             made[value.index] = graph.placeholder(name)
 
@@ -175,7 +178,7 @@ class Plan:
                 return graph.get_attr(leaf.attribute)
             return leaf
 
-        for number in self.needed(outputs):
+        for number in needed:
             step = self.steps[number]
             args, kwargs = map_structure(node_of, step.args), map_structure(node_of, step.kwargs)
             if number in without_activation:
@@ -183,6 +186,13 @@ class Plan:
                 node = graph.create_node("call_method", "pre_activation", (layer, *args), kwargs, f"{step.name}_logits")
             elif number in direct:
                 node = graph.call_function(direct[number], args, kwargs)
+            elif any(isinstance(mask, Value) and mask.index in wanted for mask in step.masks):
+                layer = graph.get_attr(step.target)
+                pair = graph.create_node(
+                    "call_method", "call_with_masks", (layer, *args), kwargs, f"{step.name}_masked"
+                )
+                _bind(graph, step.masks, graph.call_function(operator.getitem, (pair, 1)), made)
+                node = graph.call_function(operator.getitem, (pair, 0))
             else:
                 node = graph.create_node(step.kind, step.target, args, kwargs, step.name)
             _bind(graph, step.outputs, node, made)
@@ -194,14 +204,18 @@ class Plan:
 
     def needed(self, outputs: Any) -> list[int]:
         """The numbers of the steps that ``outputs`` depend on, in order."""
+        return self._needed(outputs)[0]
+
+    def _needed(self, outputs: Any) -> tuple[list[int], set[int]]:
+        """:meth:`needed`, and the numbers of all values on the way."""
         wanted = {leaf.index for leaf in leaves(outputs) if isinstance(leaf, Value)}
         needed: list[int] = []
         for number in reversed(range(len(self.steps))):
             step = self.steps[number]
-            if any(leaf.index in wanted for leaf in leaves(step.outputs) if isinstance(leaf, Value)):
+            if any(leaf.index in wanted for leaf in leaves((step.outputs, step.masks)) if isinstance(leaf, Value)):
                 needed.append(number)
                 wanted.update(leaf.index for leaf in leaves((step.args, step.kwargs)) if isinstance(leaf, Value))
-        return needed[::-1]
+        return needed[::-1], wanted
 
     def step_of(self, value: Any) -> int | None:
         """The number of the step whose only output is ``value``."""
@@ -219,7 +233,7 @@ class Plan:
         shapes = [self._shape_comment(self.steps[number].outputs) for number in needed]
         lines = source.split("\n")
         calls = [i for i, line in enumerate(lines) if " = " in line and "= self.constant_" not in line
-                 and not re.match(r"\s+getitem\w* = \w+\[\d+\]$", line)]  # fmt: skip
+                 and not re.search(r"= self\.\w+$", line) and not re.match(r"\s+getitem\w* = \w+\[\d+\]$", line)]  # fmt: skip
         if len(calls) == len(shapes):
             width = max((len(lines[i]) for i in calls), default=0)
             for i, shape in zip(calls, shapes, strict=True):
@@ -256,6 +270,9 @@ class Plan:
             for value, tensor in zip(leaves(step.outputs), leaves(outputs), strict=True):
                 if isinstance(value, Value):
                     made[value.index] = tensor
+            for mask, tensor in zip(step.masks, leaves(outputs), strict=bool(step.masks)):
+                if isinstance(mask, Value):
+                    made[mask.index] = tensor.mask
         for step in {id(step): step for step in self.calls.values()}.values():
             Call(step.target, *map_structure(tensor_of, (step.args, step.kwargs, step.outputs)))
         return lambda structure: map_structure(tensor_of, structure)

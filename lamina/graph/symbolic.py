@@ -33,9 +33,13 @@ class Node:
         target: a module (layers are modules), a function, or the name of a tensor method.
         args, kwargs: as in the call; symbolic tensors anywhere inside.
         outputs: the symbolic tensor, or the structure of them, that the call returned.
+        masks: of a model that gives masks beside its outputs, one for each leaf of those, or ``None``.
     """
 
-    def __init__(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+    def __init__(
+        self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any, masks: list[Any] | None = None
+    ) -> None:
+        self.masks = masks or []
         self.target = target
         self.args = args
         self.kwargs = kwargs
@@ -44,6 +48,9 @@ class Node:
         for index, leaf in enumerate(leaves(outputs)):
             if isinstance(leaf, SymbolicValue) and leaf.node is None:
                 leaf.node, leaf.index = self, index
+        for mask in self.masks:
+            if mask is not None:
+                mask.node = self
 
     def __repr__(self) -> str:
         name = getattr(self.target, "name", None) or getattr(self.target, "__name__", self.target)

@@ -71,6 +71,7 @@ class Layer(WeightOwner, metaclass=LayerMeta):
     _makes_masks: bool
     _begins_masks: bool = False  # whether it may do so when its inputs have none; asked of lamina's own layers only
     _mask_arguments: tuple[str, ...]
+    _hands_over_mask: bool = False  # whether `call` appends the mask that it works out to a list `kept_masks`
     _is_builtin: bool
     _keras_class_name: str
 
@@ -120,6 +121,8 @@ class Layer(WeightOwner, metaclass=LayerMeta):
         cls._makes_masks = cls.compute_mask is not Layer.compute_mask
         asked = list(inspect.signature(cls.compute_mask).parameters)[3:]  # after self, the inputs and their mask
         cls._mask_arguments = tuple(name for name in asked if name in cls._call_arguments)
+        is_current = "call" in own or (cls._hands_over_mask and "compute_mask" not in own)
+        cls._hands_over_mask = is_current and "kept_masks" in parameters
         cls._is_builtin = cls.__module__.startswith("lamina.")
         if cls._is_builtin and "__init__" in own:
             cls.__init__ = for_subclasses(own["__init__"])  # pyright: ignore[reportAttributeAccessIssue]
@@ -251,6 +254,10 @@ class Layer(WeightOwner, metaclass=LayerMeta):
             and "training" not in self._call_arguments
             and self.dtype_policy.compute_dtype == self.dtype_policy.variable_dtype
         )
+
+    def _takes(self, dtype: torch.dtype) -> bool:
+        """Whether inputs of this type are computed with as they are."""
+        return dtype is self._compute_dtype or (self.takes_integers and not dtype.is_floating_point)
 
     def _adds_no_loss(self) -> bool:
         return self._is_builtin and self.activity_regularizer is None

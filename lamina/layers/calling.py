@@ -35,22 +35,29 @@ _REAL_SIZES = (2, 3)
 
 def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a layer on anything: arrays, structures, symbolic tensors; with masks, a mode, or before it is built."""
-    global _depth
     args, kwargs = _first_argument_first(layer, args, kwargs)
     if is_symbolic((args, kwargs)):
         return call_symbolically(layer, args, kwargs)
+    return run_with_care(layer, args, kwargs)[0]
+
+
+def run_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
+    """What a call with data returns, and in a list the masks of it, where the layer's ``call`` hands them over."""
+    global _depth
     args, kwargs = _as_tensors(layer, args, kwargs)
     training = kwargs.get("training")
     kwargs = _with_mode(layer, args, kwargs)
     kwargs = _with_masks(layer, args, kwargs, lambda tensor: getattr(tensor, "_keras_mask", None))
     if not layer.built:
         build_for(layer, args, kwargs)
+    masks: list[Any] = []
     if _depth == 0:
         layer.clear_losses()
     _depth += 1
     try:
         with _surroundings(layer, args, training):
-            outputs = nn.Module.__call__(layer, *args, **kwargs)
+            more = {"kept_masks": masks} if layer._hands_over_mask else {}
+            outputs = nn.Module.__call__(layer, *args, **kwargs, **more)
     except Exception as error:
         explain(layer, args, error)
         raise
@@ -58,8 +65,8 @@ def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         _depth -= 1
     if layer.activity_regularizer is not None:
         _add_activity_penalty(layer, outputs)
-    _attach_mask(layer, args, kwargs, outputs)
-    return outputs
+    _attach_mask(layer, args, kwargs, outputs, masks)
+    return outputs, masks
 
 
 def as_one_call(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -215,14 +222,17 @@ def _with_masks(
     return kwargs
 
 
-def _attach_mask(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> None:
+def _attach_mask(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any, handed_over: list[Any]
+) -> None:
     """Outside of a plan a mask travels on the tensor that it belongs to, as in Keras."""
     if not args:
         return
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "_keras_mask", None))
     if not layer._makes_masks and (previous is None or not layer.supports_masking):
         return
-    for output, mask in _pairs(outputs, _mask_of_outputs(layer, args, kwargs, previous)):
+    masks = handed_over[0] if handed_over else _mask_of_outputs(layer, args, kwargs, previous)
+    for output, mask in _pairs(outputs, masks):
         if isinstance(output, torch.Tensor) and mask is not None:
             output._keras_mask = mask  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -258,7 +268,7 @@ def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any
     if outer is not None:
         return outer.next_value(lambda probe: _outputs_and_masks(layer, args, kwargs)[2], join_runs)
     args, kwargs, outputs = _outputs_and_masks(layer, args, kwargs)
-    node = Node(layer, args, kwargs, outputs)
+    node = Node(layer, args, kwargs, outputs, _own_masks(layer, outputs))
     if not in_own_scope():
         layer._nodes.append(node)
     return outputs
@@ -277,11 +287,27 @@ def _outputs_and_masks(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any,
     outputs = symbolic_outputs(layer, args, kwargs)
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "mask", None)) if args else None
     if layer._makes_masks or previous is not None:
-        with own_scope_if_inside():
+        with own_scope() if _gives_masks(layer) else own_scope_if_inside():
             for output, mask in _pairs(outputs, _mask_of_outputs(layer, args, kwargs, previous)):
                 if isinstance(output, SymbolicTensor):
                     output.mask = mask
     return args, kwargs, outputs
+
+
+def _gives_masks(layer: Layer) -> bool:
+    """Whether a recorded call gives masks beside its outputs, as that of a model does."""
+    return layer._hands_over_mask and hasattr(layer, "call_with_masks")
+
+
+def _own_masks(layer: Layer, outputs: Any) -> list[Any]:
+    """The masks that a call gives beside its outputs: new symbolic tensors, one for each output or ``None``."""
+    if not _gives_masks(layer):
+        return []
+    tensors = leaves(outputs)
+    for tensor in tensors:
+        if isinstance(tensor, SymbolicTensor) and tensor.mask is not None:
+            tensor.mask = _fresh(tensor.mask)
+    return [getattr(tensor, "mask", None) for tensor in tensors]
 
 
 @contextlib.contextmanager

@@ -91,12 +91,17 @@ class Convolving(Layer):
 
     def pre_activation(self, inputs: torch.Tensor) -> torch.Tensor:
         """The outputs before the activation."""
-        x = inputs.permute(self._to_torch) if self._channels_last else inputs  # (B, *S, C) -> (B, C, *S)
-        x = self._convolved(x)  # (B, C, *S) -> (B, filters, *s)
-        return x.permute(self._from_torch) if self._channels_last else x  # (B, filters, *s) -> (B, *s, filters)
+        return self._run(inputs, activations.linear)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        if self.activation is activations.relu:  # goes number by number, so it may come before the axes change back
+            return self._run(inputs, activations.relu)
         return self.activation(self.pre_activation(inputs))
+
+    def _run(self, inputs: torch.Tensor, activation: Any) -> torch.Tensor:
+        x = inputs.permute(self._to_torch) if self._channels_last else inputs  # (B, *S, C) -> (B, C, *S)
+        x = activations.over(activation, self._convolved(x))  # (B, C, *S) -> (B, filters, *s)
+        return x.permute(self._from_torch) if self._channels_last else x  # (B, filters, *s) -> (B, *s, filters)
 
     def _convolved(self, x: torch.Tensor) -> torch.Tensor:
         """The layer's mathematics on data in torch's order of axes."""

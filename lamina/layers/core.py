@@ -191,7 +191,7 @@ class Dense(Layer):
         return F.linear(inputs, self.kernel.t(), self.bias)  # (*, in) -> (*, units)
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        return self.activation(self.pre_activation(inputs))
+        return activations.over(self.activation, self.pre_activation(inputs))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
@@ -278,8 +278,11 @@ class Masking(Layer):
         super().__init__(**kwargs)
         self.mask_value = deserialize(mask_value) if isinstance(mask_value, dict) else mask_value
 
-    def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        return torch.where(torch.ne(inputs, self.mask_value).any(-1, keepdim=True), inputs, 0.0)
+    def call(self, inputs: torch.Tensor, *, kept_masks: list[Any] | None = None) -> torch.Tensor:
+        mask = self.compute_mask(inputs)  # (B, T)
+        if kept_masks is not None:
+            kept_masks.append(mask)
+        return torch.where(torch.unsqueeze(mask, -1), inputs, 0.0)  # (B, T, F)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return torch.ne(inputs, self.mask_value).any(-1)  # (B, T, F) -> (B, T)

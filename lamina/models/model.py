@@ -13,7 +13,7 @@ from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.base import Layer
-from lamina.layers.calling import as_shapes, run_for_shape, run_for_shapes, who
+from lamina.layers.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
 from lamina.layers.core import Input, InputLayer
 from lamina.layers.tracking import children_of
 from lamina.registry import deserialize, reading, serialize
@@ -55,6 +55,7 @@ class Model(Trainer, Layer):
         super().__init__(name=name, **kwargs)
         self._plan: Plan | None = None
         self._forward: Callable[..., Any] | None = None
+        self._forward_with_masks: Callable[..., Any] | None = None
         self._symbols: tuple[Any, Any] | None = None
         if inputs is not None or outputs is not None:
             self._describe(inputs, outputs)
@@ -103,15 +104,21 @@ class Model(Trainer, Layer):
         self._only_rank = self._input_kinds[0][0] if self._input_structure == 0 else None
         self._only_is_float = self._input_kinds[0][2].is_floating_point
         self._makes_masks = any(mask is not None for mask in plan.masks)
+        self._hands_over_mask = self._makes_masks and type(self)._hands_over_mask
         self._built_for(map_structure(lambda tensor: tensor.shape, inputs))
         self.compile_plan()
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Run the plan. A subclass that was not given ``inputs`` and ``outputs`` writes its own."""
+    def call(self, inputs: Any, mask: Any = None, *, kept_masks: list[Any] | None = None) -> Any:
+        """Run the plan; the outputs' masks go into the list ``kept_masks``. A subclass that was not given ``inputs`` and
+        ``outputs`` writes its own."""
         if self._plan is None:
             raise NotImplementedError(f"Model {self.name!r} has neither inputs and outputs nor a `call` of its own. "
                                       "Write `call(self, inputs)` in the class.")  # fmt: skip
         forward = self._forward or self.compile_plan()
+        if kept_masks is not None and self._forward_with_masks is not None:
+            outputs, masks = self._forward_with_masks(self, *self.flatten_inputs(inputs, mask))
+            kept_masks.append(masks)
+            return outputs
         if (
             mask is None
             and type(inputs) is torch.Tensor
@@ -123,11 +130,21 @@ class Model(Trainer, Layer):
 
     forward = call
 
+    def call_with_masks(self, *args: Any, **kwargs: Any) -> tuple[Any, list[Any]]:
+        """What a call returns and, one for each output, the masks of that. A model around this one asks for both at once."""
+        if is_symbolic(args):
+            outputs = self(*args, **kwargs)
+            return outputs, [getattr(leaf, "mask", None) for leaf in leaves(outputs)]
+        outputs, masks = run_with_care(self, args, kwargs)
+        return outputs, masks[0] if masks else leaves([self.compute_mask(args[0], kwargs.get("mask"))])
+
     def compile_plan(self) -> Callable[..., Any]:
         """The generated forward function of a planned model."""
         if self._plan is None:
             raise ValueError(f"{who(self)} has no plan: it is not built, or its author wrote its `call`.")
         self._forward = compile_graph(self._plan.emit())
+        if self._hands_over_mask:
+            self._forward_with_masks = compile_graph(self._plan.emit((self._plan.outputs, self._plan.masks)))
         return self._forward
 
     def flatten_inputs(self, inputs: Any, mask: Any = None) -> list[Any]:
@@ -170,14 +187,10 @@ class Model(Trainer, Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The masks of the outputs, where the plan has any."""
-        plan = self._plan
-        if plan is None or all(mask is None for mask in plan.masks):
-            return previous_mask if plan is None else None
-        values = leaves(plan.outputs)
-        emitted = compile_graph(plan.emit([mask for mask in plan.masks if mask is not None]))
-        found = iter(emitted(self, *self.flatten_inputs(inputs, previous_mask)))
-        masks = [None if mask is None else next(found) for mask in plan.masks]
-        return masks[0] if len(values) == 1 else masks
+        if self._plan is None or all(mask is None for mask in self._plan.masks):
+            return previous_mask if self._plan is None else None
+        masks = compile_graph(self._plan.emit(self._plan.masks))(self, *self.flatten_inputs(inputs, previous_mask))
+        return masks[0] if len(masks) == 1 else masks
 
     @property
     def code(self) -> str:
@@ -203,16 +216,7 @@ class Model(Trainer, Layer):
             raise AttributeError(f"{who(self)} has no symbolic inputs and outputs: it is not built, or its author wrote "
                                  "its `call`.")  # fmt: skip
         if self._symbols is None:
-            flat = [Input(batch_shape=self._plan.values[value.index][0], dtype=self._plan.values[value.index][1],
-                          name=name) for value, name in zip(self._plan.inputs, self._input_names, strict=True)]  # fmt: skip
-            modules: list[Any] = [module for module in self._modules.values() if isinstance(module, InputLayer)]
-            inputs = {module.name: module for module in modules}
-            for tensor, name in zip(flat, self._input_names, strict=True):
-                if name in inputs and tensor.node is not None:
-                    tensor.node.target = inputs[name]
-                    inputs[name]._nodes.append(tensor.node)
-            tensors_of = self._plan.replay(self, flat)
-            self._symbols = (map_structure(flat.__getitem__, self._input_structure), tensors_of(self._plan.outputs))
+            self._symbols = _recorded_again(self, self._plan)
         return self._symbols
 
     @property
@@ -377,12 +381,26 @@ class Model(Trainer, Layer):
         return self._plan is not None or type(self).call is not Model.call
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_forward": None, "_symbols": None}
+        return {**super().__getstate__(), "_forward": None, "_forward_with_masks": None, "_symbols": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if self._plan is not None:
             self.compile_plan()
+
+
+def _recorded_again(model: Model, plan: Plan) -> tuple[Any, Any]:
+    """Symbolic inputs and outputs of a model that has none, which is a copy."""
+    flat = [Input(batch_shape=plan.values[value.index][0], dtype=plan.values[value.index][1], name=name)
+            for value, name in zip(plan.inputs, model._input_names, strict=True)]  # fmt: skip
+    modules: list[Any] = list(model.children())
+    inputs = {module.name: module for module in modules if isinstance(module, InputLayer)}
+    for tensor, name in zip(flat, model._input_names, strict=True):
+        if name in inputs and tensor.node is not None:
+            tensor.node.target = inputs[name]
+            inputs[name]._nodes.append(tensor.node)
+    tensors_of = plan.replay(model, flat)
+    return map_structure(flat.__getitem__, model._input_structure), tensors_of(plan.outputs)
 
 
 COMPILE_KINDS = {"optimizer": "optimizer", "loss": "loss", "loss_weights": "value", "metrics": "metric",

@@ -107,13 +107,13 @@ class Sequential(Model):
             plan.modules = {key: module for key, module in plan.modules.items() if not isinstance(module, InputLayer)}
             self._adopt(plan, *self._chain)
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None, *, kept_masks: list[Any] | None = None) -> Any:
         """Run the layers in order."""
         if self._plan is None:
             if torch.compiler.is_compiling() or not self._modules:
                 return self._call_unplanned(inputs)
             self.prepare() if self._chain is not None else self.build(shapes_of(inputs))
-        return Model.call(self, inputs, mask)
+        return Model.call(self, inputs, mask, kept_masks=kept_masks)
 
     forward = call
 

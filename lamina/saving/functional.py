@@ -66,6 +66,10 @@ class _Writer:
             self.entries[getattr(module, "name", key)] = _layer_entry(module, key)
         for step in self._in_order():
             self._add(step)
+        if self._unnamed(plan.outputs):
+            raise ValueError(
+                f"An output of {who(model)} is made of the mask of a nested model, which a config can't name."
+            )
         from_one = {module.name for module in plan.modules.values() if _counts_from_one(module)}
 
         def place(value: Value) -> list[Any]:
@@ -114,6 +118,13 @@ class _Writer:
 
     def _add(self, step: Step) -> None:
         args, kwargs = step.args, step.kwargs
+        if self._unnamed((args, kwargs)):  # the mask of a nested model, or something made of one
+            if step.kind != "call_module":
+                return
+            if self._unnamed(args):
+                raise ValueError(f"{step.name!r} is called on the mask of a nested model, which a config can't name.")
+            # Reading finds the masks of layers by itself.
+            kwargs = {key: value for key, value in kwargs.items() if not self._unnamed(value)}
         if step.kind == "call_module":
             module = self.plan.modules[step.target]
             name = getattr(module, "name", step.target)
@@ -129,6 +140,9 @@ class _Writer:
                 self.origin[leaf.index] = [name, len(nodes), position]
         nodes.append({"args": [serialize(map_structure(self._refer, arg)) for arg in args],
                       "kwargs": serialize(map_structure(self._refer, kwargs))})  # fmt: skip
+
+    def _unnamed(self, structure: Any) -> bool:
+        return any(value.index not in self.origin for value in _values_in(structure))
 
     def _described(self, step: Step) -> Any:
         """A torch function goes by the name of Keras's operation where that gives the same type: an index of torch's is
@@ -386,7 +400,7 @@ def _call(target: Any, args: tuple[Any, ...], kwargs: Config) -> Any:
 def _without_defaults(layer: Layer, kwargs: Config) -> Config:
     """Keras writes arguments that nobody gave: ``mask=None``, and ``training=False`` for some layers."""
     infers = layer._keras_class_name in _INFER_BY_DEFAULT.split()
-    known = layer._call_parameters
+    known = {name: parameter for name, parameter in layer._call_parameters.items() if name != "kept_masks"}
     takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values())
     unknown = [key for key in kwargs if key not in (*known, "training", "mask")]
     if unknown and not takes_any:

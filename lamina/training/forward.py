@@ -8,15 +8,23 @@ a layer. When such a call fails, the model is called as users call it, and says 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from lamina import activations
 from lamina.graph.plan import Value, compile_graph
 from lamina.graph.symbolic import leaves
 from lamina.layers.base import Layer
 from lamina.layers.calling import as_one_call, is_watched
+from lamina.layers.convolutional import Convolving
+from lamina.layers.core import Activation, Dense
+from lamina.layers.merge import Add
+from lamina.layers.normalization import BatchNormalization
+
+_MAKERS = (Convolving, Dense, BatchNormalization, Add)  # their outputs are new tensors, whatever the inputs
 
 
 class Forward:
@@ -26,18 +34,22 @@ class Forward:
         model: any model; one without a plan, or with hooks, is called itself.
         skipped: numbers of the plan's steps whose layers are to stop before their activation.
         jit_compile: whether ``torch.compile`` compiles the function.
+        in_place: whether relu may be written over what it is given, where nobody else asks for that: no gradients follow.
 
     Attributes:
         run: the function. Masks are with the outputs that they belong to.
     """
 
-    def __init__(self, model: Any, skipped: frozenset[int] = frozenset(), jit_compile: bool = False) -> None:
+    def __init__(
+        self, model: Any, skipped: frozenset[int] = frozenset(), jit_compile: bool = False, in_place: bool = False
+    ) -> None:
         self.model = model
         self.plan = plan_of(model)
         self._skipped = skipped
         self._direct: dict[int, Any] = {}
         if self.plan is not None and not jit_compile:
             self._direct = _direct_layers(model, skipped)
+        self._over = _overwriting(self.plan, self._direct) if in_place else frozenset()
         self.run = self._function(jit_compile)
         self._marks = self._marks_now()
 
@@ -57,7 +69,8 @@ class Forward:
         if plan is None or is_watched(model):
             return torch.compile(model) if jit_compile else model
         masked = any(mask is not None for mask in plan.masks)
-        direct = {number: layer.call for number, layer in self._direct.items()}
+        direct: dict[int, Any] = {number: layer.call for number, layer in self._direct.items()}
+        direct |= dict.fromkeys(self._over, torch.relu_)
         graph = plan.emit((plan.outputs, plan.masks) if masked else plan.outputs, self._skipped, direct)
         emitted = compile_graph(graph)
         if jit_compile:
@@ -85,7 +98,7 @@ def plan_of(model: Any) -> Any:
 
 
 def _direct_layers(model: Any, skipped: frozenset[int]) -> dict[int, Layer]:
-    """The steps that call a layer of lamina's on one tensor of its own type, with nothing to see to."""
+    """The steps that call a layer of lamina's on tensors of its own type, with nothing to see to."""
     plan = model._plan
     sure = {value.index for value in plan.inputs}  # values of which the type is known
     found: dict[int, Layer] = {}
@@ -93,18 +106,28 @@ def _direct_layers(model: Any, skipped: frozenset[int]) -> dict[int, Layer]:
         layer = model._modules.get(step.target) if step.kind == "call_module" else None
         if not isinstance(layer, Layer) or not layer._plain_call or is_watched(layer) or number in skipped:
             continue
-        if (
-            step.kwargs
-            or len(step.args) != 1
-            or not isinstance(step.args[0], Value)
-            or not isinstance(step.outputs, Value)
-        ):
+        values = step.args[0] if len(step.args) == 1 and type(step.args[0]) is list else step.args
+        if step.kwargs or not isinstance(step.outputs, Value) or type(layer).__call__ is not Layer.__call__:
             continue
-        value = step.args[0].index
-        if value in sure and plan.values[value][1] is layer._compute_dtype and type(layer).__call__ is Layer.__call__:
+        if all(isinstance(value, Value) and value.index in sure and layer._takes(plan.values[value.index][1])
+               for value in values):  # fmt: skip
             found[number] = layer
             sure.add(step.outputs.index)
     return found
+
+
+def _overwriting(plan: Any, direct: dict[int, Layer]) -> frozenset[int]:
+    """The steps that are relu and nothing else, on numbers that a layer has just made and nobody else asks for."""
+    uses = Counter(
+        leaf.index for step in plan.steps for leaf in leaves((step.args, step.kwargs)) if isinstance(leaf, Value)
+    )
+    uses.update(leaf.index for leaf in leaves((plan.outputs, plan.masks)) if isinstance(leaf, Value))
+    fresh = {plan.steps[number].outputs.index for number, layer in direct.items() if isinstance(layer, _MAKERS)}
+    return frozenset(
+        number for number, layer in direct.items()
+        if isinstance(layer, Activation) and layer.activation is activations.relu
+        and (index := plan.steps[number].args[0].index) in fresh and uses[index] == 1
+    )  # fmt: skip
 
 
 def _with_masks(forward: Callable[[Any], Any], x: Any) -> Any:

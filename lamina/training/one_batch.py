@@ -186,7 +186,7 @@ class OneBatch(Compiled):
             return self  # pyright: ignore[reportReturnType]
         forward = self._forward_to_predict
         if forward is None or not forward.is_current():
-            forward = self.__dict__["_forward_to_predict"] = Forward(self)
+            forward = self.__dict__["_forward_to_predict"] = Forward(self, in_place=True)
         return forward.run
 
     # -- data --
