@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import library
 from torch.nn import functional as F
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
@@ -134,7 +135,7 @@ def _fill(blank: torch.Tensor, method: str, args: Sequence[float], generator: to
         getattr(blank, method)(*args, generator=generator)
 
 
-@torch.library.custom_op("lamina::draw", mutates_args=("state", "blank"))
+@library.custom_op("lamina::draw", mutates_args=("state", "blank"))
 def _fill_in_graph(state: torch.Tensor, blank: torch.Tensor, method: str, args: Sequence[float]) -> None:
     """A seeded draw as one opaque call: ``torch.compile`` can't trace generators."""
     _fill(blank, method, args, _generator(state, blank.device))

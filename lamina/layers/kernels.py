@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import library
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 Tensors = list[torch.Tensor]
@@ -82,7 +83,7 @@ def _portable_lstm(
 
 
 # An operation made of torch's own: the compiler takes it as one, and looks into it where it needs to.
-_library = torch.library.Library("lamina", "FRAGMENT")
+_library = library.Library("lamina", "FRAGMENT")
 _library.define("lstm(Tensor inputs, Tensor[] states, Tensor[] weights, bool has_biases, bool train)"
                 " -> (Tensor, Tensor, Tensor)")  # fmt: skip
 _library.impl("lstm", _portable_lstm, "CompositeImplicitAutograd")
