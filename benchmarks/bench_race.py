@@ -208,12 +208,13 @@ def machine() -> str:
 def report(results: dict[str, Found]) -> str:
     absent = [name for name in ("keras", "jax", "tensorflow") if not importlib.util.find_spec(name)]
     skipped = f"\nNot installed here, and so left out: {', '.join(absent)}.\n" if absent else ""
+    fewer = "; ".join(f"{one.name}: {one.compared} steps" for one in WORKLOADS.values() if one.compared)
     return f"""# Results of the race
 
 Written by `python benchmarks/bench_race.py`; do not edit. {machine()}
 {skipped}
-Every engine has a process of its own and they take turns. Before the timing all train an epoch (ResNet-20: four
-steps) from the same weights on the same batches, without Dropout; one whose loss is off hand-written torch's by more than
+Every engine has a process of its own and they take turns. Before the timing all train an epoch ({fewer})
+from the same weights on the same batches, without Dropout; one whose loss is off hand-written torch's by more than
 {TOLERANCE:.0e} is void.
 "torch" is an idiomatic loop (`nn` modules, fused Adam, loss and accuracy summed on the device), "torch tuned" the same in
 channels-last memory. Ratios below 1 mean that lamina is faster.
