@@ -141,8 +141,11 @@ class Cell(AbstractRNNCell):
     def _has_kernel(self, inputs: torch.Tensor) -> bool:
         return False
 
-    def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
-        """All steps in one call of a kernel: outputs ``(B, T, U)`` and last states."""
+    def fused(
+        self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
+    ) -> tuple[torch.Tensor, States]:
+        """All steps in one call of a kernel: outputs ``(B, T, U)`` and last states; without ``every_step`` the states only
+        are to be relied upon."""
         raise NotImplementedError
 
     def joins(self, other: Any, inputs: torch.Tensor) -> bool:
@@ -151,7 +154,7 @@ class Cell(AbstractRNNCell):
 
     @staticmethod
     def fused_together(
-        cells: Sequence[Any], inputs: Sequence[torch.Tensor], states: Sequence[States]
+        cells: Sequence[Any], inputs: Sequence[torch.Tensor], states: Sequence[States], every_step: bool = True
     ) -> list[tuple[torch.Tensor, States]]:
         """:meth:`fused` of each cell, in one call."""
         raise NotImplementedError

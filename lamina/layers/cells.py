@@ -88,7 +88,9 @@ class SimpleRNNCell(DenseCell):
     def _has_kernel(self, inputs: torch.Tensor) -> bool:
         return self.activation in (*_TANH, activations.relu, torch.relu)
 
-    def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
+    def fused(
+        self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
+    ) -> tuple[torch.Tensor, States]:
         kernel = kernels.rnn_tanh if self.activation in _TANH else kernels.rnn_relu
         weights = [self.kernel.t(), self.recurrent_kernel.t(), self.bias]
         return kernel(inputs, states, kernels.with_two_biases(weights), lengths)
@@ -165,7 +167,9 @@ class LSTMCell(DenseCell):
     def _has_kernel(self, inputs: torch.Tensor) -> bool:
         return self.activation in _TANH and self.recurrent_activation in _SIGMOID
 
-    def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
+    def fused(
+        self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
+    ) -> tuple[torch.Tensor, States]:
         weights = [self.kernel.t(), self.recurrent_kernel.t(), self.bias]
         return kernels.lstm(inputs, states, kernels.with_two_biases(weights), lengths)
 
@@ -285,9 +289,11 @@ class GRUCell(DenseCell):
         usual = self.activation in _TANH and self.recurrent_activation in _SIGMOID
         return usual and (self.reset_after or gru_steps.can_run(inputs, self.kernel))
 
-    def fused(self, inputs: torch.Tensor, states: States, lengths: Any = None) -> tuple[torch.Tensor, States]:
+    def fused(
+        self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
+    ) -> tuple[torch.Tensor, States]:
         if lengths is None and gru_steps.can_run(inputs, self.kernel):
-            return self.fused_together([self], [inputs], [states])[0]
+            return self.fused_together([self], [inputs], [states], every_step)[0]
         weights = [self.kernel.t(), self.recurrent_kernel.t(), *(() if self.bias is None else self.bias.unbind(0))]
         return kernels.gru(inputs, states, [kernels.reset_first(weight) for weight in weights], lengths)
 
@@ -297,7 +303,7 @@ class GRUCell(DenseCell):
 
     @staticmethod
     def fused_together(
-        cells: Sequence[Any], inputs: Sequence[torch.Tensor], states: Sequence[States]
+        cells: Sequence[Any], inputs: Sequence[torch.Tensor], states: Sequence[States], every_step: bool = True
     ) -> list[tuple[torch.Tensor, States]]:
         directions = []
         for cell, x, before in zip(cells, inputs, states, strict=True):
@@ -306,8 +312,8 @@ class GRUCell(DenseCell):
             weights = [cell.kernel.t(), cell.recurrent_kernel.t(), *biases]
             kernels.check(x, before, weights)
             directions.append((x, before[0], *weights))
-        outputs = gru_steps.run(cells[0].reset_after, directions)
-        return [(output, [output[:, -1]]) for output in outputs]
+        outputs = gru_steps.run(cells[0].reset_after, directions, every_step)
+        return [(output, [output[:, -1] if every_step else output]) for output in outputs]
 
 
 @LAYERS.register()

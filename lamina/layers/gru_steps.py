@@ -1,23 +1,26 @@
 """All steps of a GRU on the CPU with a gradient of its own: torch's kernels there record every operation of every step.
 
-The projections of all steps are one matrix product. A step then writes into buffers that hold all steps, four to six
+The projections of all steps are one matrix product. A step then writes into buffers that hold all steps, five to six
 calls of torch in all. In the gradient everything that does not depend on later steps is computed for all steps at once,
-which leaves three to six calls a step; the weights' gradients are one matrix product each. Several directions (the
-layers of a ``Bidirectional``) run as one batch of matrices.
+which leaves three to six calls a step; the weights' gradients are a matrix product or two. Several directions (the layers
+of a ``Bidirectional``) run as one batch of matrices.
 
 Letters in shapes: D directions, T steps, B batch, F input features, U units. Gates are in Keras's order ``z, r, n``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import torch
 
 Tensors = Sequence[torch.Tensor]
-_tanh_backward: Any = torch.ops.aten.tanh_backward
+_tanh_backward: Any = torch.ops.aten.tanh_backward.grad_input
 _FLOATS = (torch.float32, torch.float64)
+_KEPT, _KEPT_BYTES = 8, 2**23  # how many workspaces wait for a next run, and how large each may be
 
 
 def can_run(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
@@ -32,14 +35,17 @@ def can_run(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
     )
 
 
-def run(reset_after: bool, directions: Sequence[Tensors]) -> Tensors:
-    """The outputs ``(B, T, U)`` of each direction, whose tensors are ``inputs`` ``(B, T, F)``, the first state ``(B, U)``,
-    ``kernel`` ``(3 * U, F)``, ``recurrent_kernel`` ``(3 * U, U)``, ``bias`` ``(3 * U,)`` and, with ``reset_after``, a
-    second bias of the recurrent product."""
-    columns = [list(column) for column in zip(*directions, strict=True)]
-    columns[0] = [x.transpose(0, 1) for x in columns[0]]  # (B, T, F) -> (T, B, F)
-    function: Any = _ResetAfter if reset_after else _ResetBefore
-    return function.apply(len(directions), *(tensor for column in columns for tensor in column))
+def run(reset_after: bool, directions: Sequence[Tensors], every_step: bool = True) -> Tensors:
+    """The outputs ``(B, T, U)`` of each direction, or without ``every_step`` its last ``(B, U)``. A direction's tensors are
+    ``inputs`` ``(B, T, F)``, the first state ``(B, U)``, ``kernel`` ``(3 * U, F)``, ``recurrent_kernel`` ``(3 * U, U)``,
+    ``bias`` ``(3 * U,)`` and, with ``reset_after``, a second bias of the recurrent product."""
+    columns = list(zip(*directions, strict=True))
+    columns[0] = tuple(x.transpose(0, 1) for x in columns[0])  # (B, T, F) -> (T, B, F)
+    one = len(directions) == 1
+    stacked = [column[0].unsqueeze(0) if one else torch.stack(column) for column in columns]
+    function: Any = _Steps
+    outputs = function.apply(reset_after, every_step, *stacked)  # (D, B, T, U)
+    return (outputs.squeeze(0),) if one else outputs.unbind(0)
 
 
 def plain(reset_after: bool, x: torch.Tensor, h: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
@@ -61,182 +67,254 @@ def plain(reset_after: bool, x: torch.Tensor, h: torch.Tensor, *weights: torch.T
 
 
 class _Steps(torch.autograd.Function):
-    """What both kinds of GRU share. ``args`` are the columns of :func:`run`, one after the other."""
-
-    reset_after: bool
-
-    @classmethod
-    def begin(cls, ctx: Any, count: int, args: Tensors, bias: Callable[..., torch.Tensor]) -> tuple[Tensors, ...]:
-        """The projections of ``z, r`` and of ``n`` for all steps, room for the states, and the recurrent kernels."""
-        ctx.count = count
-        columns = _columns(args, count)
-        xs, states, kernels, recurrents = columns[:4]
-        steps, batch, _ = xs[0].shape
-        units = states[0].shape[1]
-        rows = [x.reshape(steps * batch, -1) for x in xs]
-        gates, news = [], []
-        for x, kernel, biases in zip(rows, kernels, zip(*columns[4:], strict=True), strict=True):
-            gates.append(torch.addmm(bias(*biases)[: 2 * units], x, kernel[: 2 * units].t()))
-            news.append(torch.addmm(biases[0][2 * units :], x, kernel[2 * units :].t()))
-        h = rows[0].new_empty(steps + 1, count, batch, units)
-        torch.stack(tuple(states), out=h[0])
-        recurrent = torch.stack([one.t() for one in recurrents])  # (D, U, 3 * U)
-        parts = recurrent[..., : 2 * units].contiguous(), recurrent[..., 2 * units :].contiguous()
-        return (_together(gates, steps, batch), _together(news, steps, batch), h), parts
+    """:func:`run` on the tensors of all directions, ``x`` ``(D, T, B, F)`` and the others with ``D`` in front."""
 
     @staticmethod
-    def ends(ctx: Any, grads: Tensors, d_gates: torch.Tensor, d_new: torch.Tensor, inputs: Tensors) -> list[list[Any]]:
-        """From the gradients of both projections those of the inputs, the kernels and the biases, for each direction."""
-        xs, kernels = _columns(inputs, ctx.count)[0], _columns(inputs, ctx.count)[2]
-        found: list[list[Any]] = [[], [], []]
-        units = d_new.shape[-1]
-        pairs = zip(xs, kernels, _apart(d_gates), _apart(d_new), strict=True)
-        for index, (x, kernel, gates, new) in enumerate(pairs):
-            wanted = ctx.needs_input_grad[1 + index]
-            d_x = torch.addmm(gates @ kernel[: 2 * units], new, kernel[2 * units :]).view(x.shape) if wanted else None
-            rows = x.reshape(-1, x.shape[-1])
-            found[0].append(d_x)
-            found[1].append(torch.cat([gates.t() @ rows, new.t() @ rows]))
-            found[2].append(torch.cat([gates.sum(0), new.sum(0)]))
-        return found
-
-    @classmethod
-    def again(cls, ctx: Any, grads: Tensors, inputs: Tensors) -> tuple[Any, ...]:
-        """The gradients as operations that can be differentiated once more."""
-        with torch.enable_grad():
-            rows = zip(*_columns(inputs, ctx.count), strict=True)
-            outputs = [plain(cls.reset_after, *row).transpose(0, 1) for row in rows]
-        wanted = [tensor for tensor, needs in zip(inputs, ctx.needs_input_grad[1:], strict=True) if needs]
-        found = iter(torch.autograd.grad(outputs, wanted, grads, create_graph=True, allow_unused=True))
-        return None, *(next(found) if needs else None for needs in ctx.needs_input_grad[1:])
-
-
-class _ResetAfter(_Steps):
-    """``n = tanh(x_n + r * (h @ recurrent_n + bias_n))``, as since Keras 2.4 and in torch."""
-
-    reset_after = True
-
-    @staticmethod
-    def forward(ctx: Any, count: int, *args: torch.Tensor) -> Any:
-        (gates, n, h), (recurrent_gates, recurrent_n) = _ResetAfter.begin(ctx, count, args, torch.add)
-        units = h.shape[-1]
-        biases = torch.stack([bias[2 * units :] for bias in args[-count:]])
-        u = biases.unsqueeze(1).expand_as(n).contiguous()  # becomes h @ recurrent_n + bias_n
-        z, r = gates.chunk(2, -1)
-        for gates_t, z_t, r_t, n_t, u_t, h_t, new in _each_step(gates, z, r, n, u, h[:-1], h[1:]):
-            gates_t.baddbmm_(h_t, recurrent_gates).sigmoid_()
-            u_t.baddbmm_(h_t, recurrent_n)
-            n_t.addcmul_(r_t, u_t).tanh_()
-            torch.lerp(n_t, h_t, z_t, out=new)
-        ctx.save_for_backward(gates, n, u, h, *args)
-        return _outputs(h)
+    def forward(ctx: Any, reset_after: bool, every_step: bool, *tensors: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(*tensors)
+        ctx.reset_after, ctx.every_step = reset_after, every_step
+        x, state, kernel, recurrent, *biases = tensors
+        ctx.lease = _Lease(_ResetAfter if reset_after else _ResetBefore, (*x.shape[:3], state.shape[-1]), x.dtype)
+        space = ctx.lease.space
+        # In inference mode torch keeps no account of views and writes: the buffers are nobody else's.
+        with torch.inference_mode():
+            ctx.rows = x.reshape(len(x), -1, x.shape[-1])  # (D, T, B, F) -> (D, T * B, F)
+            space.h[0] = state
+            space.project(ctx.rows, kernel.transpose(1, 2), biases)
+            space.forward(recurrent.transpose(1, 2))
+        # Copies, since the states are not to be written over.
+        if not every_step:
+            return space.h[-1].clone()
+        return (
+            space.h[1:].permute(1, 2, 0, 3).clone(memory_format=torch.contiguous_format)
+        )  # (T, D, B, U) -> (D, B, T, U)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        gates, n, u, h, *inputs = ctx.saved_tensors
+        tensors = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _ResetAfter.again(ctx, grads, inputs)
-        z, r = gates.chunk(2, -1)
-        units = n.shape[-1]
-        # For each step the factors by which its dh gives the gradients before the activations: of z, r, and h @ recurrent_n.
-        d_recurrent = n.new_empty(*n.shape[:-1], 3, units)
-        d_z, d_r, d_u = d_recurrent.unbind(-2)
-        torch.sub(1, z, out=d_z)
-        to_n = _tanh_backward(d_z, n)
-        d_z.mul_(z).mul_(h[:-1] - n)
-        torch.mul(to_n, r, out=d_u)
-        torch.mul(d_u, u, out=d_r)
-        torch.addcmul(d_r, d_r, r, value=-1, out=d_r)
-        back = torch.stack(tuple(_columns(inputs, ctx.count)[3]))  # (D, 3 * U, U)
-        d_h, carry = torch.empty_like(n), n.new_zeros(n.shape[1:])
-        each = _each_step(_steps_first(grads), d_h, z, d_recurrent, d_recurrent.flatten(-2), backwards=True)
-        for grad, dh, z_t, parts, flat in each:
-            torch.add(grad, carry, out=dh)
+            return _again(ctx, grads[0], tensors)
+        space, units = ctx.lease.space, tensors[1].shape[-1]
+        with torch.inference_mode():
+            above, dh = repeat(None, len(space.n)), grads[0]
+            if ctx.every_step:
+                each = grads[0].permute(2, 0, 1, 3).contiguous()  # (D, B, T, U) -> (T, D, B, U)
+                above, dh = each.unbind(0)[::-1], torch.zeros_like(each[0])
+            dh = space.backward(tensors[3], above, dh)
+        gates, new = _rows(space.d_gates), _rows(space.d_n)
+        d_x = None
+        if ctx.needs_input_grad[2]:
+            to_gates, to_new = tensors[2].split([2 * units, units], 1)
+            d_x = torch.bmm(gates, to_gates).baddbmm_(new, to_new).view(tensors[0].shape)
+        d_kernel = _kernel_gradient((gates, ctx.rows), (new, ctx.rows))
+        d_bias = torch.cat([space.d_gates.sum((0, 2)), space.d_n.sum((0, 2))], -1)
+        return None, None, d_x, dh.clone(), d_kernel, *space.recurrent_gradients(d_bias)
+
+
+def _again(ctx: Any, grad: torch.Tensor, tensors: Tensors) -> tuple[Any, ...]:
+    """The gradients as operations that can be differentiated once more."""
+    with torch.enable_grad():
+        steps = torch.stack([plain(ctx.reset_after, *each) for each in zip(*tensors, strict=True)])  # (D, T, B, U)
+        outputs = steps.transpose(1, 2) if ctx.every_step else steps[:, -1]
+    needed = ctx.needs_input_grad[2:]
+    wanted = [tensor for tensor, needs in zip(tensors, needed, strict=True) if needs]
+    found = iter(torch.autograd.grad(outputs, wanted, grad, create_graph=True, allow_unused=True))
+    return None, None, *(next(found) if needs else None for needs in needed)
+
+
+class _Workspace:
+    """The buffers of one run, and of each step its parts of them.
+
+    Attributes:
+        gates: ``z`` and ``r`` of all steps ``(T, D, B, 2 * U)``, first their projections; their gradient is ``d_gates``.
+        n: the new part of all states ``(T, D, B, U)``, likewise with ``d_n``.
+        h: the states ``(T + 1, D, B, U)``, beginning with the one before the first step.
+    """
+
+    d_gates: torch.Tensor
+    d_z: torch.Tensor
+    d_n: torch.Tensor
+    on: torch.Tensor
+
+    def __init__(self, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
+        directions, steps, batch, units = sizes
+        self.gates = torch.empty(steps, directions, batch, 2 * units, dtype=dtype)
+        self.n = torch.empty(steps, directions, batch, units, dtype=dtype)
+        self.h = torch.empty(steps + 1, directions, batch, units, dtype=dtype)
+        self.z, self.r = self.gates.chunk(2, -1)
+        self.each_step = self.each_step_back = ()
+
+    def project(self, rows: torch.Tensor, kernel: torch.Tensor, biases: Tensors) -> None:
+        """What the inputs ``(D, T * B, F)`` add to ``gates`` and ``n`` with a kernel ``(D, F, 3 * U)``."""
+        for buffer, weight, bias in zip((self.gates, self.n), self.split(kernel), self.split(biases[0]), strict=True):
+            if len(rows) == 1:
+                torch.baddbmm(bias.unsqueeze(1), rows, weight, out=_rows(buffer))
+            else:
+                projected = torch.baddbmm(bias.unsqueeze(1), rows, weight)
+                buffer.copy_(projected.view(buffer.transpose(0, 1).shape).transpose(0, 1))
+
+    def split(self, weight: torch.Tensor, axis: int = -1) -> Tensors:
+        """The parts of ``z, r`` and of ``n`` of a weight."""
+        return weight.split([self.gates.shape[-1], self.n.shape[-1]], axis)
+
+    def forward(self, recurrent: torch.Tensor) -> None:
+        """All steps, with a recurrent kernel ``(D, U, 3 * U)``."""
+        raise NotImplementedError
+
+    def backward(self, recurrent: torch.Tensor, above: Any, dh: torch.Tensor) -> torch.Tensor:
+        """All steps, the last first, with a recurrent kernel ``(D, 3 * U, U)``: what each step's output gets is ``above``,
+        what the last state gets is ``dh``. Leaves the gradients in ``d_gates`` and ``d_n``, and returns the first state's.
+
+        Before the loop each buffer holds the factor by which a step's ``dh`` gives the gradient before the activation,
+        and ``on`` holds the part of ``dh`` that goes on to the state before.
+        """
+        raise NotImplementedError
+
+    def recurrent_gradients(self, d_bias: torch.Tensor) -> Tensors:
+        """The gradients of the recurrent kernel and of the biases, of which the first's is known."""
+        raise NotImplementedError
+
+    def _fill_factors(self) -> None:
+        """What both kinds begin with: ``on`` and the factors in ``d_z`` and ``d_n``."""
+        torch.sub(1, self.z, out=self.d_z)
+        _tanh_backward(self.d_z, self.n, grad_input=self.d_n)
+        self.d_z.mul_(self.z).mul_(self.h[:-1] - self.n)
+        self.on.copy_(self.z)
+
+
+class _ResetAfter(_Workspace):
+    """``n = tanh(x_n + r * (h @ recurrent_n + bias_n))``, as since Keras 2.4 and in torch. ``u`` is what ``r`` multiplies."""
+
+    def __init__(self, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
+        super().__init__(sizes, dtype)
+        self.u = torch.empty_like(self.n)
+        self.each_step = _each_step(self.gates, self.z, self.r, self.n, self.u, self.h[:-1], self.h[1:])
+
+    def project(self, rows: torch.Tensor, kernel: torch.Tensor, biases: Tensors) -> None:
+        gates, new = self.split(biases[1])
+        super().project(rows, kernel, [biases[0] + torch.cat([gates, torch.zeros_like(new)], -1)])
+        self.u.copy_(new.unsqueeze(1))
+
+    def forward(self, recurrent: torch.Tensor) -> None:
+        to_gates, to_u = self.split(recurrent)
+        for gates, z, r, n, u, h, new in self.each_step:
+            gates.baddbmm_(h, to_gates).sigmoid_()
+            u.baddbmm_(h, to_u)
+            n.addcmul_(r, u).tanh_()
+            torch.lerp(n, h, z, out=new)
+
+    def backward(self, recurrent: torch.Tensor, above: Any, dh: torch.Tensor) -> torch.Tensor:
+        if not self.each_step_back:
+            # Side by side what one product takes: the gradients of z, r and u; and those of n and of the state before.
+            parts, others = (
+                self.n.new_empty(*self.n.shape[:-1], 3, self.n.shape[-1]),
+                self.n.new_empty(2, *self.n.shape),
+            )
+            (self.d_z, self.d_r, self.d_u), (self.d_n, self.on) = parts.unbind(-2), others.unbind(0)
+            self.d_recurrent = parts.flatten(-2)
+            self.d_gates = self.d_recurrent[..., : self.gates.shape[-1]]
+            self.each_step_back = _each_step(parts, self.d_recurrent, others.transpose(0, 1), self.on)[::-1]
+        self._fill_factors()
+        torch.mul(self.d_n, self.r, out=self.d_u)
+        torch.mul(self.d_u, self.u, out=self.d_r)
+        self.d_r.addcmul_(self.d_r, self.r, value=-1)
+        for grad, (parts, flat, others, on) in zip(above, self.each_step_back, strict=True):
+            dh = dh if grad is None else dh.add_(grad)
             parts.mul_(dh.unsqueeze(-2))
-            torch.mul(dh, z_t, out=carry)
-            carry.baddbmm_(flat, back)
-        rows, before = _apart(d_recurrent.flatten(-2)), _apart(h[:-1])
-        d_kernels = [one.t() @ state for one, state in zip(rows, before, strict=True)]
-        d_inputs = _ResetAfter.ends(ctx, grads, d_recurrent[..., :2, :].flatten(-2), d_h.mul_(to_n), inputs)
-        sums = [one.sum(0) for one in rows]
-        return None, *d_inputs[0], *carry.unbind(0), *d_inputs[1], *d_kernels, *d_inputs[2], *sums
+            others.mul_(dh)
+            dh = on.baddbmm_(flat, recurrent)
+        return dh
+
+    def recurrent_gradients(self, d_bias: torch.Tensor) -> Tensors:
+        found = torch.bmm(_rows(self.d_recurrent).transpose(1, 2), _rows(self.h[:-1]))
+        return found, d_bias, self.d_recurrent.sum((0, 2))
 
 
-class _ResetBefore(_Steps):
+class _ResetBefore(_Workspace):
     """``n = tanh(x_n + (r * h) @ recurrent_n)``, as in Keras up to 2.3."""
 
-    reset_after = False
+    def __init__(self, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
+        super().__init__(sizes, dtype)
+        self.reset = torch.empty_like(self.n[0])  # r * h of one step
+        self.each_step = _each_step(self.gates, self.z, self.r, self.n, self.h[:-1], self.h[1:])
 
-    @staticmethod
-    def forward(ctx: Any, count: int, *args: torch.Tensor) -> Any:
-        (gates, n, h), (recurrent_gates, recurrent_n) = _ResetBefore.begin(ctx, count, args, lambda bias: bias)
-        z, r = gates.chunk(2, -1)
-        reset = torch.empty_like(n)  # r * h
-        for gates_t, z_t, r_t, n_t, reset_t, h_t, new in _each_step(gates, z, r, n, reset, h[:-1], h[1:]):
-            gates_t.baddbmm_(h_t, recurrent_gates).sigmoid_()
-            torch.mul(r_t, h_t, out=reset_t)
-            n_t.baddbmm_(reset_t, recurrent_n).tanh_()
-            torch.lerp(n_t, h_t, z_t, out=new)
-        ctx.save_for_backward(gates, n, reset, h, *args)
-        return _outputs(h)
+    def forward(self, recurrent: torch.Tensor) -> None:
+        (to_gates, to_n), reset = self.split(recurrent), self.reset
+        for gates, z, r, n, h, new in self.each_step:
+            gates.baddbmm_(h, to_gates).sigmoid_()
+            torch.mul(r, h, out=reset)
+            n.baddbmm_(reset, to_n).tanh_()
+            torch.lerp(n, h, z, out=new)
 
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        gates, n, reset, h, *inputs = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            return _ResetBefore.again(ctx, grads, inputs)
-        z, r = gates.chunk(2, -1)
-        units = n.shape[-1]
-        # As above; the gradient of r needs that of r * h, which is known step by step only.
-        d_gates = torch.empty_like(gates)
-        d_z, d_r = d_gates.chunk(2, -1)
-        torch.sub(1, z, out=d_z)
-        d_n = _tanh_backward(d_z, n)
-        d_z.mul_(z).mul_(h[:-1] - n)
-        torch.mul(reset, 1 - r, out=d_r)
-        recurrents = torch.stack(tuple(_columns(inputs, ctx.count)[3]))
-        back_gates, back_n = recurrents.split([2 * units, units], 1)  # (D, 2 * U, U), (D, U, U)
-        carry, d_reset = n.new_zeros(n.shape[1:]), n.new_empty(n.shape[1:])
-        each = _each_step(_steps_first(grads), d_gates, d_z, d_r, d_n, z, r, backwards=True)
-        for grad, gates_t, z_t, r_t, n_t, kept, let_through in each:
-            carry.add_(grad)
-            z_t.mul_(carry)
-            torch.bmm(n_t.mul_(carry), back_n, out=d_reset)
-            r_t.mul_(d_reset)
-            carry.mul_(kept).addcmul_(d_reset, let_through).baddbmm_(gates_t, back_gates)
-        before = _apart(h[:-1])
-        columns = zip(_apart(d_gates), _apart(d_n), before, _apart(reset), strict=True)
-        d_kernels = [torch.cat([gate.t() @ state, new.t() @ rh]) for gate, new, state, rh in columns]
-        d_inputs = _ResetBefore.ends(ctx, grads, d_gates, d_n, inputs)
-        return None, *d_inputs[0], *carry.unbind(0), *d_inputs[1], *d_kernels, *d_inputs[2]
+    def backward(self, recurrent: torch.Tensor, above: Any, dh: torch.Tensor) -> torch.Tensor:
+        if not self.each_step_back:
+            self.d_gates, others = torch.empty_like(self.gates), self.n.new_empty(2, *self.n.shape)
+            (self.d_z, self.d_r), (self.d_n, self.on) = self.d_gates.chunk(2, -1), others.unbind(0)
+            self.resets = torch.empty_like(self.n)
+            self.each_step_back = _each_step(
+                self.d_gates, self.d_z, self.d_r, others.transpose(0, 1), self.d_n, self.on, self.r)[::-1]  # fmt: skip
+        self._fill_factors()
+        # The gradient of r needs that of r * h, which is known step by step only.
+        torch.mul(self.r, self.h[:-1], out=self.resets)
+        torch.addcmul(self.resets, self.resets, self.r, value=-1, out=self.d_r)
+        (from_gates, from_n), d_reset = self.split(recurrent, 1), self.reset
+        for grad, (gates, z, r, others, n, on, let_through) in zip(above, self.each_step_back, strict=True):
+            dh = dh if grad is None else dh.add_(grad)
+            z.mul_(dh)
+            others.mul_(dh)
+            torch.bmm(n, from_n, out=d_reset)
+            r.mul_(d_reset)
+            dh = on.addcmul_(d_reset, let_through).baddbmm_(gates, from_gates)
+        return dh
+
+    def recurrent_gradients(self, d_bias: torch.Tensor) -> Tensors:
+        gates, new = (_rows(self.d_gates), _rows(self.h[:-1])), (_rows(self.d_n), _rows(self.resets))
+        return _kernel_gradient(gates, new), d_bias
 
 
-def _columns(args: Tensors, count: int) -> list[Tensors]:
-    return [args[begin : begin + count] for begin in range(0, len(args), count)]
+_free: deque[tuple[Any, _Workspace]] = deque(maxlen=_KEPT)
 
 
-def _together(parts: Tensors, steps: int, batch: int) -> torch.Tensor:
-    """``(T * B, N)`` of each direction as ``(T, D, B, N)``."""
-    parts = [part.view(steps, 1, batch, -1) for part in parts]
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+class _Lease:
+    """A workspace for as long as someone holds this: a run's gradient, as a rule. Then the next run of its shape gets it.
+
+    To make a step's parts of all buffers takes as long as what is done with them where little is, and memory that was
+    just written is near. Large workspaces are not kept: there it makes no difference.
+    """
+
+    def __init__(self, kind: type[_Workspace], sizes: tuple[int, ...], dtype: torch.dtype) -> None:
+        self.key = kind, sizes, dtype
+        for _ in range(len(_free)):
+            try:  # each call is atomic: other threads may take from here, too
+                key, space = _free.popleft()
+            except IndexError:
+                break
+            if key == self.key:
+                self.space = space
+                return
+            _free.append((key, space))
+        with torch.inference_mode():
+            self.space = kind(sizes, dtype)
+
+    def __del__(self) -> None:
+        space = getattr(self, "space", None)
+        if space is not None and space.gates.nbytes * 5 <= _KEPT_BYTES:
+            _free.append((self.key, space))
 
 
-def _apart(x: torch.Tensor) -> Tensors:
-    """The ``(T * B, N)`` of each direction of ``(T, D, B, N)``."""
-    return [part.reshape(-1, x.shape[-1]) for part in x.unbind(1)]
+def _rows(x: torch.Tensor) -> torch.Tensor:
+    """``(T, D, B, N)`` as ``(D, T * B, N)``: a view where D is 1."""
+    return x.transpose(0, 1).flatten(1, 2)
 
 
-def _outputs(h: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """``(B, T, U)`` of each direction; copies, since the states are not to be written over."""
-    return tuple(one.transpose(0, 1).clone(memory_format=torch.contiguous_format) for one in h[1:].unbind(1))
+def _kernel_gradient(gates: Tensors, new: Tensors) -> torch.Tensor:
+    """``(D, 3 * U, N)`` from what ``z, r`` and ``n`` got ``(D, T * B, ...)`` and what their kernels were given."""
+    found = gates[0].new_empty(len(gates[0]), gates[0].shape[2] + new[0].shape[2], gates[1].shape[2])
+    for (d_output, given), out in zip((gates, new), found.tensor_split([gates[0].shape[2]], 1), strict=True):
+        torch.bmm(d_output.transpose(1, 2), given, out=out)
+    return found
 
 
-def _steps_first(grads: Tensors) -> torch.Tensor:
-    """``(B, T, U)`` of each direction as ``(T, D, B, U)``."""
-    return torch.stack([grad.transpose(0, 1) for grad in grads], 1)
-
-
-def _each_step(*tensors: torch.Tensor, backwards: bool = False) -> Any:
-    """The tensors' parts of each step, side by side."""
-    parts = [tensor.unbind(0) for tensor in tensors]
-    return zip(*(part[::-1] for part in parts) if backwards else parts, strict=True)
+def _each_step(*tensors: torch.Tensor) -> Sequence[Tensors]:
+    """For each step the tensors' parts."""
+    return list(zip(*(tensor.unbind(0) for tensor in tensors), strict=True))

@@ -89,7 +89,8 @@ def _scan_cell(cell: Cell, x: torch.Tensor, states: States, mask: Any, wanted: W
         x = x if over_steps is None else x * over_steps
         valid = None if mask is None else _ValidSteps(x, mask)
         x, lengths = (x, None) if valid is None else (valid.x, valid.count if by_length else None)
-        return _as_wanted(*cell.fused(x, states, lengths), states, valid, by_length, wanted)
+        every_step = wanted.every_step or valid is not None
+        return _as_wanted(*cell.fused(x, states, lengths, every_step), states, valid, by_length, wanted)
     step = cell.stepper(cell.draw_masks(states[0], cell.recurrent_dropout))
     return _loop(step, cell.project(x, over_steps).unbind(1), states, mask, wanted)
 
@@ -105,7 +106,8 @@ def scan_together(
     valid = [None if mask is None else _ValidSteps(x, per_step(mask).bool())
              for x, mask in zip(sequences, masks, strict=True)]  # fmt: skip
     inputs = [x if steps is None else steps.x for x, steps in zip(sequences, valid, strict=True)]
-    found = cells[0].fused_together(cells, inputs, states)
+    every_step = wanted.every_step or any(steps is not None for steps in valid)
+    found = cells[0].fused_together(cells, inputs, states, every_step)
     return [_as_wanted(outputs, after, before, steps, False, wanted)
             for (outputs, after), before, steps in zip(found, states, valid, strict=True)]  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -114,3 +116,60 @@ def test_what_is_not_for_it_takes_torch_s_way():
     parameters = dict(layer.named_parameters())
     weights = torch.func.grad(lambda given: torch.func.functional_call(layer, given, (x,)).sum())(parameters)
     torch.testing.assert_close(list(weights.values()), list(torch.autograd.grad(expected.sum(), layer.parameters())))
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_runs_that_are_not_over_keep_their_buffers(reset_after):
+    tensors = direction(reset_after)
+
+    def run():
+        return gru_steps.run(reset_after, [tensors], False)[0].sum()
+
+    expected = torch.autograd.grad(run(), tensors)
+    one, other = run(), run()
+    for _ in range(2):
+        for loss in (one, other):
+            torch.testing.assert_close(torch.autograd.grad(loss, tensors, retain_graph=True), expected)
+    torch.autograd.grad(one, tensors)
+    with pytest.raises(RuntimeError, match="second time"):
+        torch.autograd.grad(one, tensors)
+
+
+def test_a_run_takes_the_buffers_of_one_that_is_over():
+    tensors = direction(True)
+    gru_steps._free.clear()
+    leases = []
+    for _ in range(2):
+        output = gru_steps.run(True, [tensors])[0]
+        (lease,) = [fn.lease for fn in ancestors(output.grad_fn) if hasattr(fn, "lease")]
+        leases.append(lease.space)
+        del output, lease
+        assert [space for _, space in gru_steps._free] == leases[-1:]
+    assert leases[0] is leases[1]
+
+
+def ancestors(fn):
+    yield fn
+    for parent, _ in fn.next_functions:
+        if parent is not None:
+            yield from ancestors(parent)
+
+
+def test_large_buffers_are_not_kept(monkeypatch):
+    gru_steps._free.clear()
+    monkeypatch.setattr(gru_steps, "_KEPT_BYTES", 0)
+    gru_steps.run(True, [direction(True)])
+    assert not gru_steps._free
+
+
+def test_threads_do_not_share_buffers():
+    tensors = direction(False)
+    expected = torch.autograd.grad(gru_steps.run(False, [tensors])[0].sum(), tensors)
+
+    def often(_):
+        return [torch.autograd.grad(gru_steps.run(False, [tensors])[0].sum(), tensors) for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(often, range(4)):
+            for gradients in found:
+                torch.testing.assert_close(gradients, expected)
