@@ -278,8 +278,20 @@ def test_masking_as_keras(mask_value):
 def test_masking_makes_a_mask_that_layers_pass_on():
     inputs = layers.Input((3, 2))
     model = Model(inputs, layers.Activation("relu")(layers.Dense(4)(layers.Masking()(inputs))))
-    assert "ne" in model.code
     assert torch.equal(model(STEPS)._keras_mask, torch.tensor([[True, False, True], [False, True, False]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.int64])
+@pytest.mark.parametrize("mask_value", [0, 0.1, -7.0, float("inf")])
+def test_masking_tells_what_differs_in_any_type(dtype, mask_value):
+    tiny = 1e-45 if dtype is torch.float32 else 1
+    x = torch.tensor([[[float("nan"), 0.0], [0.0, 0.0], [0.1, 0.1], [-7.0, -7.0], [float("inf"), 0.1], [0, tiny]]])
+    x = x.nan_to_num(5).to(dtype) if dtype is torch.int64 else x.to(dtype)
+    expected = (x != mask_value).any(-1)
+    layer = layers.Masking(mask_value, dtype=dtype if dtype.is_floating_point else None)
+    assert torch.equal(layer.compute_mask(x), expected)
+    assert torch.equal(layer(x)[~expected], torch.zeros_like(x[~expected]))
+    assert layer.compute_mask(x[..., :0]).sum() == 0
 
 
 def test_masking_of_infinity_gives_zeros():
