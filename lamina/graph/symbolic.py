@@ -7,6 +7,8 @@ or any torch function on it computes nothing; it records a :class:`Node`. A mode
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import operator
 import types
 from collections.abc import Callable, Iterator
@@ -24,6 +26,18 @@ Shape = tuple[int | None, ...]
 # Unknown dimensions are found by running twice with two sizes: a dimension that follows the size is unknown. Both are
 # rich in divisors, so that code which splits or folds an axis runs.
 PROBE_SIZES = (24, 48)
+
+# What is tried out on real numbers, where there are few: its results are no larger than all that goes in. On the meta
+# device torch would first load its compiler, which takes a second and 75 MB.
+_FEW = 2**20
+_PLAIN = """
+add radd sub rsub mul rmul div rdiv truediv rtruediv floordiv floor_divide mod remainder pow rpow neg abs square sign
+eq ne lt le gt ge and or xor invert logical_and logical_or logical_not logical_xor not_equal less less_equal greater
+greater_equal subtract multiply divide true_divide negative maximum minimum where clamp clip exp expm1 log log1p sqrt
+rsqrt sin cos tan tanh sigmoid relu relu6 leaky_relu elu selu gelu silu softplus softsign hardtanh softmax log_softmax
+any all sum mean amax amin max min var std argmax argmin prod cumsum norm cat concat concatenate stack cast
+"""
+_PLAIN_NAMES = frozenset(_PLAIN.split())
 
 
 class Node:
@@ -373,10 +387,21 @@ def join_runs(call: ModuleCall) -> list[Any]:
     return values
 
 
+def _is_plain(target: Any, args: Any, kwargs: Any, probe: int) -> bool:
+    """Whether a call is arithmetic on few numbers."""
+    name = target if isinstance(target, str) else getattr(target, "__name__", "")
+    if name.strip("_") not in _PLAIN_NAMES:
+        return False
+    tensors = [leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, (SymbolicTensor, torch.Tensor))]
+    sizes = [tuple(one.sizes[probe]) if isinstance(one, SymbolicTensor) else tuple(one.shape) for one in tensors]
+    aligned = itertools.zip_longest(*(reversed(size) for size in sizes), fillvalue=1)
+    return max(sum(map(math.prod, sizes)), math.prod(map(max, aligned))) <= _FEW
+
+
 def _run_on_meta(target: Any, args: Any, kwargs: Any, probe: int) -> Any:
     def concrete(leaf: Any, device: str) -> Any:
         if isinstance(leaf, SymbolicTensor):
-            return torch.zeros(leaf.sizes[probe], dtype=leaf.dtype, device=device)
+            return torch.ones(leaf.sizes[probe], dtype=leaf.dtype, device=device)
         if isinstance(leaf, SymbolicDim):
             return leaf.sizes[probe]
         return leaf.to(device) if isinstance(leaf, torch.Tensor) else leaf
@@ -388,7 +413,7 @@ def _run_on_meta(target: Any, args: Any, kwargs: Any, probe: int) -> Any:
 
     try:
         try:
-            return run("meta")
+            return run("cpu" if _is_plain(target, args, kwargs, probe) else "meta")
         except NotImplementedError:  # the shape depends on numbers, such as those of a boolean index
             return run("cpu")
     except (RuntimeError, IndexError) as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -324,3 +326,31 @@ def test_recording_leaves_the_layer_alone():
     before = layer(X)
     assert layer(X) is not before
     assert before.shape == (None, 2)
+
+
+def test_plain_arithmetic_does_not_load_torch_s_compiler():
+    program = """
+import sys, torch
+from lamina import Model, Sequential, layers
+
+Sequential([layers.Input((20,)), layers.Embedding(100, 8, mask_zero=True), layers.LSTM(4)])
+Sequential([layers.Input((20, 2)), layers.Masking(), layers.GRU(4)])
+x = layers.Input((8, 8, 3))
+y = layers.Lambda(lambda t: t * 2)(torch.relu(x + layers.Conv2D(3, 3, padding="same")(x)))
+assert Model(x, y.mean((1, 2)) / 2).output_shape == (None, 3)
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_arithmetic_on_much_takes_no_memory():
+    tensors = Input((1, 1, 2**11)), Input((2**11, 2**11, 2**11))
+    assert (tensors[0] * tensors[1]).shape == (None, 2**11, 2**11, 2**11)
+    assert (Input((2**15, 1)) + Input((1, 2**15))).shape == (None, 2**15, 2**15)
+
+
+def test_a_division_of_whole_numbers_is_recorded():
+    x = Input((3,), dtype="int32")
+    assert (x // x).dtype is torch.int32
+    assert x[x > 0].shape == (None,)
