@@ -228,7 +228,7 @@ def serialize(obj: Any) -> Any:
 
 
 def _serialize_object(obj: Any) -> Config:
-    cls = type(obj)
+    cls = _class_of(obj)
     module, registered_name = _keras_home(obj)
     if module is None:
         module, registered_name = cls.__module__, get_registered_name(cls)
@@ -248,9 +248,14 @@ def _serialize_object(obj: Any) -> Config:
     return written
 
 
+def _class_of(obj: Any) -> type:
+    """The class that configs name: of a layer with low-rank weights, the one that it was made of."""
+    return getattr(obj, "_adapted_from", type(obj))
+
+
 def _keras_home(obj: Any) -> tuple[str | None, str | None]:
     """The module that Keras writes for an object of lamina's own, and the name that it registers it under."""
-    cls = type(obj)
+    cls = _class_of(obj)
     if cls.__module__.startswith("lamina."):
         module = getattr(obj, "_keras_module", None)
         if module is not None:

@@ -36,11 +36,7 @@ _CAUSAL = Gone((False, None), "give `use_causal_mask=True` where the layer is ca
 _HINT = Gone((), "")  # changes no result: left out whatever the value
 _VOCABULARY = Gone((False, None), "give the words themselves as `vocabulary`.", ValueError)
 _TENSOR = Gone((None,), "lamina's inputs hold no data; call the model with it.", ValueError)
-_LORA = Gone(
-    (None,), "lamina trains whole weights; freeze the layer and add one of two small Dense layers.", ValueError
-)
 _QUANTIZED = Gone((None,), "lamina keeps weights as floats.", ValueError)
-_LOW_RANK = {"lora_rank": _LORA, "lora_alpha": _LORA, "quantization_config": _QUANTIZED}
 _TYPE_SPEC = Gone((None,), "give `shape` and `dtype`.", ValueError)
 
 GONE = {
@@ -58,9 +54,9 @@ GONE = {
     },
     "Softmax": {"robust_masking": _ROBUST},
     "MultiHeadAttention": {"softmax_robust_masking": _ROBUST},
-    "Dense": _LOW_RANK,
-    "EinsumDense": _LOW_RANK | {"gptq_unpacked_column_size": _QUANTIZED},
-    "Embedding": _LOW_RANK | {"use_one_hot_matmul": _HINT},
+    "Dense": {"quantization_config": _QUANTIZED},
+    "EinsumDense": {"quantization_config": _QUANTIZED, "gptq_unpacked_column_size": _QUANTIZED},
+    "Embedding": {"quantization_config": _QUANTIZED, "use_one_hot_matmul": _HINT},
     "Highway": {"transform_bias": _HINT},
     "InputLayer": {"input_tensor": _TENSOR, "type_spec": _TYPE_SPEC},
     "Discretization": {"bins": Gone((None,), "give `bin_boundaries` (numbers) or `num_bins` (how many).", ValueError)},

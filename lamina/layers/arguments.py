@@ -57,6 +57,17 @@ def one_of(value: Any, choices: tuple[str, ...], name: str, layer: Any) -> str:
     return lowered
 
 
+def number(value: Any, name: str, layer: Any) -> float:
+    """``value`` when it is a number.
+
+    Raises:
+        ValueError: ``Dense 'dense' needs a number for lora_alpha, and got 'high'.``
+    """
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise ValueError(f"{type(layer).__name__} {layer.name!r} needs a number for {name}, and got {value!r}.")
+    return value
+
+
 def fraction(value: Any, name: str, layer: Any, below_one: bool = False) -> float:
     """``value`` when it is a number from 0 to 1.
 

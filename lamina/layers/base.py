@@ -288,12 +288,14 @@ def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
     def managed(self: Layer, *args: Any, **kwargs: Any) -> None:
         owned: tuple[Any, ...] = (self._parameters, self._buffers, self._modules)
         before = [dict(part) for part in owned]
+        cls = type(self)
         try:
             build(self, *args, **kwargs)
         except Exception:
             for part, kept in zip(owned, before, strict=True):
                 part.clear()
                 part.update(kept)
+            self.__class__ = cls  # low-rank weights change it
             raise
         shapes: Any = dict(zip(names, args, strict=False)) | kwargs
         if len(shapes) == 1 and not next(iter(shapes)).endswith("_shape"):  # the input's, whatever it is called

@@ -18,6 +18,7 @@ from lamina.graph.symbolic import Shape
 from lamina.layers.arguments import data_format_of, int_tuple, one_of, positive_int
 from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.calling import who
+from lamina.layers.low_rank import LowRank
 from lamina.layers.windows import same_padding, slid_shape
 from lamina.registry import serialize
 
@@ -145,7 +146,7 @@ def _even(pads: Pads) -> tuple[int, ...] | None:
     return tuple(before for before, _ in pads) if all(before == after for before, after in pads) else None
 
 
-class Conv(Convolving):
+class Conv(LowRank, Convolving):
     """``activation(kernel * inputs + bias)``, ``*`` being cross-correlation: the base of ``Conv1D`` to ``Conv3D``.
 
     Arguments:
@@ -166,6 +167,8 @@ class Conv(Convolving):
         kernel_regularizer, bias_regularizer: penalties on the weights (Keras 1: ``W_regularizer``, ``b_regularizer``).
         activity_regularizer: a penalty on the output.
         kernel_constraint, bias_constraint: applied after each update (Keras 1: ``W_constraint``, ``b_constraint``).
+        lora_rank, lora_alpha: when ``lora_rank`` is given, the kernel is frozen, and a product of two matrices of that rank,
+            times ``lora_alpha / lora_rank``, is trained in its place; see :meth:`enable_lora`.
 
     Shape: ``(batch, *size, channels) -> (batch, *new_size, filters)``, where ``new_size`` is
     ``(size - dilation_rate * (kernel_size - 1) - 1) // strides + 1`` for ``"valid"`` and ``ceil(size / strides)``
@@ -197,6 +200,8 @@ class Conv(Convolving):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -214,6 +219,7 @@ class Conv(Convolving):
         if self.filters % self.groups:
             raise ValueError(f"{who(self)} can't split {self.filters} filters into {self.groups} groups.")
         self._refuse_strides_with_dilation()
+        self._settle_low_rank(lora_rank, lora_alpha)
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels_of(input_shape)
@@ -224,6 +230,7 @@ class Conv(Convolving):
         self.kernel = self._weight("kernel", shape, "kernel", self._kernel_layout)
         self.bias = self._weight("bias", (self.filters,), "bias") if self.use_bias else None
         self._expect(channels)
+        self._adapt_if_asked()
 
     def _convolved(self, x: torch.Tensor) -> torch.Tensor:
         return self._slide(x, self.kernel.permute(self._kernel_to_torch), self.bias, self.groups)

@@ -26,6 +26,7 @@ from lamina.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from lamina.layers.dropout import SpatialDropout3D as SpatialDropout3D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
 from lamina.layers.input_spec import is_shape
+from lamina.layers.low_rank import LowRank
 from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
@@ -118,7 +119,7 @@ def Input(
 
 
 @LAYERS.register()
-class Dense(Layer):
+class Dense(LowRank):
     """``activation(inputs @ kernel + bias)`` over the last axis.
 
     Arguments:
@@ -129,6 +130,8 @@ class Dense(Layer):
         kernel_regularizer, bias_regularizer: penalties on the weights (Keras 1: ``W_regularizer``, ``b_regularizer``).
         activity_regularizer: a penalty on the output.
         kernel_constraint, bias_constraint: applied after each update (Keras 1: ``W_constraint``, ``b_constraint``).
+        lora_rank, lora_alpha: when ``lora_rank`` is given, the kernel is frozen, and a product of two matrices of that rank,
+            times ``lora_alpha / lora_rank``, is trained in its place; see :meth:`enable_lora`.
 
     Shape: ``(*batch, features) -> (*batch, units)``. Weights: ``kernel`` ``(features, units)``, ``bias`` ``(units,)``.
 
@@ -157,6 +160,8 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -169,6 +174,7 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self._settle_low_rank(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -186,6 +192,7 @@ class Dense(Layer):
             name="bias", shape=(self.units,), initializer=self.bias_initializer,
             regularizer=self.bias_regularizer, constraint=self.bias_constraint) if self.use_bias else None  # fmt: skip
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self._adapt_if_asked()
 
     def pre_activation(self, inputs: torch.Tensor) -> torch.Tensor:
         """``inputs @ kernel + bias``."""

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.graph.symbolic import Shape
-from lamina.layers.base import LAYERS, InputSpec, Layer
+from lamina.layers.base import LAYERS, InputSpec
+from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
 
 
@@ -104,7 +105,7 @@ class Einsum:
 
 
 @LAYERS.register()
-class EinsumDense(Layer):
+class EinsumDense(LowRank):
     """``activation(einsum(equation, inputs, kernel) + bias)``: a dense layer along any axes.
 
     Arguments:
@@ -116,6 +117,8 @@ class EinsumDense(Layer):
         kernel_regularizer, bias_regularizer: penalties on the weights.
         activity_regularizer: a penalty on the output.
         kernel_constraint, bias_constraint: applied after each update.
+        lora_rank, lora_alpha: when ``lora_rank`` is given, the kernel is frozen, and a product of two matrices of that rank,
+            times ``lora_alpha / lora_rank``, is trained in its place; see :meth:`enable_lora`.
 
     Shape: as the equation says. Weights: ``kernel``, of the sizes that its letters have; ``bias``.
 
@@ -143,6 +146,8 @@ class EinsumDense(Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -156,6 +161,7 @@ class EinsumDense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self._settle_low_rank(lora_rank, lora_alpha)
 
     def build(self, input_shape: Shape) -> None:
         einsum = Einsum(self.equation, input_shape, self.partial_output_shape)
@@ -173,6 +179,7 @@ class EinsumDense(Layer):
         sizes = {axis: einsum.known(letter) for axis, letter in enumerate(einsum.inputs, einsum.before)
                  if letter in einsum.kernel}  # fmt: skip
         self.input_spec = InputSpec(ndim=len(input_shape), axes=sizes)
+        self._adapt_if_asked()
 
     def _initializer(self, einsum: Einsum) -> Any:
         """The kernel's, told which axes of the kernel run over inputs and which over outputs, if it asks for that."""
@@ -191,8 +198,8 @@ class EinsumDense(Layer):
             outputs = torch.einsum(self.equation, inputs, self.kernel)
             return outputs if bias is None else outputs + bias
         # A matrix product: (*batch, *shared) x (*shared, *new) -> (*batch, *new).
-        new = self.kernel.shape[count:]
         x, matrix = inputs, self.kernel
+        new = matrix.shape[count:]
         if count > 1:
             x, matrix = inputs.flatten(-count), matrix.flatten(0, count - 1)
         inside = bias if bias is not None and bias.shape == new else None

@@ -12,13 +12,14 @@ from lamina import constraints, initializers, regularizers
 from lamina.dtypes import as_dtype, dtype_name
 from lamina.graph.symbolic import Shape, SymbolicTensor
 from lamina.layers.arguments import positive_int
-from lamina.layers.base import LAYERS, Layer
+from lamina.layers.base import LAYERS
 from lamina.layers.calling import who
+from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
 
 
 @LAYERS.register()
-class Embedding(Layer):
+class Embedding(LowRank):
     """``embeddings[inputs]``: each index becomes its row of the table.
 
     Arguments:
@@ -28,6 +29,8 @@ class Embedding(Layer):
             ``W_regularizer``, ``W_constraint``).
         mask_zero: whether index 0 is padding, which later layers are told by a mask. Row 0 is then not a word.
         weights: the table's first values.
+        lora_rank, lora_alpha: when ``lora_rank`` is given, the table is frozen, and a product of two matrices of that rank,
+            times ``lora_alpha / lora_rank``, is trained in its place; see :meth:`enable_lora`.
         input_length: Keras 1 and 2: the length of the rows of indices; it becomes part of the input's shape.
         sparse: whether the table's gradient is a sparse tensor, which holds only the rows that were looked up.
 
@@ -44,6 +47,7 @@ class Embedding(Layer):
 
     takes_integers = True
     _begins_masks = True
+    _adapts = "embeddings"
     embeddings: nn.Parameter
 
     def __init__(
@@ -55,6 +59,8 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         input_length: Any = None,
         sparse: bool = False,
         **kwargs: Any,
@@ -75,11 +81,19 @@ class Embedding(Layer):
         self.supports_masking = mask_zero
         self._makes_masks = bool(mask_zero)
         self.input_dtype = "int64"
+        self._settle_low_rank(lora_rank, lora_alpha)
 
     def build(self, input_shape: Shape | None = None) -> None:
         self.embeddings = self.add_weight(
             name="embeddings", shape=(self.input_dim, self.output_dim), initializer=self.embeddings_initializer,
             regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint)  # fmt: skip
+        self._adapt_if_asked()
+
+    def _check_adaptable(self) -> None:
+        super()._check_adaptable()
+        if self.sparse:
+            raise ValueError(f"{who(self)} can't have sparse gradients of low-rank weights, which all rows share: leave out "
+                             "either sparse or lora_rank.")  # fmt: skip
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         indices = inputs if inputs.dtype in (torch.int64, torch.int32) else inputs.long()

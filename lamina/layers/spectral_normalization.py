@@ -55,6 +55,9 @@ class SpectralNormalization(Wrapper):
             raise ValueError(
                 f"{who(self)} wraps a layer with a kernel or embeddings, and {who(self.layer)} has neither."
             )
+        if getattr(self.layer, "lora_enabled", False):
+            raise ValueError(f"{who(self)} divides a kernel of its own, and that of {who(self.layer)} is a sum with "
+                             "low-rank weights: leave out lora_rank.")  # fmt: skip
         self.kernel = getattr(self.layer, weight)  # the layer's own, under a second name as in Keras's files
         self.vector_u = self.add_weight(
             name="vector_u", shape=(1, self.kernel.shape[-1]), trainable=False, dtype=self.kernel.dtype,

@@ -22,18 +22,31 @@ _with_losses: list[WeightOwner] = []
 
 
 _budget: list[int] | None = None  # the bytes that new weights may still take; see within_budget
+_beside: list[int] | None = None  # the same of weights that files lack; see beside_the_file
 
 
 @contextlib.contextmanager
 def within_budget(size: int) -> Iterator[None]:
     """Inside, new weights may take ``size`` bytes in all, and those of lamina's own layers start as zeros: a file, which
     says how large the model is, must hold the numbers that they are then set to."""
-    global _budget
-    before, _budget = _budget, [size, size]
+    global _budget, _beside
+    before = _budget, _beside
+    _budget, _beside = [size] * 2, [size + 2**20] * 2
     try:
         yield
     finally:
-        _budget = before
+        _budget, _beside = before
+
+
+@contextlib.contextmanager
+def beside_the_file() -> Iterator[None]:
+    """Inside, new weights are of those that files lack. Together they may take as much as the file, and a little more."""
+    global _budget, _beside
+    _budget, _beside = _beside, _budget
+    try:
+        yield
+    finally:
+        _budget, _beside = _beside, _budget
 
 
 def _spend(owner: Any, name: str | None, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
@@ -247,12 +260,12 @@ class WeightOwner(nn.Module):
 
     def save_own_variables(self, store: Any) -> None:
         """Put the layer's own weights (not those of layers inside it) into ``store``, numbered as files number them."""
-        for number, weight in enumerate(own_weights(self)):
+        for number, weight in enumerate(self._kept_weights()):
             store[str(number)] = weight
 
     def load_own_variables(self, store: Any) -> None:
         """Set the layer's own weights from what :meth:`save_own_variables` stored."""
-        mine = list(own_weights(self))
+        mine = self._kept_weights()
         if len(store) != len(mine):
             raise ValueError(
                 f"{type(self).__name__} {self.name!r} has {len(mine)} weights, and the file has {len(store)}."
@@ -260,6 +273,14 @@ class WeightOwner(nn.Module):
         with torch.no_grad():
             for number, weight in enumerate(mine):
                 weight.copy_(torch.as_tensor(np.asarray(store[str(number)])))
+        self._was_loaded()
+
+    def _kept_weights(self) -> list[torch.Tensor]:
+        """The layer's own weights, as far as files keep them."""
+        return list(own_weights(self))
+
+    def _was_loaded(self) -> None:
+        """After the kept weights were set from a file: what depends on them."""
 
     def count_params(self) -> int:
         """The number of numbers in all weights."""

@@ -143,7 +143,7 @@ def _is_training_state(place: str) -> bool:
 def _reader(module: nn.Module, root: Group, place: str) -> Callable[[], None]:
     """Read what belongs to ``module`` now, and return the function that sets it."""
     group = root.find(place)
-    mine = list(own_weights(module))
+    mine = module._kept_weights() if isinstance(module, WeightOwner) else list(own_weights(module))
     what = who(module) if hasattr(module, "name") else type(module).__name__
     if group is None:
         if mine:
@@ -161,6 +161,8 @@ def _reader(module: nn.Module, root: Group, place: str) -> Callable[[], None]:
         with torch.no_grad():
             for weight, value in zip(mine, values, strict=True):
                 weight.copy_(value)
+        if isinstance(module, WeightOwner):
+            module._was_loaded()
 
     return assign
 

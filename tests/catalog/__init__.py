@@ -52,7 +52,7 @@ NOT_EXERCISED: dict[tuple[str, str], str] = {
     ("Embedding", "weights"): "no part of a config; tests/layers/test_embeddings.py",
     ("Embedding", "input_length"): "of Keras 1 and 2; tests/layers/test_embeddings.py",
     ("Embedding", "sparse"): "sparse gradients can't be compared as others are; tests/layers/test_embeddings.py",
-    **{("ReversibleEmbedding", name): "its base's" for name in ("weights", "input_length", "sparse")},
+    **{("ReversibleEmbedding", name): "its base's" for name in ("weights", "input_length", "sparse", "lora_alpha")},
     ("Highway", "weights"): "no part of a config; tests/layers/test_keras1.py",
     ("MaxoutDense", "weights"): "no part of a config; tests/layers/test_keras1.py",
     ("ParametricSoftplus", "weights"): "no part of a config; tests/layers/test_keras1.py",

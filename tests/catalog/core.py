@@ -5,6 +5,9 @@ from catalog.row import Row, Wrong
 L2 = {"class_name": "L2", "config": {"l2": 0.1}}
 MAX_NORM = {"class_name": "MaxNorm", "config": {"max_value": 0.5, "axis": 0}}
 CONSTANT = {"class_name": "Constant", "config": {"value": 0.5}}
+# Keras's documentation has the product times lora_alpha / lora_rank; its Dense and Embedding, as built by their constructors'
+# arguments, forget lora_alpha. tests/layers/test_low_rank.py compares with what enable_lora does.
+ALPHA = dict.fromkeys(("values", "values_in_float64"), "Keras's build forgets lora_alpha")
 
 
 def double(x):
@@ -32,6 +35,8 @@ ROWS = [
     Row("Dense", {"units": 3, "kernel_initializer": "he_normal", "bias_initializer": "ones", "kernel_regularizer": L2,
                   "bias_regularizer": "l1", "activity_regularizer": "l2", "kernel_constraint": MAX_NORM,
                   "bias_constraint": "non_neg"}, (2, 4)),
+    Row("Dense", {"units": 3, "lora_rank": 2, "activation": "relu", "kernel_regularizer": L2}, (2, 5, 4)),
+    Row("Dense", {"units": 3, "lora_rank": 2, "lora_alpha": 5, "use_bias": False}, (2, 4), exceptions=ALPHA),
     Row("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 3, "bias_axes": "c"}, (2, 4)),
     Row("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (None, 3)}, (2, 5, 4)),
     Row("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 3, "bias_axes": "y"}, (2, 5, 4)),
@@ -39,6 +44,8 @@ ROWS = [
                         "activation": "relu", "kernel_initializer": "he_uniform", "bias_initializer": "ones",
                         "kernel_regularizer": L2, "bias_regularizer": "l1", "activity_regularizer": "l2",
                         "kernel_constraint": "unit_norm", "bias_constraint": "non_neg"}, (2, 5, 4)),
+    Row("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 3, 2), "bias_axes": "de", "lora_rank": 2,
+                        "lora_alpha": 5}, (2, 5, 4)),
     *(Row("Activation", {"activation": name}, (2, 5)) for name in ("relu", "softmax", "sigmoid", "gelu", "swish")),
     Row("Activation", {"activation": "softmax"}, (2, 3, 5)),
     Row("Activation", {"activation": "linear"}, (2, 3, 5)),

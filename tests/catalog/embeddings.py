@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from catalog.core import ALPHA
 from catalog.row import Row, Wrong
 
 L2 = {"class_name": "L2", "config": {"l2": 0.1}}
@@ -12,7 +13,11 @@ ROWS = [
     Row("Embedding", {"input_dim": 4, "output_dim": 3, "mask_zero": True}, (2, 5), dtype="int64"),
     Row("Embedding", {"input_dim": 4, "output_dim": 3, "embeddings_initializer": "ones", "embeddings_regularizer": L2,
                       "embeddings_constraint": "non_neg"}, (2, 5, 2), dtype="int32"),
+    Row("Embedding", {"input_dim": 4, "output_dim": 3, "lora_rank": 2}, (2, 5), dtype="int32"),
+    Row("Embedding", {"input_dim": 4, "output_dim": 3, "lora_rank": 2, "lora_alpha": 5}, (2, 5), dtype="int32",
+        exceptions=ALPHA),
     Row("ReversibleEmbedding", {"input_dim": 4, "output_dim": 3}, (2, 5), dtype="int32"),
+    Row("ReversibleEmbedding", {"input_dim": 4, "output_dim": 3, "lora_rank": 2}, (2, 5, 3), call={"reverse": True}),
     Row("ReversibleEmbedding", {"input_dim": 4, "output_dim": 3, "mask_zero": True}, (2, 5), dtype="int64"),
     Row("ReversibleEmbedding", {"input_dim": 4, "output_dim": 3}, (2, 5, 3), call={"reverse": True}),
     Row("ReversibleEmbedding", {"input_dim": 4, "output_dim": 3, "mask_zero": True}, (2, 5, 3), call={"reverse": True}),
