@@ -80,8 +80,11 @@ ROWS = [
     Row("Conv1D", {"filters": 3, "kernel_size": 2, "padding": "causal", "strides": 2}, (2, 7, 4)),
     Row("Conv1D", {"filters": 3, "kernel_size": 2, "padding": "causal", "data_format": "channels_first"}, (2, 4, 7)),
     Row("Conv1D", {"filters": 3, "kernel_size": 2, "padding": "causal", "lora_rank": 2, "lora_alpha": 5}, (2, 7, 4)),
-    Row("Conv2D", {"filters": 4, "kernel_size": 2, "groups": 2, "lora_rank": 2, "lora_alpha": 5, "activation": "relu"},
-        (2, 5, 4, 4)),
+    Row(
+        "Conv2D",
+        {"filters": 4, "kernel_size": 2, "groups": 2, "lora_rank": 2, "lora_alpha": 5, "activation": "relu"},
+        (2, 5, 4, 4),
+    ),
     Row("Conv2D", {"filters": 3, "kernel_size": 2, "lora_rank": 2, "data_format": "channels_first"}, (2, 4, 5, 4)),
     Row("Conv3D", {"filters": 3, "kernel_size": 2, "lora_rank": 2, "lora_alpha": 5}, (2, 4, 3, 3, 2)),
     Row("Conv2D", {"filters": 3, "kernel_size": (1, 3), "strides": (2, 1), "padding": "same"}, (2, 7, 6, 4)),

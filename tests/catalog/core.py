@@ -7,7 +7,7 @@ MAX_NORM = {"class_name": "MaxNorm", "config": {"max_value": 0.5, "axis": 0}}
 CONSTANT = {"class_name": "Constant", "config": {"value": 0.5}}
 # Keras's documentation has the product times lora_alpha / lora_rank; its Dense and Embedding, as built by their constructors'
 # arguments, forget lora_alpha. tests/layers/test_low_rank.py compares with what enable_lora does.
-ALPHA = dict.fromkeys(("values", "values_in_float64"), "Keras's build forgets lora_alpha")
+ALPHA = {"values": "Keras's build forgets lora_alpha"}
 
 
 def double(x):
@@ -91,7 +91,14 @@ WRONG = [
           "Dense got an unknown argument 'kernal_initializer'. Did you mean 'kernel_initializer'?"),
     Wrong("Dense", {}, None, "Dense: missing a required argument: 'units'. Its arguments are: units, activation, "
           "use_bias, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer, "
-          "kernel_constraint, bias_constraint.", TypeError),
+          "kernel_constraint, bias_constraint, lora_rank, lora_alpha.", TypeError),
+    Wrong("Dense", {"units": 3, "name": "d", "lora_rank": -2}, None,
+          "Dense 'd' needs a positive integer for lora_rank, and got -2."),
+    Wrong("Dense", {"units": 3, "name": "d", "lora_rank": 2, "lora_alpha": "high"}, None,
+          "Dense 'd' needs a number for lora_alpha, and got 'high'."),
+    Wrong("Dense", {"units": 3, "name": "d", "lora_rank": 2, "kernel_constraint": "non_neg"}, None,
+          "Dense 'd' has a kernel_constraint, which low-rank weights would go around: leave out either kernel_constraint or "
+          "lora_rank."),
     Wrong("Dense", {"units": 3, "name": "d"}, (4,),
           "Dense 'd' takes inputs of at least 2 axes, and got (4,), which has 1."),
     Wrong("Dense", {"units": 3, "name": "d"}, (2, None),

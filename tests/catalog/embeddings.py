@@ -34,6 +34,9 @@ WRONG = [
           "Embedding 'e' needs a positive integer for input_dim, and got 0."),
     Wrong("Embedding", {"name": "e", "input_dim": 4, "output_dim": -3}, None,
           "Embedding 'e' needs a positive integer for output_dim, and got -3."),
+    Wrong("Embedding", {"name": "e", "input_dim": 4, "output_dim": 3, "lora_rank": 2, "sparse": True}, None,
+          "Embedding 'e' can't have sparse gradients of low-rank weights, which all rows share: leave out either sparse or "
+          "lora_rank."),
     Wrong("ReversibleEmbedding", {"name": "e", "input_dim": 4, "output_dim": 3, "logit_soft_cap": 0}, None,
           "ReversibleEmbedding 'e' needs a positive number for logit_soft_cap, and got 0."),
 ]  # fmt: skip

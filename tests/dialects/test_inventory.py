@@ -334,7 +334,7 @@ def test_every_layer_takes_its_arguments_in_order(keras_of, generation, name):
     limit = GENERATIONS[generation].positional.get(today, len(values))
     if (
         generation == "keras3" and today not in GENERATIONS[generation].order
-    ):  # what lamina has no counterpart for (LoRA) can only be left out
+    ):  # what lamina has no counterpart for (quantization) can only be left out
         limit = next((place for place, argument in enumerate(values) if argument in keras3.GONE.get(today, {})), limit)
     first, rest = list(values)[:limit], list(values)[limit:]
     by_position = cls(*(values[argument] for argument in first), **{argument: values[argument] for argument in rest})
