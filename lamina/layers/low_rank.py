@@ -25,6 +25,7 @@ class LowRank(Layer):
     ``W`` is frozen, and ``a`` and ``b``, which are small, are trained in its place. The attribute ``kernel`` (of embeddings,
     ``embeddings``) is then the sum; ``state_dict`` holds the three weights: ``kernel``, ``lora_kernel_a``,
     ``lora_kernel_b``. Keras's files hold the sum alone, so a layer that was loaded from one has zeros for ``a`` and ``b``.
+    ``trainable = True`` thaws all weights, ``W`` too, as in Keras.
 
     Source: Hu et al. 2021, https://arxiv.org/abs/2106.09685
     """
@@ -87,8 +88,8 @@ class LowRank(Layer):
         """Refuse settings that do not go with low-rank weights."""
         constraint = f"{self._adapts}_constraint"
         if getattr(self, constraint) is not None:
-            raise ValueError(f"{who(self)} has a {constraint}, which low-rank weights would go around: leave out either "
-                             f"{constraint} or lora_rank.")  # fmt: skip
+            raise ValueError(f"{who(self)} can't keep to its {constraint} with low-rank weights, whose updates go around it: "
+                             f"leave out either {constraint} or lora_rank.")  # fmt: skip
 
     def _adapt(self, rank: Any, alpha: Any, a_initializer: Any, b_initializer: Any) -> None:
         rank = positive_int(rank, "rank", self)
@@ -112,7 +113,8 @@ class LowRank(Layer):
         weight.grad = None  # else torch.optim would go on applying it
         self._regularizers.pop(self._adapts, None)  # of a weight that stays as it is, a penalty would be a constant
         self.lora_rank, self.lora_alpha = rank, alpha
-        self.__class__ = _adapted(type(self))
+        this: Any = self
+        this.__class__ = _adapted(type(self))
 
     # -- files and configs --
 

@@ -97,8 +97,8 @@ WRONG = [
     Wrong("Dense", {"units": 3, "name": "d", "lora_rank": 2, "lora_alpha": "high"}, None,
           "Dense 'd' needs a number for lora_alpha, and got 'high'."),
     Wrong("Dense", {"units": 3, "name": "d", "lora_rank": 2, "kernel_constraint": "non_neg"}, None,
-          "Dense 'd' has a kernel_constraint, which low-rank weights would go around: leave out either kernel_constraint or "
-          "lora_rank."),
+          "Dense 'd' can't keep to its kernel_constraint with low-rank weights, whose updates go around it: leave out either "
+          "kernel_constraint or lora_rank."),
     Wrong("Dense", {"units": 3, "name": "d"}, (4,),
           "Dense 'd' takes inputs of at least 2 axes, and got (4,), which has 1."),
     Wrong("Dense", {"units": 3, "name": "d"}, (2, None),
