@@ -288,7 +288,7 @@ def test_a_file_can_not_ask_for_giant_low_rank_weights():
 
 
 @register_keras_serializable("low_rank_tests")
-class Own(Dense):
+class PlusOne(Dense):
     """A subclass of the user's."""
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -297,7 +297,7 @@ class Own(Dense):
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda layer: pickle.loads(pickle.dumps(layer))],
                          ids=["deepcopy", "copy", "pickle"])  # fmt: skip
-@pytest.mark.parametrize("cls", [Dense, Own])
+@pytest.mark.parametrize("cls", [Dense, PlusOne])
 def test_copies(cls, copied):
     layer, x = cls(3, lora_rank=2, lora_alpha=4), torch.randn(2, 4)
     layer(x)
@@ -317,12 +317,12 @@ def test_copies(cls, copied):
 
 
 def test_a_subclass_in_a_file(tmp_path):
-    net = Sequential([Input((4,)), Own(3, lora_rank=2)])
+    net = Sequential([Input((4,)), PlusOne(3, lora_rank=2)])
     net.save(tmp_path / "m.keras")
     back = load_model(tmp_path / "m.keras")
     x = torch.randn(2, 4)
     torch.testing.assert_close(back(x), net(x))
-    assert isinstance(back.layers[0], Own)
+    assert isinstance(back.layers[0], PlusOne)
 
 
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
