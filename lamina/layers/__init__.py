@@ -48,6 +48,7 @@ from lamina.layers.dropout import SpatialDropout3D as SpatialDropout3D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
 from lamina.layers.embeddings import Embedding as Embedding
 from lamina.layers.embeddings import ReversibleEmbedding as ReversibleEmbedding
+from lamina.layers.group_normalization import GroupNormalization as GroupNormalization
 from lamina.layers.keras1 import Highway as Highway
 from lamina.layers.keras1 import MaxoutDense as MaxoutDense
 from lamina.layers.keras1 import ParametricSoftplus as ParametricSoftplus
@@ -77,7 +78,6 @@ from lamina.layers.noise import AlphaDropout as AlphaDropout
 from lamina.layers.noise import GaussianDropout as GaussianDropout
 from lamina.layers.noise import GaussianNoise as GaussianNoise
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
-from lamina.layers.normalization import GroupNormalization as GroupNormalization
 from lamina.layers.normalization import LayerNormalization as LayerNormalization
 from lamina.layers.normalization import RMSNormalization as RMSNormalization
 from lamina.layers.normalization import UnitNormalization as UnitNormalization

@@ -28,6 +28,21 @@ if TYPE_CHECKING:
 _depth = 0
 # Sizes tried for unknown dimensions when a layer can be run on real zeros only.
 _REAL_SIZES = (2, 3)
+_FLOATS = (torch.float32, torch.float64)
+
+
+def is_eager_on_cpu(*tensors: torch.Tensor | None) -> bool:
+    """Whether tensors are on the CPU and of one type, and nothing looks at torch's calls: where a gradient of lamina's own
+    for a few calls together pays."""
+    given = [tensor for tensor in tensors if tensor is not None]
+    dtype = given[0].dtype
+    return (
+        dtype in _FLOATS
+        and all(tensor.is_cpu and tensor.dtype is dtype for tensor in given)
+        and not torch.compiler.is_compiling()
+        and not torch.is_autocast_enabled("cpu")
+        and not torch._C._are_functorch_transforms_active()
+    )
 
 
 # ---- with data -----------------------------------------------------------------------------------------------------

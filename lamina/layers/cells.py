@@ -19,7 +19,7 @@ from lamina import activations
 from lamina.graph.symbolic import Shape, map_structure
 from lamina.layers import gru_steps, kernels
 from lamina.layers.base import LAYERS
-from lamina.layers.calling import who
+from lamina.layers.calling import is_eager_on_cpu, who
 from lamina.layers.cell import (
     AbstractRNNCell,
     DenseCell,
@@ -287,19 +287,19 @@ class GRUCell(DenseCell):
 
     def _has_kernel(self, inputs: torch.Tensor) -> bool:
         usual = self.activation in _TANH and self.recurrent_activation in _SIGMOID
-        return usual and (self.reset_after or gru_steps.can_run(inputs, self.kernel))
+        return usual and (self.reset_after or is_eager_on_cpu(inputs, self.kernel))
 
     def fused(
         self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
     ) -> tuple[torch.Tensor, States]:
-        if lengths is None and gru_steps.can_run(inputs, self.kernel):
+        if lengths is None and is_eager_on_cpu(inputs, self.kernel):
             return self.fused_together([self], [inputs], [states], every_step)[0]
         weights = [self.kernel.t(), self.recurrent_kernel.t(), *(() if self.bias is None else self.bias.unbind(0))]
         return kernels.gru(inputs, states, [kernels.reset_first(weight) for weight in weights], lengths)
 
     def joins(self, other: Any, inputs: torch.Tensor) -> bool:
         alike = type(other) is type(self) and (other.units, other.reset_after) == (self.units, self.reset_after)
-        return alike and gru_steps.can_run(inputs, self.kernel)
+        return alike and is_eager_on_cpu(inputs, self.kernel)
 
     @staticmethod
     def fused_together(

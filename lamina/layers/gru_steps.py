@@ -19,20 +19,7 @@ import torch
 
 Tensors = Sequence[torch.Tensor]
 _tanh_backward: Any = torch.ops.aten.tanh_backward.grad_input
-_FLOATS = (torch.float32, torch.float64)
 _KEPT, _KEPT_BYTES = 8, 2**23  # how many workspaces wait for a next run, and how large each may be
-
-
-def can_run(inputs: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Whether this is where it pays: eager torch on the CPU, with weights and inputs of one type."""
-    return (
-        inputs.is_cpu
-        and inputs.dtype is weight.dtype
-        and inputs.dtype in _FLOATS
-        and not torch.compiler.is_compiling()
-        and not torch.is_autocast_enabled("cpu")
-        and not torch._C._are_functorch_transforms_active()
-    )
 
 
 def run(reset_after: bool, directions: Sequence[Tensors], every_step: bool = True) -> Tensors:

@@ -9,6 +9,7 @@ import torch
 
 from lamina import layers
 from lamina.layers import GRU, LSTM, Bidirectional, gru_steps, wrappers
+from lamina.layers.calling import is_eager_on_cpu
 
 BATCH, STEPS, FEATURES, UNITS = 3, 4, 5, 2
 HOLES = torch.tensor([[True, False, True, True], [False, False, False, False], [True, True, False, False]])
@@ -108,11 +109,11 @@ def test_what_is_not_for_it_takes_torch_s_way():
     x = torch.randn(BATCH, STEPS, FEATURES)
     expected = layer(x)
     kernel = layer.cell.kernel
-    assert gru_steps.can_run(x, kernel)
-    assert not gru_steps.can_run(x.to("meta"), kernel)
-    assert not gru_steps.can_run(x.double(), kernel)
+    assert is_eager_on_cpu(x, kernel)
+    assert not is_eager_on_cpu(x.to("meta"), kernel)
+    assert not is_eager_on_cpu(x.double(), kernel)
     with torch.autocast("cpu", torch.bfloat16):
-        assert not gru_steps.can_run(x, kernel)
+        assert not is_eager_on_cpu(x, kernel)
     parameters = dict(layer.named_parameters())
     weights = torch.func.grad(lambda given: torch.func.functional_call(layer, given, (x,)).sum())(parameters)
     torch.testing.assert_close(list(weights.values()), list(torch.autograd.grad(expected.sum(), layer.parameters())))

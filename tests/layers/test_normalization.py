@@ -226,3 +226,25 @@ def test_files_go_both_ways(name, tmp_path):
     theirs.save(tmp_path / "theirs.keras")
     back = load_model(tmp_path / "theirs.keras")
     np.testing.assert_array_equal(back.predict(x, verbose=0), ours.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8), (2, 3, 4, 8), (2, 2, 3, 2, 8)])
+def test_group_normalization_s_gradients(shape):
+    layer = layers.GroupNormalization(2, dtype="float64")
+    x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    layer(x)
+    weights = [layer.gamma, layer.beta]
+
+    def run(x, gamma, beta):
+        return torch.func.functional_call(layer, {"gamma": gamma, "beta": beta}, (x,))
+
+    assert torch.autograd.gradcheck(run, (x, *weights))
+    assert torch.autograd.gradgradcheck(run, (x, *weights))
+    outputs = layer(x)
+    seed = torch.randn_like(outputs)
+    every = torch.autograd.grad(outputs, [x, *weights], seed)
+    for index, source in enumerate([x, *weights]):  # torch's own kernel crashes where the inputs' is not asked for
+        torch.testing.assert_close(torch.autograd.grad(layer(x), source, seed)[0], every[index])
+    torch.testing.assert_close(torch.autograd.grad(layer(x.detach()), weights, seed), every[1:])
+    by_hand = torch.nn.functional.group_norm(x.movedim(-1, 1).contiguous(), 2, *weights, layer.epsilon)
+    torch.testing.assert_close(outputs, by_hand.movedim(1, -1))
