@@ -88,6 +88,7 @@ def _scan_cell(cell: Cell, x: torch.Tensor, states: States, mask: Any, wanted: W
     if wanted.fuse and cell.fusable(x) and not (by_length and torch.compiler.is_compiling()):
         x = x if over_steps is None else x * over_steps
         valid = None if mask is None else _ValidSteps(x, mask)
+        by_length = by_length and valid is not None and not valid.full
         x, lengths = (x, None) if valid is None else (valid.x, valid.count if by_length else None)
         every_step = wanted.every_step or valid is not None
         return _as_wanted(*cell.fused(x, states, lengths, every_step), states, valid, by_length, wanted)
@@ -142,33 +143,43 @@ class _ValidSteps:
     Attributes:
         x: those steps ``(B, width, F)``, then others up to the longest row's length.
         count: how many there are in each row ``(B,)``.
+        at_front: whether it is known that each row has some, which stood at its front already.
+        full: whether it is known that, besides, all rows have equally many, so that ``x`` has no others.
     """
 
     def __init__(self, x: torch.Tensor, mask: torch.Tensor) -> None:
-        batch, steps = mask.shape
-        self.mask = mask
-        self.rows = torch.arange(batch, device=mask.device).unsqueeze(1)
-        self.seen = mask.cumsum(1)  # (B, T): how many valid steps up to this one
-        self.count = self.seen[:, -1]
-        self.width, self.at_front = steps, False
+        self.mask, self.width = mask, mask.shape[1]
+        self.at_front = self.full = False
         if mask.device.type == "cpu" and not torch.compiler.is_compiling():
             # Where reading a number is free, no step runs for nothing, and what stands right already is not moved.
-            self.width = max(int(self.count.max()), 1)
-            self.at_front = bool(mask[:, 0].all() and (mask[:, 1:] <= mask[:, :-1]).all())
+            here = mask.numpy()
+            count = here.sum(1)
+            self.count = torch.from_numpy(count)
+            self.width = int(count.max(initial=1))
+            self.at_front = bool(here[:, 0].all() and (here[:, 1:] <= here[:, :-1]).all())
+            self.full = self.at_front and int(count.min(initial=self.width)) == self.width
+        else:
+            self.count = mask.sum(1)
         if self.at_front:
             self.x = x[:, : self.width]
         else:
             order = torch.argsort(~mask, dim=1, stable=True)[:, : self.width]  # the valid steps, then the others
-            self.x = _rows(x, order + self.rows * steps)
+            self.x = _rows(x, order + self._rows() * mask.shape[1])
+
+    def _rows(self) -> torch.Tensor:
+        return torch.arange(len(self.mask), device=self.mask.device).unsqueeze(1)
 
     def last(self, outputs: torch.Tensor) -> torch.Tensor:
         """The output ``(B, U)`` of each row's last valid step."""
-        return _rows(outputs, (self.count - 1).clamp(min=0) + self.rows.squeeze(1) * self.width)
+        if self.full:
+            return outputs[:, -1]
+        return _rows(outputs, (self.count - 1).clamp(min=0) + self._rows().squeeze(1) * self.width)
 
     def spread(self, outputs: torch.Tensor, zeros: bool) -> torch.Tensor:
         """Outputs ``(B, T, U)`` of all steps; masked ones give the output before, or ``zeros``."""
-        spread = _rows(outputs, (self.seen - 1).clamp(min=0) + self.rows * self.width)
-        return spread if self.at_front and not zeros else _zero_unless(self.mask if zeros else self.seen > 0, spread)
+        seen = self.mask.cumsum(1)  # (B, T): how many valid steps up to this one
+        spread = _rows(outputs, (seen - 1).clamp(min=0) + self._rows() * self.width)
+        return spread if self.at_front and not zeros else _zero_unless(self.mask if zeros else seen > 0, spread)
 
 
 def _as_wanted(
@@ -178,10 +189,12 @@ def _as_wanted(
     if valid is None:
         return outputs if wanted.every_step else after[0], after
     last = valid.last(outputs)
-    if not by_length:
-        after = [torch.where(valid.count.unsqueeze(1) > 0, last, before[0]), *after[1:]]
+    if not (by_length or valid.full):
+        after = [last if valid.at_front else torch.where(valid.count.unsqueeze(1) > 0, last, before[0]), *after[1:]]
     if wanted.every_step:
         return valid.spread(outputs, wanted.zeros), after
+    if valid.at_front and not wanted.zeros:
+        return last, after
     return _zero_unless(valid.mask[:, -1] if wanted.zeros else valid.count > 0, last), after
 
 

@@ -22,6 +22,7 @@ MASKS = {
     "right": torch.arange(STEPS) < torch.tensor([[STEPS], [3], [1]]),
     "left": torch.arange(STEPS) >= torch.tensor([[0], [3], [5]]),
     "holes and a row of nothing": HOLES,
+    "rows of one length": torch.tensor([[1, 1, 1, 0, 0, 0]] * 3).bool(),
     "all": torch.zeros(3, STEPS).bool(),
 }
 SWITCHES = ("return_sequences", "return_state", "go_backwards", "zero_output_for_mask")
@@ -439,3 +440,10 @@ def test_dropout_of_one_is_as_in_keras():
     for name in ("SimpleRNN", "LSTM", "GRU"):
         theirs, ours = randomized(*(getattr(library, name)(5, dropout=1.0) for library in (keras.layers, layers)))
         torch.testing.assert_close(ours(x, training=True), theirs(x, training=True), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+def test_a_masked_batch_of_no_rows(name):
+    layer = getattr(layers, name)(5)
+    layer(torch.zeros(2, STEPS, 4))
+    assert layer(torch.zeros(0, STEPS, 4), mask=torch.zeros(0, STEPS).bool()).shape == (0, 5)
