@@ -17,6 +17,7 @@ from lamina.graph.symbolic import leaves, map_structure
 from lamina.layers.calling import in_mode
 from lamina.layers.weights import WeightOwner, to_numpy
 from lamina.layers.wrappers import is_opaque
+from lamina.training.allocator import keep_freed_memory
 from lamina.training.compiled import Compiled
 from lamina.training.data import Batches, make_batches, to_tensor, unpack
 from lamina.training.forward import Forward, plan_of
@@ -201,6 +202,7 @@ class OneBatch(Compiled):
         shuffle: bool | str = False,
         by_class: Any = None,
     ) -> Batches:
+        keep_freed_memory()
         # Code that is not lamina's may write into what it is given (`x *= 2`): never into the caller's arrays.
         writes = any(is_opaque(module) or getattr(module, "inplace", False) for module in self.modules())
         return make_batches(x, y, weight, batch_size=size, steps=steps, shuffle=shuffle, class_weight=by_class,
