@@ -308,10 +308,8 @@ class GRUCell(DenseCell):
         directions = []
         for cell, x, before in zip(cells, inputs, states, strict=True):
             bias = cell.kernel.new_zeros(cell._bias_shape()) if cell.bias is None else cell.bias
-            biases = bias.unbind(0) if cell.reset_after else (bias,)
-            weights = [cell.kernel.t(), cell.recurrent_kernel.t(), *biases]
-            kernels.check(x, before, weights)
-            directions.append((x, before[0], *weights))
+            kernels.check(x, before, [cell.kernel.t(), cell.recurrent_kernel.t()])
+            directions.append((x, before[0], cell.kernel, cell.recurrent_kernel, bias))
         outputs = gru_steps.run(cells[0].reset_after, directions, every_step)
         return [(output, [output[:, -1] if every_step else output]) for output in outputs]
 

@@ -10,6 +10,7 @@ Letters in shapes: D directions, T steps, B batch, F input features, U units. Ga
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Sequence
 from itertools import repeat
@@ -24,89 +25,91 @@ _KEPT, _KEPT_BYTES = 8, 2**23  # how many workspaces wait for a next run, and ho
 
 def run(reset_after: bool, directions: Sequence[Tensors], every_step: bool = True) -> Tensors:
     """The outputs ``(B, T, U)`` of each direction, or without ``every_step`` its last ``(B, U)``. A direction's tensors are
-    ``inputs`` ``(B, T, F)``, the first state ``(B, U)``, ``kernel`` ``(3 * U, F)``, ``recurrent_kernel`` ``(3 * U, U)``,
-    ``bias`` ``(3 * U,)`` and, with ``reset_after``, a second bias of the recurrent product."""
-    columns = list(zip(*directions, strict=True))
-    columns[0] = tuple(x.transpose(0, 1) for x in columns[0])  # (B, T, F) -> (T, B, F)
-    one = len(directions) == 1
-    stacked = [column[0].unsqueeze(0) if one else torch.stack(column) for column in columns]
+    ``inputs`` ``(B, T, F)``, the first state ``(B, U)``, and in Keras's shapes ``kernel`` ``(F, 3 * U)``,
+    ``recurrent_kernel`` ``(U, 3 * U)`` and ``bias`` ``(3 * U,)`` or, with ``reset_after``, ``(2, 3 * U)``."""
     function: Any = _Steps
-    outputs = function.apply(reset_after, every_step, *stacked)  # (D, B, T, U)
-    return (outputs.squeeze(0),) if one else outputs.unbind(0)
+    return function.apply(reset_after, every_step, len(directions), *itertools.chain(*zip(*directions, strict=True)))
 
 
-def plain(reset_after: bool, x: torch.Tensor, h: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+def plain(
+    reset_after: bool,
+    x: torch.Tensor,
+    h: torch.Tensor,
+    kernel: torch.Tensor,
+    recurrent: torch.Tensor,
+    bias: torch.Tensor,
+) -> torch.Tensor:
     """The same for one direction as torch would record it: what gradients of gradients are taken of."""
-    kernel, recurrent, bias, *recurrent_bias = weights
     units = h.shape[1]
     outputs = []
-    for projected in torch.nn.functional.linear(x, kernel, bias).unbind(0):
+    for projected in (x @ kernel + (bias[0] if reset_after else bias)).unbind(1):
         x_z, x_r, x_n = projected.chunk(3, 1)
         if reset_after:
-            u_z, u_r, u_n = torch.nn.functional.linear(h, recurrent, recurrent_bias[0]).chunk(3, 1)
+            u_z, u_r, u_n = (h @ recurrent + bias[1]).chunk(3, 1)
             n = torch.tanh(x_n + torch.sigmoid(x_r + u_r) * u_n)
         else:
-            u_z, u_r = (h @ recurrent[: 2 * units].t()).chunk(2, 1)
-            n = torch.tanh(x_n + (torch.sigmoid(x_r + u_r) * h) @ recurrent[2 * units :].t())
+            u_z, u_r = (h @ recurrent[:, : 2 * units]).chunk(2, 1)
+            n = torch.tanh(x_n + (torch.sigmoid(x_r + u_r) * h) @ recurrent[:, 2 * units :])
         h = torch.lerp(n, h, torch.sigmoid(x_z + u_z))
         outputs.append(h)
-    return torch.stack(outputs)
+    return torch.stack(outputs, 1)
 
 
 class _Steps(torch.autograd.Function):
-    """:func:`run` on the tensors of all directions, ``x`` ``(D, T, B, F)`` and the others with ``D`` in front."""
+    """:func:`run` of ``count`` directions, whose inputs, states, kernels, ... ``tensors`` are, one after the other."""
 
     @staticmethod
-    def forward(ctx: Any, reset_after: bool, every_step: bool, *tensors: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, reset_after: bool, every_step: bool, count: int, *tensors: torch.Tensor) -> Tensors:
         ctx.save_for_backward(*tensors)
-        ctx.reset_after, ctx.every_step = reset_after, every_step
-        x, state, kernel, recurrent, *biases = tensors
-        ctx.lease = _Lease(_ResetAfter if reset_after else _ResetBefore, (*x.shape[:3], state.shape[-1]), x.dtype)
+        ctx.reset_after, ctx.every_step, ctx.count = reset_after, every_step, count
+        xs, states, *weights = _columns(tensors, count)
+        (batch, steps, features), units = xs[0].shape, states[0].shape[1]
+        ctx.lease = _Lease(_ResetAfter if reset_after else _ResetBefore, (count, steps, batch, units), xs[0].dtype)
         space = ctx.lease.space
         # In inference mode torch keeps no account of views and writes: the buffers are nobody else's.
         with torch.inference_mode():
-            ctx.rows = x.reshape(len(x), -1, x.shape[-1])  # (D, T, B, F) -> (D, T * B, F)
-            space.h[0] = state
-            space.project(ctx.rows, kernel.transpose(1, 2), biases)
-            space.forward(recurrent.transpose(1, 2))
+            x = _stacked([x.transpose(0, 1) for x in xs])  # (D, T, B, F)
+            ctx.rows = x.reshape(count, steps * batch, features)
+            kernel, recurrent, bias = map(_stacked, weights)
+            space.h[0] = _stacked(states)
+            space.project(ctx.rows, kernel, bias)
+            space.forward(recurrent)
         # Copies, since the states are not to be written over.
-        if not every_step:
-            return space.h[-1].clone()
-        return (
-            space.h[1:].permute(1, 2, 0, 3).clone(memory_format=torch.contiguous_format)
-        )  # (T, D, B, U) -> (D, B, T, U)
+        outputs = space.h[1:].transpose(0, 2) if every_step else space.h[-1].transpose(0, 1)  # (B, D, (T,) U)
+        return tuple(one.clone(memory_format=torch.contiguous_format) for one in outputs.unbind(1))
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         tensors = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _again(ctx, grads[0], tensors)
-        space, units = ctx.lease.space, tensors[1].shape[-1]
+            return _again(ctx, grads, tensors)
+        space, (xs, _, *weights) = ctx.lease.space, _columns(tensors, ctx.count)
         with torch.inference_mode():
-            above, dh = repeat(None, len(space.n)), grads[0]
-            if ctx.every_step:
-                each = grads[0].permute(2, 0, 1, 3).contiguous()  # (D, B, T, U) -> (T, D, B, U)
-                above, dh = each.unbind(0)[::-1], torch.zeros_like(each[0])
-            dh = space.backward(tensors[3], above, dh)
-        gates, new = _rows(space.d_gates), _rows(space.d_n)
-        d_x = None
-        if ctx.needs_input_grad[2]:
-            to_gates, to_new = tensors[2].split([2 * units, units], 1)
-            d_x = torch.bmm(gates, to_gates).baddbmm_(new, to_new).view(tensors[0].shape)
-        d_kernel = _kernel_gradient((gates, ctx.rows), (new, ctx.rows))
-        d_bias = torch.cat([space.d_gates.sum((0, 2)), space.d_n.sum((0, 2))], -1)
-        return None, None, d_x, dh.clone(), d_kernel, *space.recurrent_gradients(d_bias)
+            grad = _stacked(grads)  # (D, B, (T,) U)
+            above = grad.permute(2, 0, 1, 3).contiguous().unbind(0)[::-1] if ctx.every_step else repeat(None)
+            kernel, recurrent, _ = map(_stacked, weights)
+            dh = space.backward(recurrent.transpose(1, 2), above, None if ctx.every_step else grad)
+        d_gates, d_n = _rows(space.d_gates), _rows(space.d_n)
+        d_xs: Any = [None] * ctx.count
+        if any(ctx.needs_input_grad[3 : 3 + ctx.count]):
+            to_gates, to_n = space.split(kernel.transpose(1, 2), 1)
+            d_x = torch.bmm(d_gates, to_gates).baddbmm_(d_n, to_n)  # (D, T * B, F)
+            d_xs = d_x.view(ctx.count, len(space.n), *xs[0].shape[::2]).transpose(1, 2).unbind(0)
+        d_kernel = _kernel_gradient((d_gates, ctx.rows), (d_n, ctx.rows)).transpose(1, 2)
+        d_bias = torch.cat([d_gates.sum(1), d_n.sum(1)], 1)
+        found = dh.clone(), d_kernel, *space.recurrent_gradients(d_bias)
+        return None, None, None, *d_xs, *itertools.chain(*(gradient.unbind(0) for gradient in found))
 
 
-def _again(ctx: Any, grad: torch.Tensor, tensors: Tensors) -> tuple[Any, ...]:
+def _again(ctx: Any, grads: Tensors, tensors: Tensors) -> tuple[Any, ...]:
     """The gradients as operations that can be differentiated once more."""
     with torch.enable_grad():
-        steps = torch.stack([plain(ctx.reset_after, *each) for each in zip(*tensors, strict=True)])  # (D, T, B, U)
-        outputs = steps.transpose(1, 2) if ctx.every_step else steps[:, -1]
-    needed = ctx.needs_input_grad[2:]
+        each = [plain(ctx.reset_after, *tensors) for tensors in zip(*_columns(tensors, ctx.count), strict=True)]
+        outputs = each if ctx.every_step else [steps[:, -1] for steps in each]
+    needed = ctx.needs_input_grad[3:]
     wanted = [tensor for tensor, needs in zip(tensors, needed, strict=True) if needs]
-    found = iter(torch.autograd.grad(outputs, wanted, grad, create_graph=True, allow_unused=True))
-    return None, None, *(next(found) if needs else None for needs in needed)
+    found = iter(torch.autograd.grad(outputs, wanted, grads, create_graph=True, allow_unused=True))
+    return None, None, None, *(next(found) if needs else None for needs in needed)
 
 
 class _Workspace:
@@ -121,7 +124,7 @@ class _Workspace:
     d_gates: torch.Tensor
     d_z: torch.Tensor
     d_n: torch.Tensor
-    on: torch.Tensor
+    each_step_back: Sequence[Tensors] = ()
 
     def __init__(self, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
         directions, steps, batch, units = sizes
@@ -129,15 +132,14 @@ class _Workspace:
         self.n = torch.empty(steps, directions, batch, units, dtype=dtype)
         self.h = torch.empty(steps + 1, directions, batch, units, dtype=dtype)
         self.z, self.r = self.gates.chunk(2, -1)
-        self.each_step = self.each_step_back = ()
 
-    def project(self, rows: torch.Tensor, kernel: torch.Tensor, biases: Tensors) -> None:
+    def project(self, rows: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> None:
         """What the inputs ``(D, T * B, F)`` add to ``gates`` and ``n`` with a kernel ``(D, F, 3 * U)``."""
-        for buffer, weight, bias in zip((self.gates, self.n), self.split(kernel), self.split(biases[0]), strict=True):
+        for buffer, weight, start in zip((self.gates, self.n), self.split(kernel), self.split(bias), strict=True):
             if len(rows) == 1:
-                torch.baddbmm(bias.unsqueeze(1), rows, weight, out=_rows(buffer))
+                torch.baddbmm(start.unsqueeze(1), rows, weight, out=_rows(buffer))
             else:
-                projected = torch.baddbmm(bias.unsqueeze(1), rows, weight)
+                projected = torch.baddbmm(start.unsqueeze(1), rows, weight)
                 buffer.copy_(projected.view(buffer.transpose(0, 1).shape).transpose(0, 1))
 
     def split(self, weight: torch.Tensor, axis: int = -1) -> Tensors:
@@ -148,25 +150,32 @@ class _Workspace:
         """All steps, with a recurrent kernel ``(D, U, 3 * U)``."""
         raise NotImplementedError
 
-    def backward(self, recurrent: torch.Tensor, above: Any, dh: torch.Tensor) -> torch.Tensor:
+    def backward(self, recurrent: torch.Tensor, above: Any, last: torch.Tensor | None) -> torch.Tensor:
         """All steps, the last first, with a recurrent kernel ``(D, 3 * U, U)``: what each step's output gets is ``above``,
-        what the last state gets is ``dh``. Leaves the gradients in ``d_gates`` and ``d_n``, and returns the first state's.
+        what the last state gets is ``last``. Leaves the gradients in ``d_gates`` and ``d_n``, and returns the first state's."""
+        if not self.each_step_back:
+            self.make_room()
+        self.fill_factors()
+        dh = torch.zeros_like(self.n[0]) if last is None else last.clone()
+        return self.loop_back(recurrent, zip(above, self.each_step_back, strict=False), dh)
 
-        Before the loop each buffer holds the factor by which a step's ``dh`` gives the gradient before the activation,
-        and ``on`` holds the part of ``dh`` that goes on to the state before.
-        """
+    def make_room(self) -> None:
+        """For the gradients."""
         raise NotImplementedError
 
-    def recurrent_gradients(self, d_bias: torch.Tensor) -> Tensors:
-        """The gradients of the recurrent kernel and of the biases, of which the first's is known."""
-        raise NotImplementedError
-
-    def _fill_factors(self) -> None:
-        """What both kinds begin with: ``on`` and the factors in ``d_z`` and ``d_n``."""
+    def fill_factors(self) -> None:
+        """Fill the gradients' buffers with the factors by which a step's ``dh`` gives the gradients before the activation."""
         torch.sub(1, self.z, out=self.d_z)
         _tanh_backward(self.d_z, self.n, grad_input=self.d_n)
         self.d_z.mul_(self.z).mul_(self.h[:-1] - self.n)
-        self.on.copy_(self.z)
+
+    def loop_back(self, recurrent: torch.Tensor, steps: Any, dh: torch.Tensor) -> torch.Tensor:
+        """The loop of :meth:`backward`."""
+        raise NotImplementedError
+
+    def recurrent_gradients(self, d_bias: torch.Tensor) -> Tensors:
+        """The gradients of the recurrent kernel ``(D, U, 3 * U)`` and of the bias, of which the inputs' is known."""
+        raise NotImplementedError
 
 
 class _ResetAfter(_Workspace):
@@ -177,9 +186,10 @@ class _ResetAfter(_Workspace):
         self.u = torch.empty_like(self.n)
         self.each_step = _each_step(self.gates, self.z, self.r, self.n, self.u, self.h[:-1], self.h[1:])
 
-    def project(self, rows: torch.Tensor, kernel: torch.Tensor, biases: Tensors) -> None:
-        gates, new = self.split(biases[1])
-        super().project(rows, kernel, [biases[0] + torch.cat([gates, torch.zeros_like(new)], -1)])
+    def project(self, rows: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> None:
+        inputs, (gates, new) = bias[:, 0].clone(), self.split(bias[:, 1])
+        self.split(inputs)[0].add_(gates)
+        super().project(rows, kernel, inputs)
         self.u.copy_(new.unsqueeze(1))
 
     def forward(self, recurrent: torch.Tensor) -> None:
@@ -190,31 +200,36 @@ class _ResetAfter(_Workspace):
             n.addcmul_(r, u).tanh_()
             torch.lerp(n, h, z, out=new)
 
-    def backward(self, recurrent: torch.Tensor, above: Any, dh: torch.Tensor) -> torch.Tensor:
-        if not self.each_step_back:
-            # Side by side what one product takes: the gradients of z, r and u; and those of n and of the state before.
-            parts, others = (
-                self.n.new_empty(*self.n.shape[:-1], 3, self.n.shape[-1]),
-                self.n.new_empty(2, *self.n.shape),
-            )
-            (self.d_z, self.d_r, self.d_u), (self.d_n, self.on) = parts.unbind(-2), others.unbind(0)
-            self.d_recurrent = parts.flatten(-2)
-            self.d_gates = self.d_recurrent[..., : self.gates.shape[-1]]
-            self.each_step_back = _each_step(parts, self.d_recurrent, others.transpose(0, 1), self.on)[::-1]
-        self._fill_factors()
+    def make_room(self) -> None:
+        units = self.n.shape[-1]
+        parts = self.n.new_empty(*self.n.shape[:-1], 4, units)  # side by side, since each is a factor times dh
+        self.d_n, self.d_z, self.d_r, self.d_u = parts.unbind(-2)
+        self.d_recurrent = parts.flatten(-2)[..., units:]  # of z, r and u
+        self.d_gates = self.d_recurrent[..., : 2 * units]
+        one, other = self.n.new_empty(2, *self.n.shape[1:])
+        turns = itertools.cycle([(one, one.unsqueeze(-2)), (other, other.unsqueeze(-2))])
+        steps = _each_step(parts, self.d_recurrent, self.z)[::-1]
+        self.each_step_back = [(*step, *turn) for step, turn in zip(steps, turns, strict=False)]
+
+    def fill_factors(self) -> None:
+        super().fill_factors()
         torch.mul(self.d_n, self.r, out=self.d_u)
         torch.mul(self.d_u, self.u, out=self.d_r)
         self.d_r.addcmul_(self.d_r, self.r, value=-1)
-        for grad, (parts, flat, others, on) in zip(above, self.each_step_back, strict=True):
-            dh = dh if grad is None else dh.add_(grad)
-            parts.mul_(dh.unsqueeze(-2))
-            others.mul_(dh)
-            dh = on.baddbmm_(flat, recurrent)
+
+    def loop_back(self, recurrent: torch.Tensor, steps: Any, dh: torch.Tensor) -> torch.Tensor:
+        for_parts = dh.unsqueeze(-2)
+        for grad, (parts, d_recurrent, z, before, before_for_parts) in steps:
+            if grad is not None:
+                dh.add_(grad)
+            parts.mul_(for_parts)
+            dh, for_parts = torch.mul(z, dh, out=before).baddbmm_(d_recurrent, recurrent), before_for_parts
         return dh
 
     def recurrent_gradients(self, d_bias: torch.Tensor) -> Tensors:
-        found = torch.bmm(_rows(self.d_recurrent).transpose(1, 2), _rows(self.h[:-1]))
-        return found, d_bias, self.d_recurrent.sum((0, 2))
+        gradients = _rows(self.d_recurrent)
+        d_kernel = torch.bmm(gradients.transpose(1, 2), _rows(self.h[:-1])).transpose(1, 2)
+        return d_kernel, torch.stack([d_bias, gradients.sum(1)], 1)
 
 
 class _ResetBefore(_Workspace):
@@ -233,20 +248,25 @@ class _ResetBefore(_Workspace):
             n.baddbmm_(reset, to_n).tanh_()
             torch.lerp(n, h, z, out=new)
 
-    def backward(self, recurrent: torch.Tensor, above: Any, dh: torch.Tensor) -> torch.Tensor:
-        if not self.each_step_back:
-            self.d_gates, others = torch.empty_like(self.gates), self.n.new_empty(2, *self.n.shape)
-            (self.d_z, self.d_r), (self.d_n, self.on) = self.d_gates.chunk(2, -1), others.unbind(0)
-            self.resets = torch.empty_like(self.n)
-            self.each_step_back = _each_step(
-                self.d_gates, self.d_z, self.d_r, others.transpose(0, 1), self.d_n, self.on, self.r)[::-1]  # fmt: skip
-        self._fill_factors()
+    def make_room(self) -> None:
+        self.d_gates, others = torch.empty_like(self.gates), self.n.new_empty(2, *self.n.shape)
+        (self.d_z, self.d_r), (self.d_n, self.on) = self.d_gates.chunk(2, -1), others.unbind(0)
+        self.resets = torch.empty_like(self.n)
+        self.each_step_back = _each_step(
+            self.d_gates, self.d_z, self.d_r, others.transpose(0, 1), self.d_n, self.on, self.r)[::-1]  # fmt: skip
+
+    def fill_factors(self) -> None:
+        super().fill_factors()
+        self.on.copy_(self.z)  # the part of dh that goes on to the state before
         # The gradient of r needs that of r * h, which is known step by step only.
         torch.mul(self.r, self.h[:-1], out=self.resets)
         torch.addcmul(self.resets, self.resets, self.r, value=-1, out=self.d_r)
+
+    def loop_back(self, recurrent: torch.Tensor, steps: Any, dh: torch.Tensor) -> torch.Tensor:
         (from_gates, from_n), d_reset = self.split(recurrent, 1), self.reset
-        for grad, (gates, z, r, others, n, on, let_through) in zip(above, self.each_step_back, strict=True):
-            dh = dh if grad is None else dh.add_(grad)
+        for grad, (gates, z, r, others, n, on, let_through) in steps:
+            if grad is not None:
+                dh.add_(grad)
             z.mul_(dh)
             others.mul_(dh)
             torch.bmm(n, from_n, out=d_reset)
@@ -256,7 +276,7 @@ class _ResetBefore(_Workspace):
 
     def recurrent_gradients(self, d_bias: torch.Tensor) -> Tensors:
         gates, new = (_rows(self.d_gates), _rows(self.h[:-1])), (_rows(self.d_n), _rows(self.resets))
-        return _kernel_gradient(gates, new), d_bias
+        return _kernel_gradient(gates, new).transpose(1, 2), d_bias
 
 
 _free: deque[tuple[Any, _Workspace]] = deque(maxlen=_KEPT)
@@ -287,6 +307,15 @@ class _Lease:
         space = getattr(self, "space", None)
         if space is not None and space.gates.nbytes * 5 <= _KEPT_BYTES:
             _free.append((self.key, space))
+
+
+def _columns(tensors: Tensors, count: int) -> list[Tensors]:
+    return [tensors[begin : begin + count] for begin in range(0, len(tensors), count)]
+
+
+def _stacked(parts: Tensors) -> torch.Tensor:
+    """The tensors of all directions as one with ``D`` in front; a single one is not copied."""
+    return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(tuple(parts))
 
 
 def _rows(x: torch.Tensor) -> torch.Tensor:
