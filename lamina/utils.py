@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -219,3 +220,13 @@ def get_file(
             f"{str(path)!r} is not there, and lamina downloads nothing: {source}, and put it there."
         )
     return str(path)
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Forget the names that layers and models were given by number, as ``lamina.backend.clear_session``.
+
+    Source: https://keras.io/api/utils/config_utils/
+
+    >>> clear_session()
+    """
+    importlib.import_module("lamina.backend").clear_session(free_memory)  # which no part of lamina needs otherwise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 
 class Variable(Tensor):
@@ -113,8 +114,26 @@ def _assign_sub(self: Tensor, value: Any) -> Tensor:
     return self
 
 
+def _name_of(self: Tensor) -> str | None:
+    """A weight's name: the end of its ``path``."""
+    return getattr(self, "path", "").rpartition("/")[2] or None
+
+
+def _is_trainable(self: Tensor) -> bool:
+    """Whether training changes a weight."""
+    return isinstance(self, Parameter) and self.requires_grad
+
+
+def _set_trainable(self: Tensor, value: bool) -> None:
+    self.requires_grad_(value)
+
+
 # Weights are torch's own parameters and buffers. A class of lamina's own for them would be slower at every operation,
 # and would be neither compiled nor exported; a few names that torch has no use for cost nothing.
-Tensor.value = property(lambda self: self, doc="The tensor itself: what Keras's variables hold.")  # pyright: ignore[reportAttributeAccessIssue]
-for _name, _method in (("assign", _assign), ("assign_add", _assign_add), ("assign_sub", _assign_sub)):
-    setattr(Tensor, _name, _method)
+_words = {
+    "assign": _assign, "assign_add": _assign_add, "assign_sub": _assign_sub,
+    "value": property(lambda self: self, doc="The tensor itself: what Keras's variables hold."),
+    "name": property(_name_of), "trainable": property(_is_trainable, _set_trainable),
+}  # fmt: skip
+for _word, _meaning in _words.items():
+    setattr(Tensor, _word, _meaning)

@@ -131,9 +131,11 @@ class WeightOwner(nn.Module):
         if trainable and not value.dtype.is_floating_point and not value.dtype.is_complex:
             trainable = False  # torch has no gradients of integers
         if trainable:
-            self.register_parameter(key, nn.Parameter(value, requires_grad=self._trainable))
+            value = nn.Parameter(value, requires_grad=self._trainable)
+            self.register_parameter(key, value)
         else:
             self.register_buffer(key, value)
+        _tell_path(value, self._path + key)
         if regularizer is not None:
             self._regularizers[key] = regularizers.get(regularizer)
         if constraint is not None:
@@ -169,6 +171,7 @@ class WeightOwner(nn.Module):
             items = [(name if key == old else key, weight) for key, weight in weights.items()]
             weights.clear()
             weights.update(items)
+            value.path = f"{value.path.rpartition('/')[0]}/{name}"  # pyright: ignore[reportAttributeAccessIssue]
             for settings in (self._regularizers, self._constraints):
                 if old in settings:
                     settings[name] = settings.pop(old)
@@ -178,7 +181,15 @@ class WeightOwner(nn.Module):
     @property
     def weights(self) -> list[torch.Tensor]:
         """All weights: the layer's own (trainable first), then those of the layers inside it, in order."""
-        return _unique(weights_of(self))
+        return _unique(weights_of(self, self._path))
+
+    @property
+    def _path(self) -> str:
+        """What the paths of the layer's weights begin with. The layers of a functional model were made outside of it."""
+        functional = (
+            getattr(self, "_keras_class_name", None) == "Functional" and getattr(self, "_plan", None) is not None
+        )
+        return "" if functional else f"{self.name}/"
 
     @property
     def trainable_weights(self) -> list[torch.Tensor]:
@@ -355,21 +366,35 @@ _PLAIN_ATTRIBUTES = {"_losses", "_regularizers", "_constraints", "_nodes", "_arg
                      "trainable_weights", "non_trainable_weights", "arguments", "axis", "axes", "shared_axes"}  # fmt: skip
 
 
-def weights_of(module: nn.Module) -> Iterator[torch.Tensor]:
-    """The weights of any module in Keras's order: its parameters, its saved buffers, then its children's."""
-    yield from own_weights(module)
+def weights_of(module: nn.Module, path: str = "") -> Iterator[torch.Tensor]:
+    """The weights of any module in Keras's order: its parameters, its saved buffers, then its children's. Each is told its
+    path, which begins with ``path``."""
+    for name, weight in _own_named_weights(module):
+        _tell_path(weight, path + name)
+        yield weight
     for child in module.children():
-        yield from weights_of(child)
+        name = getattr(child, "name", None)
+        yield from weights_of(child, f"{path}{name}/" if isinstance(name, str) else path)
 
 
 def own_weights(module: nn.Module) -> Iterator[torch.Tensor]:
     """The weights of a module itself: its parameters, then the buffers that files keep. A model's constants are a part of
     its program, not weights."""
-    yield from (weight for weight in module._parameters.values() if weight is not None)
+    yield from (weight for _, weight in _own_named_weights(module))
+
+
+def _own_named_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from ((name, weight) for name, weight in module._parameters.items() if weight is not None)
     constants = getattr(module, "_constants", ())
     for name, buffer in module._buffers.items():
         if buffer is not None and name not in module._non_persistent_buffers_set and name not in constants:
-            yield buffer
+            yield name, buffer
+
+
+def _tell_path(weight: Any, path: str) -> None:
+    """Set a weight's ``path``, of which ``name`` is the end. The longest holds: that from the outermost layer."""
+    if not torch.compiler.is_compiling() and len(path) > len(getattr(weight, "path", "")):
+        weight.path = path
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:

@@ -133,3 +133,60 @@ def test_layers_that_write_into_their_inputs_spare_the_data(first):
     model.predict(x, batch_size=2, verbose=0)
     model.evaluate(x, np.ones((4, 1)), verbose=0)
     np.testing.assert_array_equal(x, -1.0)
+
+
+# ---- what weights are called -------------------------------------------------------------------------------------------
+
+
+def nested(library: ModuleType):
+    class Mine(library.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__(name="mine")
+            self.inner = library.layers.Dense(2, name="inner")
+
+        def build(self, shape):
+            self.gain = self.add_weight(shape=(2,), name="gain")
+            self.count = self.add_weight(shape=(), name="count", trainable=False)
+            self.inner.build(shape)
+
+        def call(self, x):
+            return self.inner(x) * self.gain
+
+    return Mine()
+
+
+def models(library: ModuleType):
+    layers = library.layers
+    x = layers.Input((4, 5))
+    attended = layers.MultiHeadAttention(1, 2, name="attention")(x, x)
+    both = layers.Bidirectional(layers.LSTM(2, name="lstm"), name="both")(attended)
+    stack = library.Sequential(
+        [layers.Input((4,)), layers.Dense(3, name="d"), layers.BatchNormalization(name="bn")], name="s"
+    )
+    return library.Model(x, nested(library)(both)), stack, library.Model(x, stack(both))
+
+
+def test_weights_have_keras_s_paths_and_names():
+    lamina.utils.clear_session()
+    keras.utils.clear_session()
+    for ours, theirs in zip(models(lamina), models(keras), strict=True):
+        found = [(weight.path, weight.name, weight.trainable) for weight in ours.weights]
+        assert found == [(weight.path, weight.name, weight.trainable) for weight in theirs.weights]
+
+
+def test_a_weight_is_named_when_it_is_made_and_frozen_by_its_own_word():
+    layer = nested(lamina)
+    layer(torch.ones(1, 3))
+    assert (layer.gain.path, layer.inner.kernel.name) == ("mine/gain", "kernel")
+    assert [weight.path for weight in layer.weights] == [
+        "mine/gain",
+        "mine/count",
+        "mine/inner/kernel",
+        "mine/inner/bias",
+    ]
+    layer.gain.trainable = False
+    assert [weight.name for weight in layer.trainable_weights] == ["kernel", "bias"]
+    copied = copy.deepcopy(layer)
+    assert [weight.path for weight in copied.weights] == [weight.path for weight in layer.weights]
+    assert torch.ones(1).name is None
+    assert not torch.ones(1).trainable
