@@ -347,5 +347,7 @@ def _noise(shape: Any, rate: float, inputs: torch.Tensor, seed: Any) -> torch.Te
         return torch.full(shape, kept / _LEVELS, dtype=dtype, device=inputs.device)
     count = math.prod(shape)
     bits = _draw("random_", (), ((count + 3) // 4,), torch.int64, inputs.device, seed)
-    chosen = bits.view(torch.int16)[:count].view(shape) < kept - _LEVELS // 2
-    return chosen.to(dtype).mul_(_LEVELS / kept)
+    noise = torch.empty(shape, dtype=dtype, device=inputs.device)
+    # Straight into fractions: by way of booleans it takes three times as long.
+    torch.lt(bits.view(torch.int16)[:count].view(shape), kept - _LEVELS // 2, out=noise)
+    return noise.mul_(_LEVELS / kept)
