@@ -259,10 +259,10 @@ def main() -> None:
     for name in names:
         results[name] = found = race(WORKLOADS[name])
         print(f"{name}: " + "; ".join(f"{engine} {spread(figures)}" for engine, figures in found.items()), flush=True)
-    rows = {name: results[name] for name in WORKLOADS if name in results}
-    print(f"\n{report({name: rows[name] for name in names})}")
-    FIGURES.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8")
-    RESULTS.write_text(report(rows), encoding="utf-8")
+        rows = {name: results[name] for name in WORKLOADS if name in results}
+        FIGURES.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        RESULTS.write_text(report(rows), encoding="utf-8")
+    print(f"\n{report({name: results[name] for name in names})}")
 
 
 if __name__ == "__main__":
