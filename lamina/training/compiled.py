@@ -241,6 +241,7 @@ class Compiled(WeightOwner):
             **super().__getstate__(),
             "_functions": None,
             "_forward_to_predict": None,
+            "_forward_to_predict_many": None,
         }  # a copy trains itself, by functions of its own
 
 

@@ -23,6 +23,7 @@ from lamina.layers.convolutional import Convolving
 from lamina.layers.core import Activation, Dense
 from lamina.layers.merge import Add
 from lamina.layers.normalization import BatchNormalization
+from lamina.training.folding import foldable
 
 _MAKERS = (Convolving, Dense, BatchNormalization, Add)  # their outputs are new tensors, whatever the inputs
 
@@ -35,13 +36,20 @@ class Forward:
         skipped: numbers of the plan's steps whose layers are to stop before their activation.
         jit_compile: whether ``torch.compile`` compiles the function.
         in_place: whether relu may be written over what it is given, where nobody else asks for that: no gradients follow.
+        folds: whether convolutions take the BatchNormalization after them along, with the weights as they are at
+            :meth:`freeze`: for many batches in inference.
 
     Attributes:
         run: the function. Masks are with the outputs that they belong to.
     """
 
     def __init__(
-        self, model: Any, skipped: frozenset[int] = frozenset(), jit_compile: bool = False, in_place: bool = False
+        self,
+        model: Any,
+        skipped: frozenset[int] = frozenset(),
+        jit_compile: bool = False,
+        in_place: bool = False,
+        folds: bool = False,
     ) -> None:
         self.model = model
         self.plan = plan_of(model)
@@ -49,7 +57,9 @@ class Forward:
         self._direct: dict[int, Any] = {}
         if self.plan is not None and not jit_compile:
             self._direct = _direct_layers(model, skipped)
-        self._over = _overwriting(self.plan, self._direct) if in_place else frozenset()
+        uses = _uses(self.plan) if in_place else Counter()
+        self._over = _overwriting(self.plan, self._direct, uses) if in_place else frozenset()
+        self._folded = foldable(self.plan, self._direct, uses) if folds else {}
         self.run = self._function(jit_compile)
         self._marks = self._marks_now()
 
@@ -57,12 +67,18 @@ class Forward:
         """Whether what was decided still holds: the plan, the layers in it, and who watches."""
         return self._marks == self._marks_now()
 
+    def freeze(self) -> None:
+        """Take the weights that are folded as they are now."""
+        for _, folded in self._folded.values():
+            folded.freeze()
+
     def _marks_now(self) -> tuple[Any, ...]:
         model = self.model
         direct = [
             (layer._plain_call and not is_watched(layer), layer._compute_dtype) for layer in self._direct.values()
         ]
-        return plan_of(model), is_watched(model), direct
+        activations_now = [folded.convolution.activation for _, folded in self._folded.values()]
+        return plan_of(model), is_watched(model), direct, activations_now
 
     def _function(self, jit_compile: bool) -> Callable[[Any], Any]:
         model, plan = self.model, self.plan
@@ -71,6 +87,8 @@ class Forward:
         masked = any(mask is not None for mask in plan.masks)
         direct: dict[int, Any] = {number: layer.call for number, layer in self._direct.items()}
         direct |= dict.fromkeys(self._over, torch.relu_)
+        for number, (convolution, folded) in self._folded.items():
+            direct |= {convolution: folded.run, number: _same}
         graph = plan.emit((plan.outputs, plan.masks) if masked else plan.outputs, self._skipped, direct)
         emitted = compile_graph(graph)
         if jit_compile:
@@ -116,18 +134,26 @@ def _direct_layers(model: Any, skipped: frozenset[int]) -> dict[int, Layer]:
     return found
 
 
-def _overwriting(plan: Any, direct: dict[int, Layer]) -> frozenset[int]:
+def _uses(plan: Any) -> Counter[int]:
+    """How often each of a plan's values is asked for."""
+    if plan is None:
+        return Counter()
+    asked = [(step.args, step.kwargs) for step in plan.steps]
+    return Counter(leaf.index for leaf in leaves((asked, plan.outputs, plan.masks)) if isinstance(leaf, Value))
+
+
+def _overwriting(plan: Any, direct: dict[int, Layer], uses: Counter[int]) -> frozenset[int]:
     """The steps that are relu and nothing else, on numbers that a layer has just made and nobody else asks for."""
-    uses = Counter(
-        leaf.index for step in plan.steps for leaf in leaves((step.args, step.kwargs)) if isinstance(leaf, Value)
-    )
-    uses.update(leaf.index for leaf in leaves((plan.outputs, plan.masks)) if isinstance(leaf, Value))
     fresh = {plan.steps[number].outputs.index for number, layer in direct.items() if isinstance(layer, _MAKERS)}
     return frozenset(
         number for number, layer in direct.items()
         if isinstance(layer, Activation) and layer.activation is activations.relu
         and (index := plan.steps[number].args[0].index) in fresh and uses[index] == 1
     )  # fmt: skip
+
+
+def _same(x: torch.Tensor) -> torch.Tensor:
+    return x
 
 
 def _with_masks(forward: Callable[[Any], Any], x: Any) -> Any:

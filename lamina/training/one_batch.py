@@ -34,6 +34,7 @@ class OneBatch(Compiled):
 
     _own_logs: dict[str, Any] | None = None  # what a step of the author's returned last
     _forward_to_predict: Forward | None = None
+    _forward_to_predict_many: Forward | None = None
 
     @any_spelling("Model.train_on_batch")
     def train_on_batch(
@@ -179,15 +180,18 @@ class OneBatch(Compiled):
         found = self.get_metrics_result()
         return found if found.keys() == own.keys() else dict(own)
 
-    def _predict_function(self) -> Callable[[Any], Any]:
-        """The function from a batch of inputs to outputs: the author's ``predict_step``, if there is one."""
+    def _predict_function(self, many: bool = False) -> Callable[[Any], Any]:
+        """The function from a batch of inputs to outputs: the author's ``predict_step``, if there is one. For ``many``
+        batches it may hold weights as they are now."""
         if _is_overridden(self, "predict_step"):
             return lambda inputs: self.predict_step((inputs,))
         if plan_of(self) is None:
             return self  # pyright: ignore[reportReturnType]
-        forward = self._forward_to_predict
+        place = "_forward_to_predict_many" if many else "_forward_to_predict"
+        forward = getattr(self, place)
         if forward is None or not forward.is_current():
-            forward = self.__dict__["_forward_to_predict"] = Forward(self, in_place=True)
+            forward = self.__dict__[place] = Forward(self, in_place=True, folds=many)
+        forward.freeze()
         return forward.run
 
     # -- data --

@@ -19,6 +19,8 @@ from lamina.training.older import OlderMethods
 from lamina.training.one_batch import OneBatch, to_array
 from lamina.training.progress import ProgressBar
 
+_FEW_BATCHES = 3  # for which what helps with many is not worth its preparation
+
 
 class Trainer(OlderMethods, OneBatch):
     """The part of a model that trains, evaluates and predicts: the loops over batches."""
@@ -221,6 +223,9 @@ class Trainer(OlderMethods, OneBatch):
     ) -> Any:
         """The outputs for data, as NumPy arrays, computed batch by batch.
 
+        For many batches BatchNormalization is folded into the convolutions before it, with the weights that the model has
+        at the start; the outputs differ from the model's own call by rounding.
+
         Returns:
             An array, or the structure of arrays that the model's outputs have.
         """
@@ -234,7 +239,7 @@ class Trainer(OlderMethods, OneBatch):
         with in_mode(self, False), torch.inference_mode():
             hooks.on_predict_begin()
             watched = hooks.has_predict_batch_hooks
-            run = self._predict_function()
+            run = self._predict_function(many=(batches.steps or 0) > _FEW_BATCHES)
             for index, batch in enumerate(batches.epoch()):
                 if watched:
                     hooks.on_predict_batch_begin(index)
