@@ -14,6 +14,7 @@ from lamina.layers.calling import is_eager_on_cpu, who
 from lamina.layers.normalization import Normalization, axes_of, checked_axis, known_sizes
 
 _FEW = 4  # channels in a group, below which torch's channels-last kernel takes longer than copying to the other order and back
+_LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
 @LAYERS.register()
@@ -79,12 +80,14 @@ class GroupNormalization(Normalization):
         if self._channels == 1:
             return F.group_norm(inputs, self._groups, *weights, self.epsilon)
         x, norm = inputs.movedim(self._channels, 1), F.group_norm  # (B, *S, C) -> (B, C, *S), channels-last memory
-        if self._copies or (torch.is_grad_enabled() and not is_eager_on_cpu(x, *weights)):
-            x = x.contiguous()
-        else:
-            x = x.unsqueeze(2) if x.dim() == 3 else x  # torch knows channels-last memory for four axes
-            norm = _ChannelsLast.apply if torch.is_grad_enabled() else norm
-        y: Any = norm(x, self._groups, *weights, self.epsilon)
+        wide = x.unsqueeze(2) if x.dim() == 3 else x  # torch knows channels-last memory for four axes and five
+        layout = _LAYOUTS.get(wide.dim())
+        stays = not self._copies and layout is not None and wide.is_contiguous(memory_format=layout)
+        if stays and torch.is_grad_enabled():
+            stays, norm = is_eager_on_cpu(x, *weights), _ChannelsLast.apply
+        if not stays:
+            return F.group_norm(x.contiguous(), self._groups, *weights, self.epsilon).movedim(1, self._channels)
+        y: Any = norm(wide, self._groups, *weights, self.epsilon)
         return (y if y.dim() == inputs.dim() else y.squeeze(2)).movedim(1, self._channels)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -115,7 +118,7 @@ class _ChannelsLast(torch.autograd.Function):
             some = iter(torch.autograd.grad(y, sources, grads, create_graph=True))
             found = [next(some) if needed else None for needed in needs]
         else:
-            grad = grads[0].contiguous(memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d)
+            grad = grads[0].contiguous(memory_format=_LAYOUTS[x.dim()])
             found = _backward(grad, x, mean, scale, gamma, *ctx.sizes, [True, *needs[1:]])
         return found[0], None, found[1], found[2], None
 

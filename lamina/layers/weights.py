@@ -171,7 +171,7 @@ class WeightOwner(nn.Module):
             items = [(name if key == old else key, weight) for key, weight in weights.items()]
             weights.clear()
             weights.update(items)
-            value.path = f"{value.path.rpartition('/')[0]}/{name}"  # pyright: ignore[reportAttributeAccessIssue]
+            cast(Any, value).path = self._path + name
             for settings in (self._regularizers, self._constraints):
                 if old in settings:
                     settings[name] = settings.pop(old)

@@ -248,3 +248,31 @@ def test_group_normalization_s_gradients(shape):
     torch.testing.assert_close(torch.autograd.grad(layer(x.detach()), weights, seed), every[1:])
     by_hand = torch.nn.functional.group_norm(x.movedim(-1, 1).contiguous(), 2, *weights, layer.epsilon)
     torch.testing.assert_close(outputs, by_hand.movedim(1, -1))
+
+
+def _numbers(*shape):
+    return torch.randn(shape, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda: _numbers(2, 8, 3, 4).movedim(1, -1), lambda: _numbers(2, 8, 5).movedim(1, -1),
+        lambda: _numbers(2, 8, 2, 3, 4).movedim(1, -1), lambda: _numbers(2, 6, 4, 16)[:, ::2, :, ::2],
+        lambda: _numbers(2, 1, 4, 8).expand(2, 3, 4, 8), lambda: _numbers(4, 3, 4, 8)[::2],
+        lambda: _numbers(2, 4, 3, 8).transpose(1, 2), lambda: _numbers(2, 2, 2, 2, 3, 8), lambda: _numbers(2, 1, 1, 8),
+    ],
+    ids=["first", "first of 3", "first of 5", "sliced", "expanded", "sliced batch", "transposed", "six axes", "one place"],
+)  # fmt: skip
+def test_group_normalization_of_data_in_any_memory(data):
+    x = data().requires_grad_()
+    layer = layers.GroupNormalization(2, dtype="float64")
+    layer.build(tuple(x.shape))
+    weights = [layer.gamma, layer.beta]
+    by_hand = torch.nn.functional.group_norm(x.movedim(-1, 1).contiguous(), 2, *weights, layer.epsilon).movedim(1, -1)
+    seed = torch.randn(x.shape, dtype=torch.float64)
+    torch.testing.assert_close(layer(x), by_hand)
+    found = torch.autograd.grad(layer(x), [x, *weights], seed)
+    torch.testing.assert_close(found, torch.autograd.grad(by_hand, [x, *weights], seed))
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), by_hand)

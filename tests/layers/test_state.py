@@ -190,3 +190,14 @@ def test_a_weight_is_named_when_it_is_made_and_frozen_by_its_own_word():
     assert [weight.path for weight in copied.weights] == [weight.path for weight in layer.weights]
     assert torch.ones(1).name is None
     assert not torch.ones(1).trainable
+
+
+def test_a_weight_that_torch_s_own_words_made_may_have_another_attribute():
+    layer = Layer(name="mine")
+    layer.register_buffer("first", torch.zeros(2))
+    layer.second = layer.first
+    copied = copy.deepcopy(Dense(2, name="d", input_shape=(3,)))
+    copied.build((None, 3))
+    again = copy.deepcopy(copied)
+    again.matrix = again.kernel
+    assert (layer.second.path, again.matrix.path) == ("mine/second", "d/matrix")
