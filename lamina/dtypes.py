@@ -10,6 +10,8 @@ import torch
 from lamina import config
 from lamina.errors import did_you_mean
 
+FULL_FLOATS = (torch.float32, torch.float64)  # which every kernel of torch's knows, and in which sums are exact enough
+
 BY_NAME: dict[str, torch.dtype] = {
     "bool": torch.bool, "uint8": torch.uint8, "uint16": torch.uint16, "uint32": torch.uint32,
     "int8": torch.int8, "int16": torch.int16, "int32": torch.int32, "int64": torch.int64, "int": torch.int32,

@@ -15,7 +15,7 @@ import torch
 from torch.signal import windows
 
 from lamina import random
-from lamina.dtypes import as_dtype
+from lamina.dtypes import FULL_FLOATS, as_dtype
 from lamina.errors import did_you_mean
 from lamina.random import SEEDS, SeedGenerator
 from lamina.registry import Table
@@ -461,7 +461,7 @@ class Orthogonal(RandomInitializer):
         if len(shape) < 2:
             raise ValueError(f"Orthogonal makes weights of at least 2 axes, and was asked for shape {tuple(shape)}.")
         wanted = as_dtype(dtype)
-        work = wanted if wanted in (torch.float32, torch.float64) else torch.float32  # halves have no QR
+        work = wanted if wanted in FULL_FLOATS else torch.float32  # halves have no QR
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = torch.linalg.qr(random.normal((max(rows, columns), min(rows, columns)), dtype=work, seed=self.seed))
         q = q * torch.sign(torch.diagonal(r))  # QR fixes the signs; with them undone every rotation is as likely

@@ -17,7 +17,7 @@ from torch import library
 from torch.nn import functional as F
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
-from lamina.dtypes import as_dtype
+from lamina.dtypes import FULL_FLOATS, as_dtype
 from lamina.naming import unique_name
 from lamina.registry import Table
 
@@ -191,7 +191,7 @@ def truncated_normal(
     True
     """
     wanted = _float_dtype(dtype, "truncated_normal")
-    work = wanted if wanted in (torch.float32, torch.float64) else torch.float32  # erfinv needs the digits
+    work = wanted if wanted in FULL_FLOATS else torch.float32  # erfinv needs the digits
     reach = math.erf(_ROOT_2)
     values = _draw("uniform_", (-reach, reach), shape, work, device, seed)
     return values.erfinv_().mul_(_ROOT_2).clamp_(-2, 2).mul_(stddev).add_(mean).to(wanted)
@@ -283,7 +283,7 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
 
 
 def _parameters(shape: Any, dtype: torch.dtype, *values: Any) -> list[torch.Tensor]:
-    work = dtype if dtype in (torch.float32, torch.float64) else torch.float32  # samplers have no smaller kernels
+    work = dtype if dtype in FULL_FLOATS else torch.float32  # samplers have no smaller kernels
     return [torch.as_tensor(value, dtype=work).broadcast_to(tuple(shape)).contiguous() for value in values]
 
 

@@ -348,8 +348,8 @@ def call_target(target: Any, args: Any, kwargs: dict[str, Any]) -> Any:
 
 
 def _infer(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The symbolic outputs of a call, from running it on the meta device once per probe size."""
-    first, second = (_run_on_meta(target, args, kwargs, probe) for probe in (0, 1))
+    """The symbolic outputs of a call, from trying it out once per probe size."""
+    first, second = (_try_out(target, args, kwargs, probe) for probe in (0, 1))
     second_leaves = iter(leaves(second))
     return map_structure(lambda leaf: from_probes(leaf, next(second_leaves)), first)
 
@@ -362,7 +362,7 @@ def _infer_once(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], prob
             return leaf
         return SymbolicTensor(tuple(leaf.shape), leaf.dtype, sizes=(tuple(leaf.shape), tuple(leaf.shape)))
 
-    return map_structure(symbolic, _run_on_meta(target, args, kwargs, probe))
+    return map_structure(symbolic, _try_out(target, args, kwargs, probe))
 
 
 def join_runs(call: ModuleCall) -> list[Any]:
@@ -398,7 +398,7 @@ def _is_plain(target: Any, args: Any, kwargs: Any, probe: int) -> bool:
     return max(sum(map(math.prod, sizes)), math.prod(map(max, aligned))) <= _FEW
 
 
-def _run_on_meta(target: Any, args: Any, kwargs: Any, probe: int) -> Any:
+def _try_out(target: Any, args: Any, kwargs: Any, probe: int) -> Any:
     def concrete(leaf: Any, device: str) -> Any:
         if isinstance(leaf, SymbolicTensor):
             return torch.ones(leaf.sizes[probe], dtype=leaf.dtype, device=device)

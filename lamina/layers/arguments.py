@@ -63,9 +63,13 @@ def number(value: Any, name: str, layer: Any) -> float:
     Raises:
         ValueError: ``Dense 'dense' needs a number for lora_alpha, and got 'high'.``
     """
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not _is_number(value):
         raise ValueError(f"{type(layer).__name__} {layer.name!r} needs a number for {name}, and got {value!r}.")
     return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def fraction(value: Any, name: str, layer: Any, below_one: bool = False) -> float:
@@ -74,8 +78,7 @@ def fraction(value: Any, name: str, layer: Any, below_one: bool = False) -> floa
     Raises:
         ValueError: ``Dropout 'dropout' needs a number from 0 to 1 for rate, and got 2.``
     """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= 1 or (below_one and value == 1):
+    if not _is_number(value) or not 0 <= value <= 1 or (below_one and value == 1):
         bound = "from 0 to below 1" if below_one else "from 0 to 1"
         raise ValueError(f"{type(layer).__name__} {layer.name!r} needs a number {bound} for {name}, and got {value!r}.")
     return value
@@ -87,8 +90,7 @@ def non_negative(value: Any, name: str, layer: Any) -> float:
     Raises:
         ValueError: ``LeakyReLU 'leaky_re_lu' needs a non-negative number for negative_slope, and got None.``
     """
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not value >= 0:
+    if not _is_number(value) or not value >= 0:
         raise ValueError(f"{type(layer).__name__} {layer.name!r} needs a non-negative number for {name}, "
                          f"and got {value!r}.")  # fmt: skip
     return value

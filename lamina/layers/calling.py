@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lamina.dtypes import as_dtype
+from lamina.dtypes import FULL_FLOATS, as_dtype
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, join_runs, leaves, map_structure
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _depth = 0
 # Sizes tried for unknown dimensions when a layer can be run on real zeros only.
 _REAL_SIZES = (2, 3)
-_FLOATS = (torch.float32, torch.float64)
 
 
 def is_eager_on_cpu(*tensors: torch.Tensor | None) -> bool:
@@ -37,7 +36,7 @@ def is_eager_on_cpu(*tensors: torch.Tensor | None) -> bool:
     given = [tensor for tensor in tensors if tensor is not None]
     dtype = given[0].dtype
     return (
-        dtype in _FLOATS
+        dtype in FULL_FLOATS
         and all(tensor.is_cpu and tensor.dtype is dtype for tensor in given)
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")

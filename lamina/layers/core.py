@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
-from lamina.dtypes import as_dtype, dtype_name
+from lamina.dtypes import FULL_FLOATS, as_dtype, dtype_name
 from lamina.graph.symbolic import Node, Shape, SymbolicTensor
 from lamina.layers import calling
 from lamina.layers.arguments import positive_int
@@ -32,8 +32,6 @@ from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
 from lamina.registry import deserialize, find_named, serialize
-
-_EXACT = (torch.float32, torch.float64)
 
 
 @LAYERS.register()
@@ -287,7 +285,10 @@ class Masking(Layer):
     def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mask_value = deserialize(mask_value) if isinstance(mask_value, dict) else mask_value
-        self._is_number = isinstance(mask_value, (int, float)) and math.isfinite(mask_value)
+
+    @property
+    def _is_number(self) -> bool:
+        return isinstance(self.mask_value, (int, float)) and math.isfinite(self.mask_value)
 
     def call(self, inputs: torch.Tensor, *, kept_masks: list[Any] | None = None) -> torch.Tensor:
         mask = self.compute_mask(inputs)  # (B, T)
@@ -297,7 +298,7 @@ class Masking(Layer):
         return inputs * kept if self._is_number else torch.where(kept, inputs, 0.0)  # (B, T, F)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        if self._is_number and isinstance(inputs, torch.Tensor) and inputs.dtype in _EXACT and inputs.shape[-1]:
+        if self._is_number and isinstance(inputs, torch.Tensor) and inputs.dtype in FULL_FLOATS and inputs.shape[-1]:
             # The same in a third of the time, where a difference is exact enough to tell: torch's `any` is slow.
             return (inputs.detach() - self.mask_value).abs_().amax(-1) != 0  # (B, T, F) -> (B, T)
         return torch.ne(inputs, self.mask_value).any(-1)

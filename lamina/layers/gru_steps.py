@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Sequence
-from itertools import repeat
 from typing import Any
 
 import torch
@@ -86,7 +85,7 @@ class _Steps(torch.autograd.Function):
         space, (xs, _, *weights) = ctx.lease.space, _columns(tensors, ctx.count)
         with torch.inference_mode():
             grad = _stacked(grads)  # (D, B, (T,) U)
-            above = grad.permute(2, 0, 1, 3).contiguous().unbind(0)[::-1] if ctx.every_step else repeat(None)
+            above = grad.permute(2, 0, 1, 3).contiguous().unbind(0)[::-1] if ctx.every_step else itertools.repeat(None)
             kernel, recurrent, _ = map(_stacked, weights)
             dh = space.backward(recurrent.transpose(1, 2), above, None if ctx.every_step else grad)
         d_gates, d_n = _rows(space.d_gates), _rows(space.d_n)

@@ -164,21 +164,21 @@ class _ValidSteps:
             self.x = x[:, : self.width]
         else:
             order = torch.argsort(~mask, dim=1, stable=True)[:, : self.width]  # the valid steps, then the others
-            self.x = _rows(x, order + self._rows() * mask.shape[1])
+            self.x = _rows(x, order + self._row_numbers() * mask.shape[1])
 
-    def _rows(self) -> torch.Tensor:
+    def _row_numbers(self) -> torch.Tensor:
         return torch.arange(len(self.mask), device=self.mask.device).unsqueeze(1)
 
     def last(self, outputs: torch.Tensor) -> torch.Tensor:
         """The output ``(B, U)`` of each row's last valid step."""
         if self.full:
             return outputs[:, -1]
-        return _rows(outputs, (self.count - 1).clamp(min=0) + self._rows().squeeze(1) * self.width)
+        return _rows(outputs, (self.count - 1).clamp(min=0) + self._row_numbers().squeeze(1) * self.width)
 
     def spread(self, outputs: torch.Tensor, zeros: bool) -> torch.Tensor:
         """Outputs ``(B, T, U)`` of all steps; masked ones give the output before, or ``zeros``."""
         seen = self.mask.cumsum(1)  # (B, T): how many valid steps up to this one
-        spread = _rows(outputs, (seen - 1).clamp(min=0) + self._rows() * self.width)
+        spread = _rows(outputs, (seen - 1).clamp(min=0) + self._row_numbers() * self.width)
         return spread if self.at_front and not zeros else _zero_unless(self.mask if zeros else seen > 0, spread)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lamina.dtypes import as_dtype
+from lamina.dtypes import FULL_FLOATS, as_dtype
 from lamina.ops._tensors import (
     as_inexact,
     as_number,
@@ -199,7 +199,7 @@ def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 def _quantile(x: Any, q: Any, axis: Any, method: str, keepdims: bool, function: Any) -> Any:
     x, q = tensors(x, q)
     result = torch.promote_types(x.dtype, q.dtype) if is_inexact(x.dtype) else as_dtype(None)
-    work = result if result in (torch.float32, torch.float64) else torch.float32  # the only ones torch sorts so
+    work = result if result in FULL_FLOATS else torch.float32  # the only ones torch sorts so
     x, q = x.to(work), q.to(work)
     axes = axes_of(x, axis)
     if len(axes) == 1:

@@ -9,11 +9,10 @@ from typing import Any
 import torch
 
 from lamina import activations
+from lamina.dtypes import FULL_FLOATS
 from lamina.layers.base import Layer
 from lamina.layers.convolutional import Conv
 from lamina.layers.normalization import BatchNormalization
-
-_FLOATS = (torch.float32, torch.float64)
 
 
 class Folded:
@@ -66,6 +65,6 @@ def _is_affine(layer: Any) -> bool:
         isinstance(layer, Conv)
         and type(layer).__module__ == Conv.__module__  # what a subclass of the user's computes is not known
         and layer.activation is activations.linear
-        and layer.kernel.dtype in _FLOATS
+        and layer.kernel.dtype in FULL_FLOATS
         and layer._compute_dtype is layer.kernel.dtype
     )
