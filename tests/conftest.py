@@ -1,6 +1,7 @@
 """What every test shares: Keras runs on torch, and numbers come out the same on every run."""
 
 import os
+import random
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -17,6 +18,7 @@ _states: dict[str, Any] = {}  # of the generators that test files have, by modul
 
 @pytest.fixture(autouse=True)
 def _seeded(request: pytest.FixtureRequest) -> None:
+    random.seed(0)  # which Keras takes the seeds of its weights from
     np.random.seed(0)
     torch.manual_seed(0)
     # A test file's own generator goes back to where the import left it, so that a test's numbers do not hang on which
