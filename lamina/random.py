@@ -26,7 +26,7 @@ SEEDS: Table[Any] = Table("seed generator", "keras.random")
 _MASK = 0xFFFFFFFF
 _ONE_DRAW = torch.tensor([0, 1], device="cpu")
 _LEVELS = 1 << 16  # dropout compares 16 random bits per element: four elements for one 64-bit draw
-_FEW = 2048  # elements, below which torch's dropout takes less time than the calls for those bits
+_FEW = 1024  # elements, below which torch's dropout takes less time than the calls for those bits
 _ROOT_2 = math.sqrt(2)
 
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Parameter
@@ -128,6 +129,11 @@ def _set_trainable(self: Tensor, value: bool) -> None:
     self.requires_grad_(value)
 
 
+def _numbers(self: Parameter, *, force: bool = False) -> np.ndarray:
+    """A weight's numbers, which share its memory: as of any tensor, though gradients are taken of a weight."""
+    return Tensor.numpy(self.detach(), force=force)
+
+
 # Weights are torch's own parameters and buffers. A class of lamina's own for them would be slower at every operation,
 # and would be neither compiled nor exported; a few names that torch has no use for cost nothing.
 _words = {
@@ -137,3 +143,4 @@ _words = {
 }  # fmt: skip
 for _word, _meaning in _words.items():
     setattr(Tensor, _word, _meaning)
+Parameter.numpy = _numbers  # which np.asarray asks, too

@@ -6,6 +6,7 @@ channels-last data of one axis are pooled as images of one row, and those of thr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -34,6 +35,15 @@ def over_axes(pool: Callable[..., torch.Tensor], x: torch.Tensor, axes: list[Axi
     planes = over_image(pool, x.flatten(0, 1), axes[1], axes[2])  # (B, D, H, W, C) -> (B * D, h, w, C)
     columns = planes.unflatten(0, (-1, x.shape[1])).flatten(2, 3)  # -> (B, D, h * w, C)
     return over_image(pool, columns, axes[0], untouched).unflatten(2, planes.shape[1:3])  # -> (B, d, h, w, C)
+
+
+def largest_of_steps(x: torch.Tensor, window: int, stride: int) -> torch.Tensor:
+    """Max pooling of sequences without the kernel's search for places, which only a gradient needs: a third of its time."""
+    last = (x.shape[1] - window) // stride * stride  # where the last window begins
+    steps = (
+        x[:, first : first + last + 1 : stride] for first in range(window)
+    )  # the first of all windows, the second...
+    return functools.reduce(torch.maximum, steps)  # (B, L, C) -> (B, l, C)
 
 
 class Pool(Layer):
@@ -125,6 +135,8 @@ class MaxPool(Pool):
     def _pool_channels_last(self, x: torch.Tensor, axes: list[Axis]) -> torch.Tensor:
         if self.rank == 3:  # the one kernel for three axes that is made for this memory
             return self._pool(x.permute(0, 4, 1, 2, 3), *axes).permute(0, 2, 3, 4, 1)
+        if self.rank == 1 and not self._same and not torch.is_grad_enabled() and x.shape[1] >= self.pool_size[0]:
+            return largest_of_steps(x, *self.pool_size, *self.strides)
         return super()._pool_channels_last(x, axes)
 
 

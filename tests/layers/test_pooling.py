@@ -48,6 +48,22 @@ def test_max_pooling_as_keras(rank, case, order):
     assert_as_keras(f"MaxPooling{rank}D", arguments, shape_of(rank, order))
 
 
+@pytest.mark.parametrize(("window", "stride"), [(1, 1), (2, 2), (3, 1), (2, 3), (5, 2), (11, 4)])
+def test_max_pooling_of_steps_without_gradients_is_the_same(window, stride):
+    layer, x = layers.MaxPooling1D(window, stride), torch.randn(2, 11, 3)
+    x[0, 4, 1] = torch.nan
+    with_gradients = layer(x)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x), with_gradients, rtol=0, atol=0, equal_nan=True)
+
+
+def test_max_pooling_of_too_few_steps_without_gradients_is_an_error():
+    layer = layers.MaxPooling1D(3)
+    layer(torch.zeros(1, 6, 2))
+    with torch.no_grad(), pytest.raises(ValueError, match="sizes are at least"):
+        layer(torch.zeros(1, 2, 2))
+
+
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("rank", SHAPES)
 @pytest.mark.parametrize("case", ARGUMENTS)

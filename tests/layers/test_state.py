@@ -95,6 +95,15 @@ def test_state_in_compiled_exported_and_copied_layers(way: str):
     assert expected.count == 3
 
 
+def test_weights_give_their_numbers_without_detaching():
+    layer = Dense(3)
+    layer.build((None, 2))
+    for found in (layer.kernel.numpy(), np.asarray(layer.kernel), np.asarray(layer.kernel, "float64")):
+        np.testing.assert_array_equal(found, layer.get_weights()[0])
+    assert layer.kernel.requires_grad
+    np.testing.assert_array_equal(layer.kernel.numpy(force=True), layer.get_weights()[0])
+
+
 def test_assign_refuses_another_shape():
     layer = running_sum(lamina)
     with pytest.raises(ValueError, match=r"assign needs numbers of the variable's shape \(3,\), and got \(2,\)\."):
