@@ -180,6 +180,25 @@ class GRULoop(nn.Module):
         return h
 
 
+class LSTMLoop(nn.Module):
+    """An LSTM whose gates are not sigmoids, or whose state is dropped out, by hand."""
+
+    def __init__(self, features: int, units: int, gate: Any = torch.sigmoid, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.inputs = nn.Linear(features, 4 * units)
+        self.states = nn.Linear(units, 4 * units, bias=False)
+        self.units, self.gate, self.dropout = units, gate, dropout
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = c = x.new_zeros(x.shape[0], self.units)
+        weight, kept = self.states.weight.t(), F.dropout(torch.ones_like(h), self.dropout, self.dropout > 0)
+        for step in self.inputs(x).unbind(1):
+            i, f, g, o = torch.addmm(step, h * kept if self.dropout else h, weight).chunk(4, -1)
+            c = self.gate(f) * c + self.gate(i) * torch.tanh(g)
+            h = self.gate(o) * torch.tanh(c)
+        return h
+
+
 class ConvLSTMLoop(nn.Module):
     """A convolutional LSTM by hand, in channels-last memory: the inputs' convolution for all steps at once."""
 
@@ -371,6 +390,9 @@ def recurrent() -> Iterator[Row]:
     yield Row(layers.Bidirectional(layers.LSTM(128, **every)), shape,
               as_it_is(lambda: LastOutput(nn.LSTM(64, 128, batch_first=True, bidirectional=True), True)))  # fmt: skip
     yield Row(layers.GRU(128, reset_after=False), shape, as_it_is(lambda: GRULoop(64, 128)))
+    yield Row(layers.LSTM(128, recurrent_activation="hard_sigmoid"), shape,
+              as_it_is(lambda: LSTMLoop(64, 128, F.hardsigmoid)))  # fmt: skip
+    yield Row(layers.LSTM(128, recurrent_dropout=0.2), shape, as_it_is(lambda: LSTMLoop(64, 128, dropout=0.2)), True)
     yield Row(layers.ConvLSTM2D(16, 3, padding="same"), (4, 8, 16, 16, 8), as_it_is(lambda: ConvLSTMLoop(8, 16)))
     yield Row(layers.TimeDistributed(layers.Dense(64)), shape, as_it_is(lambda: nn.Linear(64, 64)))
     for ours in (layers.LSTM, layers.GRU):

@@ -71,8 +71,6 @@ class Cell(AbstractRNNCell):
     """
 
     gates: ClassVar[int]
-    packs: bool = True  # whether its kernel takes rows of different lengths
-
     kernel: nn.Parameter
     recurrent_kernel: nn.Parameter
     bias: nn.Parameter | None
@@ -135,17 +133,25 @@ class Cell(AbstractRNNCell):
 
     def fusable(self, inputs: torch.Tensor) -> bool:
         """Whether a kernel computes what this cell does, now."""
-        per_gate = self.recurrent_dropout > 0 or (self.dropout > 0 and self._masks_per_gate)
-        return self._has_kernel(inputs) and not (self.training and per_gate)
+        return self._has_kernel(inputs) and not self._drops_by_gate()
 
     def _has_kernel(self, inputs: torch.Tensor) -> bool:
         return False
 
+    def _drops_by_gate(self) -> bool:
+        per_gate = self.recurrent_dropout > 0 or (self.dropout > 0 and self._masks_per_gate)
+        return self.training and per_gate
+
+    @property
+    def packs(self) -> bool:
+        """Whether its kernel takes rows of different lengths."""
+        return True
+
     def fused(
-        self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
+        self, inputs: torch.Tensor, states: States, masks: Any = None, lengths: Any = None, every_step: bool = True
     ) -> tuple[torch.Tensor, States]:
         """All steps in one call of a kernel: outputs ``(B, T, U)`` and last states; without ``every_step`` the states only
-        are to be relied upon."""
+        are to be relied upon. ``masks`` drop out the inputs, the same at all steps."""
         raise NotImplementedError
 
     def joins(self, other: Any, inputs: torch.Tensor) -> bool:

@@ -17,7 +17,7 @@ import torch
 
 from lamina import activations
 from lamina.graph.symbolic import Shape, map_structure
-from lamina.layers import gru_steps, kernels
+from lamina.layers import gru_steps, kernels, lstm_steps
 from lamina.layers.base import LAYERS
 from lamina.layers.calling import is_eager_on_cpu, who
 from lamina.layers.cell import (
@@ -31,9 +31,9 @@ from lamina.layers.cell import (
     initial_state_of,  # fmt: skip
     output_size_of,
 )
+from lamina.layers.step_buffers import SIGMOID, gate_of
 from lamina.registry import deserialize
 
-_SIGMOID = (activations.sigmoid, torch.sigmoid)
 _TANH = (activations.tanh, torch.tanh)
 
 
@@ -89,11 +89,11 @@ class SimpleRNNCell(DenseCell):
         return self.activation in (*_TANH, activations.relu, torch.relu)
 
     def fused(
-        self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
+        self, inputs: torch.Tensor, states: States, masks: Any = None, lengths: Any = None, every_step: bool = True
     ) -> tuple[torch.Tensor, States]:
         kernel = kernels.rnn_tanh if self.activation in _TANH else kernels.rnn_relu
         weights = [self.kernel.t(), self.recurrent_kernel.t(), self.bias]
-        return kernel(inputs, states, kernels.with_two_biases(weights), lengths)
+        return kernel(_dropped(inputs, masks), states, kernels.with_two_biases(weights), lengths)
 
 
 @LAYERS.register()
@@ -164,14 +164,32 @@ class LSTMCell(DenseCell):
         activation, gate = self.activation, self.recurrent_activation
         return lambda x, states: lstm_step(recurrent(x, states[0]), states[1], activation, gate)
 
-    def _has_kernel(self, inputs: torch.Tensor) -> bool:
-        return self.activation in _TANH and self.recurrent_activation in _SIGMOID
+    @property
+    def packs(self) -> bool:
+        """Whether its kernel takes rows of different lengths: torch's does."""
+        return gate_of(self.recurrent_activation) is SIGMOID and not self._drops_by_gate()
+
+    def fusable(self, inputs: torch.Tensor) -> bool:
+        """Whether a kernel computes what this cell does, now: torch's or :mod:`lstm_steps`."""
+        usual = self.activation in _TANH and gate_of(self.recurrent_activation) is not None
+        return usual and (self.packs or is_eager_on_cpu(inputs, self.kernel))
 
     def fused(
-        self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
+        self, inputs: torch.Tensor, states: States, masks: Any = None, lengths: Any = None, every_step: bool = True
     ) -> tuple[torch.Tensor, States]:
         weights = [self.kernel.t(), self.recurrent_kernel.t(), self.bias]
-        return kernels.lstm(inputs, states, kernels.with_two_biases(weights), lengths)
+        if self.packs:
+            return kernels.lstm(_dropped(inputs, masks), states, kernels.with_two_biases(weights), lengths)
+        kernels.check(inputs, states, weights)
+        drawn = self.draw_masks(states[0], self.recurrent_dropout)
+        outputs, c = lstm_steps.run(
+            gate_of(self.recurrent_activation) or SIGMOID, self.project(inputs, masks), states[0], states[1],
+            self.recurrent_kernel, None if drawn is None else torch.stack(drawn), every_step)  # fmt: skip
+        return outputs, [outputs[:, -1] if every_step else outputs, c]
+
+
+def _dropped(inputs: torch.Tensor, masks: Any) -> torch.Tensor:
+    return inputs if masks is None else inputs * masks
 
 
 def lstm_step(gates: Any, c: Any, activation: Any, gate: Any) -> tuple[Any, States]:
@@ -246,7 +264,6 @@ class GRUCell(DenseCell):
         self.implementation = implementation
         self._masks_per_gate = implementation == 1 or self.recurrent_dropout > 0
         self.reset_after = reset_after
-        self.packs = reset_after
 
     def get_config(self) -> dict[str, Any]:
         # Not among Keras 3's keys, so that it is written when it says something.
@@ -285,32 +302,40 @@ class GRUCell(DenseCell):
 
         return step_before
 
+    @property
+    def packs(self) -> bool:
+        """Whether its kernel takes rows of different lengths."""
+        return self.reset_after and gate_of(self.recurrent_activation) is SIGMOID
+
     def _has_kernel(self, inputs: torch.Tensor) -> bool:
-        usual = self.activation in _TANH and self.recurrent_activation in _SIGMOID
-        return usual and (self.reset_after or is_eager_on_cpu(inputs, self.kernel))
+        usual = self.activation in _TANH and gate_of(self.recurrent_activation) is not None
+        return usual and (self.packs or is_eager_on_cpu(inputs, self.kernel))
 
     def fused(
-        self, inputs: torch.Tensor, states: States, lengths: Any = None, every_step: bool = True
+        self, inputs: torch.Tensor, states: States, masks: Any = None, lengths: Any = None, every_step: bool = True
     ) -> tuple[torch.Tensor, States]:
+        inputs = _dropped(inputs, masks)
         if lengths is None and is_eager_on_cpu(inputs, self.kernel):
             return self.fused_together([self], [inputs], [states], every_step)[0]
         weights = [self.kernel.t(), self.recurrent_kernel.t(), *(() if self.bias is None else self.bias.unbind(0))]
         return kernels.gru(inputs, states, [kernels.reset_first(weight) for weight in weights], lengths)
 
     def joins(self, other: Any, inputs: torch.Tensor) -> bool:
-        alike = type(other) is type(self) and (other.units, other.reset_after) == (self.units, self.reset_after)
+        alike = type(other) is type(self) and all(
+            getattr(other, name) == getattr(self, name) for name in ("units", "reset_after", "recurrent_activation")
+        )
         return alike and is_eager_on_cpu(inputs, self.kernel)
 
     @staticmethod
     def fused_together(
         cells: Sequence[Any], inputs: Sequence[torch.Tensor], states: Sequence[States], every_step: bool = True
     ) -> list[tuple[torch.Tensor, States]]:
-        directions = []
+        directions, gate = [], gate_of(cells[0].recurrent_activation) or SIGMOID
         for cell, x, before in zip(cells, inputs, states, strict=True):
             bias = cell.kernel.new_zeros(cell._bias_shape()) if cell.bias is None else cell.bias
             kernels.check(x, before, [cell.kernel.t(), cell.recurrent_kernel.t()])
-            directions.append((x, before[0], cell.kernel, cell.recurrent_kernel, bias))
-        outputs = gru_steps.run(cells[0].reset_after, directions, every_step)
+            directions.append((x, before[0], *gru_steps.with_slope(gate, cell.kernel, cell.recurrent_kernel, bias)))
+        outputs = gru_steps.run(cells[0].reset_after, directions, every_step, gate)
         return [(output, [output[:, -1] if every_step else output]) for output in outputs]
 
 

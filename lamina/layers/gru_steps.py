@@ -11,23 +11,30 @@ Letters in shapes: D directions, T steps, B batch, F input features, U units. Ga
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-Tensors = Sequence[torch.Tensor]
-_tanh_backward: Any = torch.ops.aten.tanh_backward.grad_input
-_KEPT, _KEPT_BYTES = 8, 2**23  # how many workspaces wait for a next run, and how large each may be
+from lamina.layers.step_buffers import SIGMOID, Gate, Lease, Tensors, each_step, gradients_again, tanh_backward
 
 
-def run(reset_after: bool, directions: Sequence[Tensors], every_step: bool = True) -> Tensors:
+def run(reset_after: bool, directions: Sequence[Tensors], every_step: bool = True, gate: Gate = SIGMOID) -> Tensors:
     """The outputs ``(B, T, U)`` of each direction, or without ``every_step`` its last ``(B, U)``. A direction's tensors are
     ``inputs`` ``(B, T, F)``, the first state ``(B, U)``, and in Keras's shapes ``kernel`` ``(F, 3 * U)``,
     ``recurrent_kernel`` ``(U, 3 * U)`` and ``bias`` ``(3 * U,)`` or, with ``reset_after``, ``(2, 3 * U)``."""
     function: Any = _Steps
-    return function.apply(reset_after, every_step, len(directions), *itertools.chain(*zip(*directions, strict=True)))
+    return function.apply(
+        reset_after, gate, every_step, len(directions), *itertools.chain(*zip(*directions, strict=True))
+    )
+
+
+def with_slope(gate: Gate, kernel: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor) -> Tensors:
+    """A cell's weights with the first part of its gates' activation."""
+    if gate.slope is None:
+        return kernel, recurrent, bias
+    slope, half = gate.line((True, True, False), recurrent.shape[0], kernel)
+    return kernel * slope, recurrent * slope, torch.addcmul(half / (bias.numel() // len(half)), bias, slope)
 
 
 def plain(
@@ -37,6 +44,7 @@ def plain(
     kernel: torch.Tensor,
     recurrent: torch.Tensor,
     bias: torch.Tensor,
+    gate: Gate = SIGMOID,
 ) -> torch.Tensor:
     """The same for one direction as torch would record it: what gradients of gradients are taken of."""
     units = h.shape[1]
@@ -45,11 +53,11 @@ def plain(
         x_z, x_r, x_n = projected.chunk(3, 1)
         if reset_after:
             u_z, u_r, u_n = (h @ recurrent + bias[1]).chunk(3, 1)
-            n = torch.tanh(x_n + torch.sigmoid(x_r + u_r) * u_n)
+            n = torch.tanh(x_n + gate.of(x_r + u_r) * u_n)
         else:
             u_z, u_r = (h @ recurrent[:, : 2 * units]).chunk(2, 1)
-            n = torch.tanh(x_n + (torch.sigmoid(x_r + u_r) * h) @ recurrent[:, 2 * units :])
-        h = torch.lerp(n, h, torch.sigmoid(x_z + u_z))
+            n = torch.tanh(x_n + (gate.of(x_r + u_r) * h) @ recurrent[:, 2 * units :])
+        h = torch.lerp(n, h, gate.of(x_z + u_z))
         outputs.append(h)
     return torch.stack(outputs, 1)
 
@@ -58,12 +66,14 @@ class _Steps(torch.autograd.Function):
     """:func:`run` of ``count`` directions, whose inputs, states, kernels, ... ``tensors`` are, one after the other."""
 
     @staticmethod
-    def forward(ctx: Any, reset_after: bool, every_step: bool, count: int, *tensors: torch.Tensor) -> Tensors:
+    def forward(
+        ctx: Any, reset_after: bool, gate: Gate, every_step: bool, count: int, *tensors: torch.Tensor
+    ) -> Tensors:
         ctx.save_for_backward(*tensors)
-        ctx.reset_after, ctx.every_step, ctx.count = reset_after, every_step, count
+        ctx.reset_after, ctx.gate, ctx.every_step, ctx.count = reset_after, gate, every_step, count
         xs, states, *weights = _columns(tensors, count)
         (batch, steps, features), units = xs[0].shape, states[0].shape[1]
-        ctx.lease = _Lease(_ResetAfter if reset_after else _ResetBefore, (count, steps, batch, units), xs[0].dtype)
+        ctx.lease = Lease(_ResetAfter if reset_after else _ResetBefore, (count, steps, batch, units), xs[0].dtype)
         space = ctx.lease.space
         # In inference mode torch keeps no account of views and writes: the buffers are nobody else's.
         with torch.inference_mode():
@@ -72,7 +82,7 @@ class _Steps(torch.autograd.Function):
             kernel, recurrent, bias = map(_stacked, weights)
             space.h[0] = _stacked(states)
             space.project(ctx.rows, kernel, bias)
-            space.forward(recurrent)
+            space.forward(recurrent, gate)
         # Copies, since the states are not to be written over.
         outputs = space.h[1:].transpose(0, 2) if every_step else space.h[-1].transpose(0, 1)  # (B, D, (T,) U)
         return tuple(one.clone(memory_format=torch.contiguous_format) for one in outputs.unbind(1))
@@ -87,28 +97,26 @@ class _Steps(torch.autograd.Function):
             grad = _stacked(grads)  # (D, B, (T,) U)
             above = grad.permute(2, 0, 1, 3).contiguous().unbind(0)[::-1] if ctx.every_step else itertools.repeat(None)
             kernel, recurrent, _ = map(_stacked, weights)
-            dh = space.backward(recurrent.transpose(1, 2), above, None if ctx.every_step else grad)
+            dh = space.backward(recurrent.transpose(1, 2), ctx.gate, above, None if ctx.every_step else grad)
         d_gates, d_n = _rows(space.d_gates), _rows(space.d_n)
         d_xs: Any = [None] * ctx.count
-        if any(ctx.needs_input_grad[3 : 3 + ctx.count]):
+        if any(ctx.needs_input_grad[4 : 4 + ctx.count]):
             to_gates, to_n = space.split(kernel.transpose(1, 2), 1)
             d_x = torch.bmm(d_gates, to_gates).baddbmm_(d_n, to_n)  # (D, T * B, F)
             d_xs = d_x.view(ctx.count, len(space.n), *xs[0].shape[::2]).transpose(1, 2).unbind(0)
         d_kernel = _kernel_gradient((d_gates, ctx.rows), (d_n, ctx.rows)).transpose(1, 2)
         d_bias = torch.cat([d_gates.sum(1), d_n.sum(1)], 1)
         found = dh.clone(), d_kernel, *space.recurrent_gradients(d_bias)
-        return None, None, None, *d_xs, *itertools.chain(*(gradient.unbind(0) for gradient in found))
+        return None, None, None, None, *d_xs, *itertools.chain(*(gradient.unbind(0) for gradient in found))
 
 
 def _again(ctx: Any, grads: Tensors, tensors: Tensors) -> tuple[Any, ...]:
     """The gradients as operations that can be differentiated once more."""
     with torch.enable_grad():
-        each = [plain(ctx.reset_after, *tensors) for tensors in zip(*_columns(tensors, ctx.count), strict=True)]
+        each = [plain(ctx.reset_after, x, h, kernel, recurrent, bias, ctx.gate)
+                for x, h, kernel, recurrent, bias in zip(*_columns(tensors, ctx.count), strict=True)]  # fmt: skip
         outputs = each if ctx.every_step else [steps[:, -1] for steps in each]
-    needed = ctx.needs_input_grad[3:]
-    wanted = [tensor for tensor, needs in zip(tensors, needed, strict=True) if needs]
-    found = iter(torch.autograd.grad(outputs, wanted, grads, create_graph=True, allow_unused=True))
-    return None, None, None, *(next(found) if needs else None for needs in needed)
+    return None, None, None, None, *gradients_again(outputs, grads, tensors, ctx.needs_input_grad[4:])
 
 
 class _Workspace:
@@ -132,6 +140,11 @@ class _Workspace:
         self.h = torch.empty(steps + 1, directions, batch, units, dtype=dtype)
         self.z, self.r = self.gates.chunk(2, -1)
 
+    @property
+    def nbytes(self) -> int:
+        """What all buffers take, with the gradients'."""
+        return 5 * self.gates.nbytes
+
     def project(self, rows: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> None:
         """What the inputs ``(D, T * B, F)`` add to ``gates`` and ``n`` with a kernel ``(D, F, 3 * U)``."""
         for buffer, weight, start in zip((self.gates, self.n), self.split(kernel), self.split(bias), strict=True):
@@ -145,16 +158,16 @@ class _Workspace:
         """The parts of ``z, r`` and of ``n`` of a weight."""
         return weight.split([self.gates.shape[-1], self.n.shape[-1]], axis)
 
-    def forward(self, recurrent: torch.Tensor) -> None:
+    def forward(self, recurrent: torch.Tensor, gate: Gate) -> None:
         """All steps, with a recurrent kernel ``(D, U, 3 * U)``."""
         raise NotImplementedError
 
-    def backward(self, recurrent: torch.Tensor, above: Any, last: torch.Tensor | None) -> torch.Tensor:
+    def backward(self, recurrent: torch.Tensor, gate: Gate, above: Any, last: torch.Tensor | None) -> torch.Tensor:
         """All steps, the last first, with a recurrent kernel ``(D, 3 * U, U)``: what each step's output gets is ``above``,
         what the last state gets is ``last``. Leaves the gradients in ``d_gates`` and ``d_n``, and returns the first state's."""
         if not self.each_step_back:
             self.make_room()
-        self.fill_factors()
+        self.fill_factors(gate)
         dh = torch.zeros_like(self.n[0]) if last is None else last.clone()
         return self.loop_back(recurrent, zip(above, self.each_step_back, strict=False), dh)
 
@@ -162,11 +175,12 @@ class _Workspace:
         """For the gradients."""
         raise NotImplementedError
 
-    def fill_factors(self) -> None:
+    def fill_factors(self, gate: Gate) -> None:
         """Fill the gradients' buffers with the factors by which a step's ``dh`` gives the gradients before the activation."""
-        torch.sub(1, self.z, out=self.d_z)
-        _tanh_backward(self.d_z, self.n, grad_input=self.d_n)
-        self.d_z.mul_(self.z).mul_(self.h[:-1] - self.n)
+        torch.sub(1, self.z, out=self.d_n)
+        tanh_backward(self.d_n, self.n, grad_input=self.d_n)
+        torch.sub(self.h[:-1], self.n, out=self.d_z)
+        gate.times_slope(self.d_z, self.z, self.d_z)
 
     def loop_back(self, recurrent: torch.Tensor, steps: Any, dh: torch.Tensor) -> torch.Tensor:
         """The loop of :meth:`backward`."""
@@ -183,7 +197,7 @@ class _ResetAfter(_Workspace):
     def __init__(self, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
         super().__init__(sizes, dtype)
         self.u = torch.empty_like(self.n)
-        self.each_step = _each_step(self.gates, self.z, self.r, self.n, self.u, self.h[:-1], self.h[1:])
+        self.each_step = each_step(self.gates, self.z, self.r, self.n, self.u, self.h[:-1], self.h[1:])
 
     def project(self, rows: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> None:
         inputs, (gates, new) = bias[:, 0].clone(), self.split(bias[:, 1])
@@ -191,10 +205,10 @@ class _ResetAfter(_Workspace):
         super().project(rows, kernel, inputs)
         self.u.copy_(new.unsqueeze(1))
 
-    def forward(self, recurrent: torch.Tensor) -> None:
-        to_gates, to_u = self.split(recurrent)
+    def forward(self, recurrent: torch.Tensor, gate: Gate) -> None:
+        (to_gates, to_u), activate = self.split(recurrent), gate.in_place
         for gates, z, r, n, u, h, new in self.each_step:
-            gates.baddbmm_(h, to_gates).sigmoid_()
+            activate(gates.baddbmm_(h, to_gates))
             u.baddbmm_(h, to_u)
             n.addcmul_(r, u).tanh_()
             torch.lerp(n, h, z, out=new)
@@ -207,14 +221,14 @@ class _ResetAfter(_Workspace):
         self.d_gates = self.d_recurrent[..., : 2 * units]
         one, other = self.n.new_empty(2, *self.n.shape[1:])
         turns = itertools.cycle([(one, one.unsqueeze(-2)), (other, other.unsqueeze(-2))])
-        steps = _each_step(parts, self.d_recurrent, self.z)[::-1]
+        steps = each_step(parts, self.d_recurrent, self.z)[::-1]
         self.each_step_back = [(*step, *turn) for step, turn in zip(steps, turns, strict=False)]
 
-    def fill_factors(self) -> None:
-        super().fill_factors()
+    def fill_factors(self, gate: Gate) -> None:
+        super().fill_factors(gate)
         torch.mul(self.d_n, self.r, out=self.d_u)
-        torch.mul(self.d_u, self.u, out=self.d_r)
-        self.d_r.addcmul_(self.d_r, self.r, value=-1)
+        torch.mul(self.d_n, self.u, out=self.d_r)
+        gate.times_slope(self.d_r, self.r, self.d_r)
 
     def loop_back(self, recurrent: torch.Tensor, steps: Any, dh: torch.Tensor) -> torch.Tensor:
         for_parts = dh.unsqueeze(-2)
@@ -237,12 +251,12 @@ class _ResetBefore(_Workspace):
     def __init__(self, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
         super().__init__(sizes, dtype)
         self.reset = torch.empty_like(self.n[0])  # r * h of one step
-        self.each_step = _each_step(self.gates, self.z, self.r, self.n, self.h[:-1], self.h[1:])
+        self.each_step = each_step(self.gates, self.z, self.r, self.n, self.h[:-1], self.h[1:])
 
-    def forward(self, recurrent: torch.Tensor) -> None:
-        (to_gates, to_n), reset = self.split(recurrent), self.reset
+    def forward(self, recurrent: torch.Tensor, gate: Gate) -> None:
+        (to_gates, to_n), reset, activate = self.split(recurrent), self.reset, gate.in_place
         for gates, z, r, n, h, new in self.each_step:
-            gates.baddbmm_(h, to_gates).sigmoid_()
+            activate(gates.baddbmm_(h, to_gates))
             torch.mul(r, h, out=reset)
             n.baddbmm_(reset, to_n).tanh_()
             torch.lerp(n, h, z, out=new)
@@ -251,15 +265,15 @@ class _ResetBefore(_Workspace):
         self.d_gates, others = torch.empty_like(self.gates), self.n.new_empty(2, *self.n.shape)
         (self.d_z, self.d_r), (self.d_n, self.on) = self.d_gates.chunk(2, -1), others.unbind(0)
         self.resets = torch.empty_like(self.n)
-        self.each_step_back = _each_step(
+        self.each_step_back = each_step(
             self.d_gates, self.d_z, self.d_r, others.transpose(0, 1), self.d_n, self.on, self.r)[::-1]  # fmt: skip
 
-    def fill_factors(self) -> None:
-        super().fill_factors()
+    def fill_factors(self, gate: Gate) -> None:
+        super().fill_factors(gate)
         self.on.copy_(self.z)  # the part of dh that goes on to the state before
         # The gradient of r needs that of r * h, which is known step by step only.
         torch.mul(self.r, self.h[:-1], out=self.resets)
-        torch.addcmul(self.resets, self.resets, self.r, value=-1, out=self.d_r)
+        gate.times_slope(self.h[:-1], self.r, self.d_r)
 
     def loop_back(self, recurrent: torch.Tensor, steps: Any, dh: torch.Tensor) -> torch.Tensor:
         (from_gates, from_n), d_reset = self.split(recurrent, 1), self.reset
@@ -276,36 +290,6 @@ class _ResetBefore(_Workspace):
     def recurrent_gradients(self, d_bias: torch.Tensor) -> Tensors:
         gates, new = (_rows(self.d_gates), _rows(self.h[:-1])), (_rows(self.d_n), _rows(self.resets))
         return _kernel_gradient(gates, new).transpose(1, 2), d_bias
-
-
-_free: deque[tuple[Any, _Workspace]] = deque(maxlen=_KEPT)
-
-
-class _Lease:
-    """A workspace for as long as someone holds this: a run's gradient, as a rule. Then the next run of its shape gets it.
-
-    To make a step's parts of all buffers takes as long as what is done with them where little is, and memory that was
-    just written is near. Large workspaces are not kept: there it makes no difference.
-    """
-
-    def __init__(self, kind: type[_Workspace], sizes: tuple[int, ...], dtype: torch.dtype) -> None:
-        self.key = kind, sizes, dtype
-        for _ in range(len(_free)):
-            try:  # each call is atomic: other threads may take from here, too
-                key, space = _free.popleft()
-            except IndexError:
-                break
-            if key == self.key:
-                self.space = space
-                return
-            _free.append((key, space))
-        with torch.inference_mode():
-            self.space = kind(sizes, dtype)
-
-    def __del__(self) -> None:
-        space = getattr(self, "space", None)
-        if space is not None and space.gates.nbytes * 5 <= _KEPT_BYTES:
-            _free.append((self.key, space))
 
 
 def _columns(tensors: Tensors, count: int) -> list[Tensors]:
@@ -328,8 +312,3 @@ def _kernel_gradient(gates: Tensors, new: Tensors) -> torch.Tensor:
     for (d_output, given), out in zip((gates, new), found.tensor_split([gates[0].shape[2]], 1), strict=True):
         torch.bmm(d_output.transpose(1, 2), given, out=out)
     return found
-
-
-def _each_step(*tensors: torch.Tensor) -> Sequence[Tensors]:
-    """For each step the tensors' parts."""
-    return list(zip(*(tensor.unbind(0) for tensor in tensors), strict=True))

@@ -85,13 +85,13 @@ def _scan_cell(cell: Cell, x: torch.Tensor, states: States, mask: Any, wanted: W
     if cell.training and cell.dropout:
         over_steps = map_structure(lambda one: one.unsqueeze(1), cell.draw_masks(x[:, 0], cell.dropout))
     by_length = mask is not None and _wants_lengths(cell, x, states, wanted)
-    if wanted.fuse and cell.fusable(x) and not (by_length and torch.compiler.is_compiling()):
-        x = x if over_steps is None else x * over_steps
+    if wanted.fuse and cell.fusable(x) and not (by_length and (torch.compiler.is_compiling() or not cell.packs)):
         valid = None if mask is None else _ValidSteps(x, mask)
         by_length = by_length and valid is not None and not valid.full
         x, lengths = (x, None) if valid is None else (valid.x, valid.count if by_length else None)
         every_step = wanted.every_step or valid is not None
-        return _as_wanted(*cell.fused(x, states, lengths, every_step), states, valid, by_length, wanted)
+        found = cell.fused(x, states, over_steps, lengths, every_step)
+        return _as_wanted(*found, states, valid, by_length, wanted)
     step = cell.stepper(cell.draw_masks(states[0], cell.recurrent_dropout))
     return _loop(step, cell.project(x, over_steps).unbind(1), states, mask, wanted)
 

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from lamina import layers
+from lamina import activations, layers
 from lamina.layers import GRU, LSTM, Bidirectional, gru_steps, wrappers
 from lamina.layers.calling import is_eager_on_cpu
+from lamina.layers.step_buffers import gate_of
 
 BATCH, STEPS, FEATURES, UNITS = 3, 4, 5, 2
 HOLES = torch.tensor([[True, False, True, True], [False, False, False, False], [True, True, False, False]])
@@ -22,22 +23,25 @@ def direction(reset_after):
     return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
 
 
-def runner(reset_after, count):
+def runner(reset_after, count, gate):
     def run(*tensors):
         width = len(tensors) // count
-        return tuple(gru_steps.run(reset_after, [tensors[i : i + width] for i in range(0, len(tensors), width)]))
+        directions = [tensors[i : i + width] for i in range(0, len(tensors), width)]
+        return tuple(gru_steps.run(reset_after, directions, gate=gate))
 
     return run
 
 
+@pytest.mark.parametrize("activation", [activations.sigmoid, activations.hard_sigmoid_keras2])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("reset_after", [True, False])
-def test_gradients_and_theirs(reset_after, count):
+def test_gradients_and_theirs(reset_after, count, activation):
     directions = [direction(reset_after) for _ in range(count)]
     tensors = [tensor for one in directions for tensor in one]
-    run = runner(reset_after, count)
+    gate = gate_of(activation)
+    run = runner(reset_after, count, gate)
     for output, (x, *rest) in zip(run(*tensors), directions, strict=True):
-        expected = gru_steps.plain(reset_after, x, *rest)
+        expected = gru_steps.plain(reset_after, x, *rest, gate)
         torch.testing.assert_close(output, expected, rtol=0, atol=1e-12)
     assert torch.autograd.gradcheck(run, tensors)
     assert torch.autograd.gradgradcheck(run, tensors)
@@ -134,33 +138,6 @@ def test_runs_that_are_not_over_keep_their_buffers(reset_after):
     torch.autograd.grad(one, tensors)
     with pytest.raises(RuntimeError, match="second time"):
         torch.autograd.grad(one, tensors)
-
-
-def test_a_run_takes_the_buffers_of_one_that_is_over():
-    tensors = direction(True)
-    gru_steps._free.clear()
-    leases = []
-    for _ in range(2):
-        output = gru_steps.run(True, [tensors])[0]
-        (lease,) = [fn.lease for fn in ancestors(output.grad_fn) if hasattr(fn, "lease")]
-        leases.append(lease.space)
-        del output, lease
-        assert [space for _, space in gru_steps._free] == leases[-1:]
-    assert leases[0] is leases[1]
-
-
-def ancestors(fn):
-    yield fn
-    for parent, _ in fn.next_functions:
-        if parent is not None:
-            yield from ancestors(parent)
-
-
-def test_large_buffers_are_not_kept(monkeypatch):
-    gru_steps._free.clear()
-    monkeypatch.setattr(gru_steps, "_KEPT_BYTES", 0)
-    gru_steps.run(True, [direction(True)])
-    assert not gru_steps._free
 
 
 def test_threads_do_not_share_buffers():

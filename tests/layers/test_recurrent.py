@@ -108,16 +108,18 @@ def test_kernels_run_where_they_may(monkeypatch):
 
     for layer in (LSTM(2), GRU(2), SimpleRNN(2), SimpleRNN(2, activation="relu"), LSTM(2, dropout=0.5), RNN(LSTMCell(2)),
                   RNN([LSTMCell(2), layers.GRUCell(3)]), GRU(2, use_bias=False), LSTM(2, unroll=True),
-                  GRU(2, reset_after=False)):  # fmt: skip
+                  GRU(2, reset_after=False), GRU(2, recurrent_activation="hard_sigmoid"),
+                  LSTM(2, recurrent_activation="hard_sigmoid"), LSTM(2, recurrent_dropout=0.5),
+                  LSTM(2, dropout=0.5, implementation=1)):  # fmt: skip
         assert runs(layer)
         assert runs(layer, training=True)
         assert runs(layer, mask=HOLES)
     for layer in (LSTM(2, activation="relu"), GRU(2, activation="relu"), LSTM(2, use_cudnn=False),
-                  LSTM(2, recurrent_activation="hard_sigmoid"), SimpleRNN(2, activation="elu")):  # fmt: skip
+                  LSTM(2, recurrent_activation="relu"), SimpleRNN(2, activation="elu")):  # fmt: skip
         assert not runs(layer)
-    assert runs(LSTM(2, recurrent_dropout=0.5))
-    assert not runs(LSTM(2, recurrent_dropout=0.5), training=True)
-    assert not runs(LSTM(2, dropout=0.5, implementation=1), training=True)
+    for layer in (GRU(2, recurrent_dropout=0.5), GRU(2, dropout=0.5, implementation=1)):
+        assert runs(layer)
+        assert not runs(layer, training=True)
 
 
 def test_float64():
