@@ -31,6 +31,7 @@ from lamina.layers.base import Layer as Layer
 from lamina.layers.core import Input as Input
 from lamina.models import Model as Model
 from lamina.models import Sequential as Sequential
+from lamina.variables import Variable as Variable
 
 if typing.TYPE_CHECKING:
     from lamina import backend as backend

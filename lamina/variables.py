@@ -4,26 +4,41 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from lamina import initializers
+from lamina.dtypes import as_dtype
+
 
 class Variable(Tensor):
-    """A tensor with a name, which ``assign``, ``assign_add`` and ``assign_sub`` change in place.
+    """A tensor with a name, which ``assign``, ``assign_add`` and ``assign_sub`` change in place. A trainable one is an
+    ``nn.Parameter``. Either becomes a weight of the layer whose attribute it is.
 
     Arguments:
-        value: the first numbers, copied.
+        initializer: the first numbers, copied, or an initializer's name or function, which wants a ``shape``.
+        shape: the shape, for an initializer.
+        dtype: the type; by default the numbers' own, or the program's.
+        trainable: whether training changes it. Integers are never trained.
         name: what the variable is called.
         path: its owner's name, a slash and its own.
+        ignored: ``autocast``, ``aggregation`` and ``synchronization`` of Keras, which have no meaning on one torch device.
 
-    >>> total = Variable(torch.zeros(()), name="total")
+    Raises:
+        ValueError: for an initializer without a shape, or numbers of another shape.
+
+    Source: https://keras.io/api/models/model/ and the Keras 3 guide on making new layers
+
+    >>> total = Variable(0.0, trainable=False, name="total")
     >>> _ = total.assign_add(2)
     >>> total + 1
     tensor(3.)
+    >>> type(Variable("ones", shape=(2, 3))).__name__
+    'Parameter'
     """
 
     # As for nn.Parameter, operations give plain tensors at a plain tensor's speed.
@@ -38,10 +53,26 @@ class Variable(Tensor):
         def assign_add(self, value: Any) -> Tensor: ...
         def assign_sub(self, value: Any) -> Tensor: ...
 
-    def __new__(cls, value: Any, dtype: torch.dtype | None = None, name: str = "", path: str = "") -> Variable:
-        return torch.as_tensor(value, dtype=dtype).detach().clone().as_subclass(cls)
+    def __new__(
+        cls,
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: Any = None,
+        synchronization: Any = "auto",
+        name: str = "variable",
+        path: str = "",
+    ) -> Any:
+        made = _first_numbers(initializer, shape, dtype)
+        if trainable and made.dtype.is_floating_point:
+            parameter = Parameter(made)
+            cast(Any, parameter).path = path or name
+            return parameter
+        return made.as_subclass(cls)
 
-    def __init__(self, value: Any, dtype: torch.dtype | None = None, name: str = "", path: str = ""):
+    def __init__(self, *_: Any, name: str = "variable", path: str = "", **__: Any) -> None:
         super().__init__()
         self.name = name
         self.path = path or name
@@ -59,12 +90,27 @@ class Variable(Tensor):
         return self.as_subclass(Tensor)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
-        made = Variable(self, name=self.name, path=self.path)
+        made = Variable(self, trainable=False, name=self.name, path=self.path)
         memo[id(self)] = made
         return made
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return f"<Variable path={self.path}, shape={tuple(self.shape)}, value={self.tolist()}>"
+
+
+def _first_numbers(initializer: Any, shape: Any, dtype: Any) -> Tensor:
+    if isinstance(initializer, str) or callable(initializer):
+        if shape is None:
+            raise ValueError(f"A Variable with the initializer {initializer!r} needs a shape, as in "
+                             "`Variable('zeros', shape=(3,))`.")  # fmt: skip
+        return initializers.get(initializer)(tuple(shape), dtype=as_dtype(dtype)).detach().clone()
+    typed = hasattr(initializer, "dtype")
+    made = torch.as_tensor(initializer if typed else np.asarray(initializer)).detach().clone()
+    if dtype is not None or (not typed and made.is_floating_point()):
+        made = made.to(as_dtype(dtype))
+    if shape is not None and made.shape != tuple(shape):
+        raise ValueError(f"A Variable was told the shape {tuple(shape)}, and got numbers of shape {tuple(made.shape)}.")
+    return made
 
 
 # ---- assigning -----------------------------------------------------------------------------------------------------

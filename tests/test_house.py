@@ -31,8 +31,15 @@ LONG_FUNCTIONS: dict[str, int] = {}
 # Rooms, lowest first: a module imports from its own room and from those below. The longest matching name counts.
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("lamina.errors", "lamina.config"),
-    ("lamina.dtypes", "lamina.registry", "lamina.naming", "lamina.variables"),
-    ("lamina.random", "lamina.activations", "lamina.initializers", "lamina.regularizers", "lamina.constraints"),
+    ("lamina.dtypes", "lamina.registry", "lamina.naming"),
+    (
+        "lamina.random",
+        "lamina.activations",
+        "lamina.initializers",
+        "lamina.regularizers",
+        "lamina.constraints",
+        "lamina.variables",
+    ),
     ("lamina.graph",),
     ("lamina.dialects",),
     ("lamina.layers",),

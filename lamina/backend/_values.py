@@ -154,7 +154,7 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
     if dtype is None and not made.dtype.is_floating_point:
         made = made.to(as_dtype(None))
     if not made.dtype.is_floating_point:
-        return Variable(made, name=name or "")
+        return Variable(made, trainable=False, name=name or "")
     parameter = TrainableVariable(made.detach().clone())
     parameter.name, parameter.constraint = name, constraint
     return parameter

@@ -15,7 +15,7 @@ from lamina import constraints, initializers, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype
 from lamina.graph.symbolic import is_symbolic
 from lamina.layers.tracking import Items, track
-from lamina.variables import are_unchanged
+from lamina.variables import Variable, are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
 _with_losses: list[WeightOwner] = []
@@ -153,6 +153,11 @@ class WeightOwner(nn.Module):
             pass
         elif isinstance(value, torch.Tensor):
             self._rename(name, value)
+            if "/" not in getattr(value, "path", "/"):  # a variable that was nobody's
+                cast(Any, value).path = self._path + name
+            if isinstance(value, Variable) and "_buffers" in self.__dict__ and name not in self._buffers:
+                self._own(name, value.value, False, None, None)
+                return
         elif isinstance(value, (list, dict)) and name not in _PLAIN_ATTRIBUTES:
             if not (name.startswith("_") and type(self).__module__.startswith("lamina.")):
                 value = track(self, name, value)

@@ -74,7 +74,7 @@ class Metric:
         if not hasattr(self, "_variables"):
             raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__() before it makes state.")
         value = initializers.get(initializer or "zeros")(tuple(shape), dtype=as_dtype(dtype or self._state_dtype))
-        variable = Variable(value, name=name, path=f"{self.name}/{name}")
+        variable = Variable(value, trainable=False, name=name, path=f"{self.name}/{name}")
         self._variables.append(variable)
         return variable
 

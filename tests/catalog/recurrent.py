@@ -15,6 +15,7 @@ STATES = {"SimpleRNN": 1, "LSTM": 2, "GRU": 1}
 # In Keras no state of one call survives in another.
 STATEFUL = "its outputs change from call to call; tests/layers/test_recurrent.py"
 ROUNDED = {"values_in_float64": "Keras rounds the factor of a penalty to float32"}
+SLOPE = {"values_in_float64": "in the gradient of torch's hard sigmoid, which Keras runs, 1 / 6 is rounded to float32"}
 DENSE = {"config": "Keras's config of the Dense inside has quantization_config, too"}
 IMAGES = {"masks": "the mask of a Masking layer has the sizes of the images, and passes as it is, as in Keras"}
 ONE_MASK = {"mask": "Keras's LSTM takes no mask of whole sequences"}
@@ -32,9 +33,9 @@ def _gates(name: str) -> list[dict[str, object]]:
 
 def _layer(name: str) -> list[Row]:
     def row(*, call: dict[str, object] | None = None, **kwargs: object) -> Row:
-        return Row(
-            name, {"units": 3, **kwargs}, X, call=call or {}, exceptions=ROUNDED if "bias_regularizer" in kwargs else {}
-        )
+        known = {"bias_regularizer": ROUNDED, "recurrent_activation": SLOPE}
+        exceptions = next((known[key] for key in known if key in kwargs), {})
+        return Row(name, {"units": 3, **kwargs}, X, call=call or {}, exceptions=exceptions)
 
     states = [(2, 3)] * STATES[name]
     plain = [

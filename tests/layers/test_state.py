@@ -104,6 +104,51 @@ def test_weights_give_their_numbers_without_detaching():
     np.testing.assert_array_equal(layer.kernel.numpy(force=True), layer.get_weights()[0])
 
 
+def test_variables_become_weights():
+    class Scaled(Layer):
+        def __init__(self):
+            super().__init__(name="scaled")
+            self.scale = lamina.Variable("ones", shape=(3,), name="its own name")
+            self.calls = lamina.Variable(0, trainable=False)
+            self.mean = lamina.Variable(np.zeros(3, "float32"), trainable=False)
+
+        def call(self, inputs):
+            self.calls.assign_add(1)
+            self.mean.assign(inputs.mean(0))
+            return inputs * self.scale
+
+    model = lamina.Sequential([Input((3,)), Scaled()])
+    layer = model.layers[0]
+    assert [(weight.path, weight.trainable) for weight in layer.weights] == [
+        ("scaled/scale", True), ("scaled/calls", False), ("scaled/mean", False)]  # fmt: skip
+    assert layer.calls.dtype is torch.int64
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 3)), np.zeros((4, 3)), epochs=2, verbose=0)
+    assert layer.calls.item() == 2
+    assert layer.mean.tolist() == [1.0, 1.0, 1.0]
+    assert (layer.scale < 1).all()
+    assert list(model.state_dict()) == ["scaled.scale", "scaled.calls", "scaled.mean"]
+    again = copy.deepcopy(model)
+    again.layers[0].calls.assign(7)
+    assert (layer.calls, again.layers[0].calls) == (2, 7)
+
+
+def test_what_a_variable_is_made_of():
+    assert lamina.Variable(0.5).dtype is torch.float32
+    assert isinstance(lamina.Variable([1.0, 2.0]), torch.nn.Parameter)
+    assert lamina.Variable(np.ones(2)).dtype is torch.float64
+    assert lamina.Variable(1.0, dtype="float16", trainable=False).dtype is torch.float16
+    assert lamina.Variable(lamina.initializers.Constant(3.0), (2,)).tolist() == [3.0, 3.0]
+    assert lamina.Variable(2.0, name="two").name == "two"
+    given = torch.zeros(2)
+    lamina.Variable(given, trainable=False).assign([1.0, 1.0])
+    assert given.tolist() == [0.0, 0.0]
+    with pytest.raises(ValueError, match="needs a shape"):
+        lamina.Variable("zeros")
+    with pytest.raises(ValueError, match=r"told the shape \(3,\), and got numbers of shape \(2,\)"):
+        lamina.Variable([1.0, 2.0], shape=(3,))
+
+
 def test_assign_refuses_another_shape():
     layer = running_sum(lamina)
     with pytest.raises(ValueError, match=r"assign needs numbers of the variable's shape \(3,\), and got \(2,\)\."):

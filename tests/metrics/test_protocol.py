@@ -221,7 +221,7 @@ def test_copies_are_independent(duplicate):
 
 
 def test_variables():
-    variable = Variable([1.0, 2.0], name="v")
+    variable = Variable([1.0, 2.0], trainable=False, name="v")
     variable.assign([3.0, 4.0])
     variable.assign_sub(1)
     variable.assign_add(torch.ones(2, requires_grad=True))
