@@ -491,3 +491,10 @@ def _dtype_name(name: str) -> str:
                     "float16", "bfloat16", "float32", "float64", "complex64", "complex128"):  # fmt: skip
         raise ValueError(f"{name!r} is not a known dtype.")
     return name
+
+
+def check_keys(config: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse a config with a key that no model writes."""
+    unknown = [key for key in config if key not in known]
+    if unknown:
+        raise ValueError(f"The config has an unknown key {unknown[0]!r}.{did_you_mean(unknown[0], known)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -58,6 +58,7 @@ class Plan:
     Arguments:
         inputs: symbolic tensors, in the order that ``forward`` takes them.
         outputs: a structure of symbolic tensors.
+        aside: symbolic tensors that are computed at each call, and not given out: a model's added losses.
 
     Attributes:
         modules: attribute name -> module, in the order in which Keras lists a model's layers.
@@ -66,7 +67,9 @@ class Plan:
         calls: the number of a value -> the function's call that it came of, where that made several steps.
     """
 
-    def __init__(self, inputs: list[SymbolicTensor], outputs: Any, reserved: Callable[[str], bool]) -> None:
+    def __init__(
+        self, inputs: list[SymbolicTensor], outputs: Any, reserved: Callable[[str], bool], aside: Sequence[Any] = ()
+    ) -> None:
         self._numbers: dict[int, int] = {}
         self.values: list[tuple[Any, Any]] = []  # (shape, dtype) of every value
         self.modules: dict[str, torch.nn.Module] = {}
@@ -74,12 +77,13 @@ class Plan:
         self.inputs = [self._number(tensor) for tensor in inputs]
         output_leaves = leaves(outputs)
         mask_tensors = [getattr(leaf, "mask", None) for leaf in output_leaves]
-        order = GraphOrder(inputs, output_leaves, [mask for mask in mask_tensors if mask is not None])
+        order = GraphOrder(inputs, output_leaves, [mask for mask in mask_tensors if mask is not None] + list(aside))
         self._name_modules(order, reserved)
         self.input_names = [_identifier(tensor.name or f"input_{i}") for i, tensor in enumerate(inputs)]
         self.steps = [self._step(node) for node in order.nodes]
         self.outputs = map_structure(self._reference, outputs)
         self.masks = [None if mask is None else self._reference(mask) for mask in mask_tensors]
+        self.aside = [self._reference(tensor) for tensor in aside]
         self.calls = self._calls(order.nodes)
         self._numbers = {}  # they name live tensors by id, so they end here
 
@@ -158,8 +162,10 @@ class Plan:
         outputs: Any = None,
         without_activation: frozenset[int] = frozenset(),
         direct: Mapping[int, Callable[..., Any]] = MappingProxyType({}),
+        aside: bool = True,
     ) -> fx.Graph:
-        """The steps that ``outputs`` (values of this plan; by default its own) need, as an ``fx.Graph``.
+        """The steps that ``outputs`` (values of this plan; by default its own) need, and with ``aside`` those that the
+        plan's own does, as an ``fx.Graph``.
 
         ``without_activation`` names steps whose layer is to stop before its activation: the loss wants logits.
         ``direct`` has the functions that are called in a step's place.
@@ -167,7 +173,7 @@ class Plan:
         outputs = self.outputs if outputs is None else outputs
         graph = fx.Graph()
         made: dict[int, fx.Node] = {}
-        needed, wanted = self._needed(outputs)
+        needed, wanted = self._needed((outputs, self.aside if aside else ()))
         for value, name in zip(self.inputs, self.input_names, strict=True):
             made[value.index] = graph.placeholder(name)
 
@@ -202,12 +208,8 @@ class Plan:
                 graph.erase_node(node)
         return graph
 
-    def needed(self, outputs: Any) -> list[int]:
-        """The numbers of the steps that ``outputs`` depend on, in order."""
-        return self._needed(outputs)[0]
-
     def _needed(self, outputs: Any) -> tuple[list[int], set[int]]:
-        """:meth:`needed`, and the numbers of all values on the way."""
+        """The numbers of the steps that ``outputs`` depend on, in order, and those of all values on the way."""
         wanted = {leaf.index for leaf in leaves(outputs) if isinstance(leaf, Value)}
         needed: list[int] = []
         for number in reversed(range(len(self.steps))):
@@ -224,7 +226,7 @@ class Plan:
     def code(self) -> str:
         """The generated forward, with the shape of each value at its line's end."""
         graph = self.emit()
-        needed = self.needed(self.outputs)
+        needed, _ = self._needed((self.outputs, self.aside))
         source = graph.python_code("self").src
         source = re.sub(r";  \w+ = None.*$|;  (?:\w+ = )+None.*$", "", source, flags=re.M).strip("\n")
         source = re.sub(r"\bEllipsis\b", "...", source)

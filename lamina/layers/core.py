@@ -342,6 +342,30 @@ class ActivityRegularization(Layer):
 
 
 @LAYERS.register()
+class AddLoss(Layer):
+    """The inputs, unchanged, which are added to what ``fit`` minimises; what is no single number is summed.
+
+    ``model.add_loss(tensor)`` makes it of a symbolic tensor.
+
+    Shape: any -> the same.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/keras/Model#add_loss
+
+    >>> layer = AddLoss()
+    >>> _ = layer(torch.tensor(2.0))
+    >>> layer.losses
+    [tensor(2.)]
+    """
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.add_loss(inputs)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@LAYERS.register()
 class Lambda(Layer):
     """``function(inputs, **arguments)``: any function of tensors as a layer.
 

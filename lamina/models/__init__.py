@@ -61,7 +61,11 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
         Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name) for tensor in model.inputs]  # fmt: skip
     tensors_of = model._plan.replay(SimpleNamespace(**parts, **constants), flat)
     inputs = map_structure(flat.__getitem__, model._input_structure)
-    return type(model)(inputs=inputs, outputs=tensors_of(model._plan.outputs), name=model.name)
+    outputs, losses = tensors_of(model._plan.outputs), tensors_of(model._plan.aside)
+    clone = type(model)(inputs=inputs, outputs=outputs, name=model.name)
+    if losses:
+        clone._describe(inputs, outputs, losses)
+    return clone
 
 
 def _clone_layer(layer: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,11 +14,12 @@ from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.base import Layer
 from lamina.layers.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
-from lamina.layers.core import Input, InputLayer
+from lamina.layers.core import AddLoss, Input, InputLayer
 from lamina.layers.tracking import children_of
-from lamina.registry import deserialize, reading, serialize
+from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
 from lamina.training.trainer import Trainer
+from lamina.variables import are_unchanged
 from lamina.viz.report import summary as print_summary
 
 
@@ -56,20 +57,20 @@ class Model(Trainer, Layer):
         self._plan: Plan | None = None
         self._forward: Callable[..., Any] | None = None
         self._forward_with_masks: Callable[..., Any] | None = None
-        self._symbols: tuple[Any, Any] | None = None
+        self._symbols: tuple[Any, Any, list[Any]] | None = None
         if inputs is not None or outputs is not None:
             self._describe(inputs, outputs)
 
     # -- functional models --
 
-    def _describe(self, inputs: Any, outputs: Any) -> None:
+    def _describe(self, inputs: Any, outputs: Any, aside: Sequence[Any] = ()) -> None:
         for what, structure in (("inputs", inputs), ("outputs", outputs)):
             for leaf in leaves(structure):
                 if not isinstance(leaf, SymbolicTensor):
                     raise ValueError(f"The {what} of a model must be symbolic tensors, which come from Input(), and got "
                                      f"{describe(leaf)}.")  # fmt: skip
         inputs, outputs = by_key(inputs), by_key(outputs)
-        plan = Plan(leaves(inputs), outputs, self._is_reserved)
+        plan = Plan(leaves(inputs), outputs, self._is_reserved, aside)
         names = [getattr(module, "name", key) for key, module in plan.modules.items()]
         for position, layer_name in enumerate(names):
             if layer_name in names[:position]:
@@ -77,14 +78,14 @@ class Model(Trainer, Layer):
                                  "a model need different names: give one of them another with `name=`.")  # fmt: skip
         # A plan stands for the symbolic tensors, which a copy of the model must not drag along.
         self._arguments = {name: value for name, value in self._arguments.items() if not is_symbolic(value)}
-        self._adopt(plan, inputs, outputs)
+        self._adopt(plan, inputs, outputs, aside)
 
     def _is_reserved(self, key: str) -> bool:
         return hasattr(type(self), key) or key in self.__dict__
 
-    def _adopt(self, plan: Plan, inputs: Any, outputs: Any) -> None:
+    def _adopt(self, plan: Plan, inputs: Any, outputs: Any, aside: Sequence[Any] = ()) -> None:
         """Own what the plan uses, and forget an earlier plan."""
-        self._plan, self._forward, self._symbols = plan, None, (inputs, outputs)
+        self._plan, self._forward, self._symbols = plan, None, (inputs, outputs, list(aside))
         for key, module in plan.modules.items():
             self._modules[key] = module
             if not isinstance(module, Layer):  # torch's own modules start out training, ours inferring
@@ -189,7 +190,9 @@ class Model(Trainer, Layer):
         """The masks of the outputs, where the plan has any."""
         if self._plan is None or all(mask is None for mask in self._plan.masks):
             return previous_mask if self._plan is None else None
-        masks = compile_graph(self._plan.emit(self._plan.masks))(self, *self.flatten_inputs(inputs, previous_mask))
+        masks = compile_graph(self._plan.emit(self._plan.masks, aside=False))(
+            self, *self.flatten_inputs(inputs, previous_mask)
+        )
         return masks[0] if len(masks) == 1 else masks
 
     @property
@@ -210,6 +213,26 @@ class Model(Trainer, Layer):
             raise ValueError(f"{who(self)} has no generated code: it is not built, or its author wrote its `call`.")
         return self._plan.code()
 
+    def add_loss(self, loss: Any) -> None:
+        """Add a number (or a list of them) to what ``fit`` minimises: one that a call computed, inside ``call``, or once and
+        for all a symbolic tensor that the layers of a functional model gave, as Keras 1 and 2 have it.
+
+        >>> from lamina.layers import Dense, Input
+        >>> x = Input(shape=(4,), name="x")
+        >>> code = Dense(2, name="code")(x)
+        >>> model = Model(x, Dense(4, name="again")(code))
+        >>> model.add_loss(1e-2 * code.square().mean())
+        >>> model.compile("adam", "mse")
+        """
+        losses = list(loss) if isinstance(loss, (list, tuple)) else [loss]
+        symbolic = [one for one in losses if is_symbolic(one)]
+        if not symbolic or self._plan is None or self._keras_class_name != "Functional" or are_unchanged():
+            return super().add_loss(loss)
+        inputs, outputs = self.symbols()
+        aside = self._symbols[2] if self._symbols is not None else []
+        self._describe(inputs, outputs, [*aside, *(AddLoss()(one) for one in symbolic)])
+        super().add_loss([one for one in losses if not is_symbolic(one)])
+
     def symbols(self) -> tuple[Any, Any]:
         """The symbolic inputs and outputs; a copy of a model records its own."""
         if self._plan is None:
@@ -217,7 +240,7 @@ class Model(Trainer, Layer):
                                  "its `call`.")  # fmt: skip
         if self._symbols is None:
             self._symbols = _recorded_again(self, self._plan)
-        return self._symbols
+        return self._symbols[:2]
 
     @property
     def input(self) -> Any:
@@ -340,8 +363,10 @@ class Model(Trainer, Layer):
         if "layers" not in config or "output_layers" not in config:
             return super().from_config(config)
         check_keys(config, FUNCTIONAL_KEYS)
-        inputs, outputs = functional.from_config(config, custom_objects)
+        inputs, outputs, aside = functional.from_config(config, custom_objects)
         model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+        if aside:
+            model._describe(inputs, outputs, aside)
         if not config.get("trainable", True):
             model.trainable = False
         return model
@@ -351,31 +376,6 @@ class Model(Trainer, Layer):
         if self._plan is not None:
             return {"input_shape": None}
         return super().get_build_config()
-
-    def get_compile_config(self) -> dict[str, Any]:
-        """What ``compile`` was told, as plain values; empty when it was not called."""
-        setup = self.compile_setup
-        if setup is None:
-            return {}
-        told = {"optimizer": setup.optimizer, "loss": setup.loss, "loss_weights": setup.loss_weights,
-                "metrics": setup.metrics, "weighted_metrics": setup.weighted_metrics,
-                "run_eagerly": setup.run_eagerly, "steps_per_execution": 1, "jit_compile": setup.jit_compile}  # fmt: skip
-        return {name: serialize(value) for name, value in told.items()}
-
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as :meth:`get_compile_config` says."""
-        if not config:
-            return
-        with reading(config):
-            check_keys(config, COMPILE_KEYS)
-            told = {
-                name: deserialize(config[name], kind=kind) for name, kind in COMPILE_KINDS.items() if name in config
-            }
-            for leaf in leaves([told.get(key) for key in ("loss", "metrics", "weighted_metrics")]):
-                if not (leaf is None or isinstance(leaf, str) or callable(leaf)):
-                    raise ValueError(f"A loss or metric must be a name or an object, and got {leaf!r:.80}.")
-            if told.get("optimizer") is not None:
-                self.compile(**told)
 
     def _runs_forward(self) -> bool:
         return self._plan is not None or type(self).call is not Model.call
@@ -389,8 +389,8 @@ class Model(Trainer, Layer):
             self.compile_plan()
 
 
-def _recorded_again(model: Model, plan: Plan) -> tuple[Any, Any]:
-    """Symbolic inputs and outputs of a model that has none, which is a copy."""
+def _recorded_again(model: Model, plan: Plan) -> tuple[Any, Any, list[Any]]:
+    """Symbolic inputs and outputs of a model that has none, which is a copy; and what is computed aside."""
     flat = [Input(batch_shape=plan.values[value.index][0], dtype=plan.values[value.index][1], name=name)
             for value, name in zip(plan.inputs, model._input_names, strict=True)]  # fmt: skip
     modules: list[Any] = list(model.children())
@@ -400,17 +400,7 @@ def _recorded_again(model: Model, plan: Plan) -> tuple[Any, Any]:
             tensor.node.target = inputs[name]
             inputs[name]._nodes.append(tensor.node)
     tensors_of = plan.replay(model, flat)
-    return map_structure(flat.__getitem__, model._input_structure), tensors_of(plan.outputs)
+    return map_structure(flat.__getitem__, model._input_structure), tensors_of(plan.outputs), tensors_of(plan.aside)
 
 
-COMPILE_KINDS = {"optimizer": "optimizer", "loss": "loss", "loss_weights": "value", "metrics": "metric",
-                 "weighted_metrics": "metric", "run_eagerly": "value", "jit_compile": "value"}  # fmt: skip
-COMPILE_KEYS = (*COMPILE_KINDS, "steps_per_execution", "auto_scale_loss", "sample_weight_mode", "pss_evaluation_shards")
 FUNCTIONAL_KEYS = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")
-
-
-def check_keys(config: dict[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse a config with a key that no model writes."""
-    unknown = [key for key in config if key not in known]
-    if unknown:
-        raise ValueError(f"The config has an unknown key {unknown[0]!r}.{did_you_mean(unknown[0], known)}")

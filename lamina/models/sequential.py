@@ -14,8 +14,8 @@ from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.base import Layer
 from lamina.layers.calling import as_shapes, map_shapes, shapes_of, who
 from lamina.layers.core import Input, InputLayer, Lambda
-from lamina.models.model import Model, check_keys
-from lamina.registry import deserialize, reading, serialize
+from lamina.models.model import Model
+from lamina.registry import check_keys, deserialize, reading, serialize
 from lamina.viz.report import summary as print_summary
 
 

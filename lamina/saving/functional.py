@@ -19,6 +19,7 @@ from lamina.graph.plan import Constant, Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves, map_structure, record
 from lamina.layers.base import Layer
 from lamina.layers.calling import who
+from lamina.layers.core import AddLoss
 from lamina.registry import ConfigError, check_name, check_object, deserialize, reading, serialize, snake_case
 from lamina.saving.keras_operations import OPERATION_FUNCTIONS, KerasOperation
 from lamina.saving.limits import bounded
@@ -92,7 +93,9 @@ class _Writer:
         maker: dict[int, Step] = {leaf.index: step for step in plan.steps for leaf in _values_in(step.outputs)}
         maker |= {index: call for index, call in plan.calls.items() if call.target in OPERATION_FUNCTIONS}
         needed: dict[int, Step] = {}
-        pending = [maker[value.index] for value in _values_in([plan.outputs, plan.masks]) if value.index in maker]
+        pending = [
+            maker[value.index] for value in _values_in([plan.outputs, plan.masks, plan.aside]) if value.index in maker
+        ]
         while pending:
             step = pending.pop()
             if id(step) not in needed:
@@ -214,8 +217,8 @@ def _input_entry(plan: Plan, value: Value, name: str) -> Config:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
-def from_config(config: Config, custom_objects: dict[str, Any] | None = None) -> tuple[Any, Any]:
-    """The symbolic inputs and outputs that a functional config of any generation describes.
+def from_config(config: Config, custom_objects: dict[str, Any] | None = None) -> tuple[Any, Any, list[Any]]:
+    """The symbolic inputs and outputs that a functional config of any generation describes, and its added losses.
 
     Raises:
         ConfigError: a ``ValueError``, when the config is not such a one, or its calls can't be run in any order.
@@ -235,7 +238,7 @@ class _Reader:
         self.first: dict[str, int] = {}  # the number of a layer's first call, where it is not 0
         self.first_of_outputs: dict[str, int] = {}
 
-    def tensors(self) -> tuple[Any, Any]:
+    def tensors(self) -> tuple[Any, Any, list[Any]]:
         entries = self.config.get("layers")
         if not isinstance(entries, list):
             raise ConfigError("A functional config has a list of layers.", self.config)
@@ -244,7 +247,9 @@ class _Reader:
         self.is_old = any(isinstance(node, list) for node in self.nodes.values())
         self._find_first_calls()
         self._call_all()
-        return self._structure("input_layers"), self._structure("output_layers")
+        losses = [tensor for (name, _), made in self.made.items() for tensor in made
+                  if isinstance(self.targets[name][0], AddLoss)]  # fmt: skip
+        return self._structure("input_layers"), self._structure("output_layers"), losses
 
     def _make(self, entry: Any) -> None:
         with reading(entry):

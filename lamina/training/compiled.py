@@ -18,6 +18,7 @@ from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.calling import in_mode
 from lamina.layers.weights import WeightOwner
 from lamina.metrics import Metric
+from lamina.registry import check_keys, deserialize, reading, serialize
 from lamina.training.logs import as_numbers
 from lamina.training.objective import Metrics, Objective, Outputs
 from lamina.training.steps import total
@@ -29,6 +30,10 @@ _BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names that mean somethi
 
 _ARGUMENTS = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution",
               "jit_compile", "auto_scale_loss", "keep_trainable", *_TORCH_COMPILE)  # fmt: skip
+
+_KINDS = {"optimizer": "optimizer", "loss": "loss", "loss_weights": "value", "metrics": "metric",
+                 "weighted_metrics": "metric", "run_eagerly": "value", "jit_compile": "value"}  # fmt: skip
+_KEYS = (*_KINDS, "steps_per_execution", "auto_scale_loss", "sample_weight_mode", "pss_evaluation_shards")
 
 
 @dataclass
@@ -116,6 +121,29 @@ class Compiled(WeightOwner):
         self._functions = None
 
     # -- yours to override --
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What ``compile`` was told, as plain values; empty when it was not called."""
+        setup = self.compile_setup
+        if setup is None:
+            return {}
+        told = {"optimizer": setup.optimizer, "loss": setup.loss, "loss_weights": setup.loss_weights,
+                "metrics": setup.metrics, "weighted_metrics": setup.weighted_metrics,
+                "run_eagerly": setup.run_eagerly, "steps_per_execution": 1, "jit_compile": setup.jit_compile}  # fmt: skip
+        return {name: serialize(value) for name, value in told.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as :meth:`get_compile_config` says."""
+        if not config:
+            return
+        with reading(config):
+            check_keys(config, _KEYS)
+            told = {name: deserialize(config[name], kind=kind) for name, kind in _KINDS.items() if name in config}
+            for leaf in leaves([told.get(key) for key in ("loss", "metrics", "weighted_metrics")]):
+                if not (leaf is None or isinstance(leaf, str) or callable(leaf)):
+                    raise ValueError(f"A loss or metric must be a name or an object, and got {leaf!r:.80}.")
+            if told.get("optimizer") is not None:
+                self.compile(**told)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True

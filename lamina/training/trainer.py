@@ -243,6 +243,7 @@ class Trainer(OlderMethods, OneBatch):
             for index, batch in enumerate(batches.epoch()):
                 if watched:
                     hooks.on_predict_batch_begin(index)
+                self.clear_losses()
                 found.append(run(batch[0]))
                 if watched:
                     hooks.on_predict_batch_end(index, {"outputs": found[-1]})

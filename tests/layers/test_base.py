@@ -679,11 +679,11 @@ def test_repr_names_the_layer():
 
 
 def test_a_loss_of_symbolic_tensors_is_not_lost():
-    outputs = Dense(2)(inputs := Input((2,)))
-    model = Model(inputs, outputs, name="m")
+    inputs = Input((2,))
+    layer = Dense(2, name="d")
     with pytest.raises(ValueError, match="takes a tensor that a call computed") as caught:
-        model.add_loss(torch.mean(outputs))
+        layer.add_loss(torch.mean(layer(inputs)))
     assert str(caught.value) == (
-        "add_loss of Model 'm' takes a tensor that a call computed, and got <SymbolicTensor shape=(), dtype=float32>. "
+        "add_loss of Dense 'd' takes a tensor that a call computed, and got <SymbolicTensor shape=(), dtype=float32>. "
         "Put it into the call of a layer, which calls add_loss there."
     )
