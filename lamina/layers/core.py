@@ -366,6 +366,33 @@ class AddLoss(Layer):
 
 
 @LAYERS.register()
+class Aside(Layer):
+    """The inputs, unchanged, of which it keeps hold until they are taken: for a loss that looks inside the model.
+
+    Shape: any -> the same.
+
+    >>> layer = Aside()
+    >>> _ = layer(torch.tensor(2.0))
+    >>> layer.take()
+    tensor(2.)
+    """
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        vars(self)["_held"] = inputs
+        return inputs
+
+    def take(self) -> torch.Tensor:
+        """What the last call was given, once: it may hold on to a whole graph."""
+        return vars(self).pop("_held")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in super().__getstate__().items() if key != "_held"}
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@LAYERS.register()
 class Lambda(Layer):
     """``function(inputs, **arguments)``: any function of tensors as a layer.
 

@@ -14,7 +14,7 @@ from typing import Any
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.layers.base import LAYERS, Layer
-from lamina.layers.core import Input, InputLayer
+from lamina.layers.core import Input, InputLayer, Lambda
 from lamina.models.branches import Merge as Merge
 from lamina.models.branches import merge as merge
 from lamina.models.model import Model as Model
@@ -71,6 +71,8 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
 def _clone_layer(layer: Any) -> Any:
     if isinstance(layer, Model):
         return clone_model(layer)
+    if isinstance(layer, Lambda):
+        return deepcopy(layer)  # no config can name a function of the user's that is not registered
     return type(layer).from_config(layer.get_config()) if isinstance(layer, Layer) else deepcopy(layer)
 
 

@@ -14,7 +14,7 @@ from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.base import Layer
 from lamina.layers.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
-from lamina.layers.core import AddLoss, Input, InputLayer
+from lamina.layers.core import AddLoss, Aside, Input, InputLayer
 from lamina.layers.tracking import children_of
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
@@ -228,19 +228,30 @@ class Model(Trainer, Layer):
         symbolic = [one for one in losses if is_symbolic(one)]
         if not symbolic or self._plan is None or self._keras_class_name != "Functional" or are_unchanged():
             return super().add_loss(loss)
-        inputs, outputs = self.symbols()
-        aside = self._symbols[2] if self._symbols is not None else []
+        inputs, outputs, aside = self._recorded()
         self._describe(inputs, outputs, [*aside, *(AddLoss()(one) for one in symbolic)])
         super().add_loss([one for one in losses if not is_symbolic(one)])
 
+    def compute_aside(self, tensors: Sequence[SymbolicTensor]) -> list[Aside]:
+        """Have each call compute further tensors, too, and give the layers that hold them, in place of earlier ones."""
+        inputs, outputs, aside = self._recorded()
+        kept = [tensor for tensor in aside if not (tensor.node and isinstance(tensor.node.target, Aside))]
+        made = [Aside() for _ in tensors]
+        self._describe(inputs, outputs, kept + [layer(tensor) for layer, tensor in zip(made, tensors, strict=True)])
+        return made
+
     def symbols(self) -> tuple[Any, Any]:
         """The symbolic inputs and outputs; a copy of a model records its own."""
+        return self._recorded()[:2]
+
+    def _recorded(self) -> tuple[Any, Any, list[Any]]:
+        """The symbolic inputs, outputs, and what is computed aside."""
         if self._plan is None:
             raise AttributeError(f"{who(self)} has no symbolic inputs and outputs: it is not built, or its author wrote "
                                  "its `call`.")  # fmt: skip
         if self._symbols is None:
             self._symbols = _recorded_again(self, self._plan)
-        return self._symbols[:2]
+        return self._symbols
 
     @property
     def input(self) -> Any:
@@ -299,7 +310,7 @@ class Model(Trainer, Layer):
         """The layers, in Keras's order."""
         if self._plan is not None:
             self.symbols()
-        return [child for _, child in children_of(self)]
+        return [child for _, child in children_of(self) if not isinstance(child, Aside)]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of this name, or at this index of :attr:`layers`."""

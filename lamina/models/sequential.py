@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from lamina.graph.plan import Plan, module_key
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.base import Layer
 from lamina.layers.calling import as_shapes, map_shapes, shapes_of, who
-from lamina.layers.core import Input, InputLayer, Lambda
+from lamina.layers.core import Aside, Input, InputLayer, Lambda
 from lamina.models.model import Model
 from lamina.registry import check_keys, deserialize, reading, serialize
 from lamina.viz.report import summary as print_summary
@@ -179,6 +179,11 @@ class Sequential(Model):
         """The weights exist, so the model counts as built; the plan itself waits for the first use."""
         self.built = True
         self._plain_call = False
+
+    def compute_aside(self, tensors: Sequence[SymbolicTensor]) -> list[Aside]:
+        """A stack of layers computes nothing beside its output."""
+        raise ValueError(f"{who(self)} is compiled with a loss that uses {tensors[0]!r} from inside of it, which a functional "
+                         "model can compute for it: use `Model(model.inputs, model.outputs)`.")  # fmt: skip
 
     def symbols(self) -> tuple[Any, Any]:
         if self._chain is not None and self._plan is None and self._symbols is None:

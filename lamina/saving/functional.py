@@ -19,7 +19,7 @@ from lamina.graph.plan import Constant, Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves, map_structure, record
 from lamina.layers.base import Layer
 from lamina.layers.calling import who
-from lamina.layers.core import AddLoss
+from lamina.layers.core import AddLoss, Aside, InputLayer
 from lamina.registry import ConfigError, check_name, check_object, deserialize, reading, serialize, snake_case
 from lamina.saving.keras_operations import OPERATION_FUNCTIONS, KerasOperation
 from lamina.saving.limits import bounded
@@ -53,6 +53,10 @@ class _Writer:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.plan: Plan = model._plan
+        # What a loss that looks inside the model had it compute is the loss's business.
+        self.aside = [value for value in self.plan.aside if not isinstance(self._maker_of(value), Aside)]
+        needed, _ = self.plan._needed((self.plan.outputs, self.plan.masks, self.aside))
+        self.steps = [self.plan.steps[number] for number in needed]
         self.origin: dict[int, list[Any]] = {}  # value -> [entry, call, output]
         self.entries: dict[str, Config] = {}
 
@@ -63,8 +67,10 @@ class _Writer:
             self.origin[value.index] = [name, 0, 0]
             if name not in names:
                 self.entries[name] = _input_entry(plan, value, name)
+        called = {step.target for step in self.steps}
         for key, module in plan.modules.items():
-            self.entries[getattr(module, "name", key)] = _layer_entry(module, key)
+            if key in called or isinstance(module, InputLayer):
+                self.entries[getattr(module, "name", key)] = _layer_entry(module, key)
         for step in self._in_order():
             self._add(step)
         if self._unnamed(plan.outputs):
@@ -85,16 +91,20 @@ class _Writer:
             "output_layers": map_structure(place, plan.outputs),
         }
 
+    def _maker_of(self, value: Value) -> Any:
+        number = self.plan.step_of(value)
+        return None if number is None else self.plan.modules.get(self.plan.steps[number].target)
+
     def _in_order(self) -> list[Step]:
         """The plan's steps, with the author's call of an operation in place of those that it made."""
         plan = self.plan
         if not plan.calls:
-            return plan.steps
-        maker: dict[int, Step] = {leaf.index: step for step in plan.steps for leaf in _values_in(step.outputs)}
+            return self.steps
+        maker: dict[int, Step] = {leaf.index: step for step in self.steps for leaf in _values_in(step.outputs)}
         maker |= {index: call for index, call in plan.calls.items() if call.target in OPERATION_FUNCTIONS}
         needed: dict[int, Step] = {}
         pending = [
-            maker[value.index] for value in _values_in([plan.outputs, plan.masks, plan.aside]) if value.index in maker
+            maker[value.index] for value in _values_in([plan.outputs, plan.masks, self.aside]) if value.index in maker
         ]
         while pending:
             step = pending.pop()
@@ -105,7 +115,7 @@ class _Writer:
                 ]
         order: dict[int, Step] = {}
         # The first of them stands at the stack's end; a step comes after all that it takes.
-        stack = [(maker[leaf.index], False) for step in reversed(plan.steps) for leaf in _values_in(step.outputs)]
+        stack = [(maker[leaf.index], False) for step in reversed(self.steps) for leaf in _values_in(step.outputs)]
         while stack:
             step, ready = stack.pop()
             if id(step) in order or id(step) not in needed:

@@ -13,6 +13,7 @@ from lamina.errors import did_you_mean
 from lamina.graph.symbolic import leaves
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
+from lamina.training.inside import connect, look_inside
 
 
 class Outputs:
@@ -70,14 +71,19 @@ class Losses:
         self.trackers: list[Mean] = []
         self.only: Loss | None = None  # the loss itself, where it is all there is
 
-    def bind(self, outputs: Outputs, y: Any) -> None:
-        """Find out which loss is which output's; the shapes of targets settle what ``"crossentropy"`` means."""
+    def bind(self, outputs: Outputs, y: Any, model: Any = None) -> None:
+        """Find out which loss is which output's; the shapes of targets settle what ``"crossentropy"`` means. Tensors inside
+        the model that a loss uses are the ``model``'s to compute."""
         loss, weights = self._told
         identifiers = outputs.in_order(loss, "loss", broadcast=True)
         wanted = [index for index, identifier in enumerate(identifiers) if identifier is not None]
         targets = _targets(outputs, y, wanted)
         self.losses = [losses_module.resolve(identifier, getattr(target, "shape", None), shape)
                        for identifier, target, shape in zip(identifiers, targets, outputs.shapes, strict=True)]  # fmt: skip
+        if getattr(model, "_plan", None) is not None:
+            inner = [look_inside(*given) for given in zip(self.losses, targets, outputs.shapes, strict=True)]
+            if any(inner):
+                connect(self.losses, model, inner)
         by_output = outputs.in_order(weights, "loss_weights", broadcast=True)
         self.weights = [1.0 if weight is None else float(weight) for weight in by_output]
         self._wanted = wanted
@@ -221,7 +227,7 @@ class Objective:
     def bind(self, outputs: Outputs, y: Any, model: Any = None) -> None:
         """Bind losses and metrics to a model's outputs."""
         if self.losses is not None:
-            self.losses.bind(outputs, y)
+            self.losses.bind(outputs, y, model)
         if self.metrics is not None:
             self.metrics.bind(outputs, y, self.losses)
         if model is not None:

@@ -132,4 +132,5 @@ def test_the_variational_autoencoder_of_keras_2():
     assert history["loss"][-1] < history["loss"][0]
     assert history["val_loss"][-1] < history["val_loss"][0]
     assert len(vae.trainable_weights) == 10
+    assert clone_model(encoder).get_layer("z").function is encoder.get_layer("z").function
     assert vae.predict(X, verbose=0).shape == (24, 4)

@@ -1,0 +1,106 @@
+"""Losses that look inside the model: functions of targets and outputs that also use symbolic tensors of the model's graph.
+
+So the variational autoencoders of Keras 1 are written: ``vae_loss(x, decoded)`` takes ``z_mean`` from around it. The
+function is called once on symbols. What in it does not depend on targets and outputs, the model computes at each call,
+beside its outputs; the rest becomes a function of the targets, the outputs and that.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType, SimpleNamespace
+from typing import Any
+
+from lamina.graph.plan import GraphOrder, Plan, compile_graph
+from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves
+from lamina.layers.core import Aside
+from lamina.losses import LossFunctionWrapper
+
+
+def look_inside(loss: Any, target: Any, output_shape: tuple[int | None, ...]) -> list[SymbolicTensor]:
+    """The symbolic tensors that a loss uses and that the model is to compute for it; with any, ``loss`` is changed to
+    take them from there. (``model.compute_aside`` makes layers that hold them.)"""
+    function = loss.fn if type(loss) is LossFunctionWrapper else None
+    if function is None or next(_symbols_around(function), None) is None:
+        return []
+    shapes = getattr(target, "shape", output_shape), output_shape
+    y_true, y_pred = (SymbolicTensor((output_shape[0], *shape[1:]), loss.dtype) for shape in shapes)
+    values = loss.call(y_true, y_pred)
+    inner = _independent_of([y_true, y_pred], values)
+    if inner:
+        loss.fn = _Looking(Plan([y_true, y_pred, *inner], values, lambda _: False), len(inner))
+    return inner
+
+
+class _Looking:
+    """What is left of a loss function when the model computes a part of it."""
+
+    def __init__(self, plan: Plan, count: int) -> None:
+        plan.input_names = ["y_true", "y_pred", *(f"inside_{number}" for number in range(count))]
+        self.run = compile_graph(plan.emit())
+        self.owner = SimpleNamespace(**plan.modules, **plan.constants)
+        self.kept: list[Aside] = []
+
+    def __call__(self, y_true: Any, y_pred: Any) -> Any:
+        return self.run(self.owner, y_true, y_pred, *(layer.take() for layer in self.kept))
+
+
+def connect(losses: list[Any], model: Any, inner: list[list[SymbolicTensor]]) -> None:
+    """Have the model compute the ``inner`` tensors of each loss."""
+    kept = iter(model.compute_aside([tensor for tensors in inner for tensor in tensors]))
+    for loss, tensors in zip(losses, inner, strict=True):
+        if tensors:
+            loss.fn.kept = [next(kept) for _ in tensors]
+
+
+def _independent_of(given: list[SymbolicTensor], values: Any) -> list[SymbolicTensor]:
+    """The last tensors on the way to ``values`` that do not depend on ``given``."""
+    order = _History(values)
+    depends = {id(tensor) for tensor in given}
+    for node in order.nodes:
+        if any(id(source) in depends for source in node.inputs):
+            depends.update(id(leaf) for leaf in leaves(node.outputs))
+    sources = [source for node in order.nodes if any(id(leaf) in depends for leaf in leaves(node.outputs))
+               for source in node.inputs]  # fmt: skip
+    last = [tensor for tensor in [*sources, *leaves(values)] if isinstance(tensor, SymbolicTensor)]
+    return list({id(tensor): tensor for tensor in last if id(tensor) not in depends}.values())
+
+
+class _History(GraphOrder):
+    """All nodes that lead to some values, from whatever inputs."""
+
+    def __init__(self, values: Any) -> None:
+        found: list[SymbolicTensor] = []
+        seen: set[int] = set()
+        stack = [leaf for leaf in leaves(values) if isinstance(leaf, SymbolicValue)]
+        while stack:
+            tensor = stack.pop()
+            if id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
+            if tensor.node is None or not tensor.node.inputs:
+                found.append(tensor)  # pyright: ignore[reportArgumentType]
+            else:
+                stack.extend(tensor.node.inputs)
+        super().__init__(found, leaves(values), [])
+
+
+def _symbols_around(function: Callable[..., Any], seen: set[int] | None = None) -> Iterator[SymbolicTensor]:
+    """The symbolic tensors that a function's code, and that of the functions it calls, names from around it."""
+    seen = set() if seen is None else seen
+    code = function.__func__ if isinstance(function, MethodType) else function
+    if (
+        not isinstance(code, FunctionType)
+        or id(code) in seen
+        or (code.__module__ or "").partition(".")[0] in _LIBRARIES
+    ):
+        return
+    seen.add(id(code))
+    around = inspect.getclosurevars(code)
+    for value in [*around.nonlocals.values(), *around.globals.values()]:
+        yield from (leaf for leaf in leaves(value) if isinstance(leaf, SymbolicTensor))
+        yield from _symbols_around(value, seen)
+
+
+_LIBRARIES = ("lamina", "torch", "numpy")
