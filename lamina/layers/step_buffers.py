@@ -50,15 +50,15 @@ def _hard(slope: float) -> Gate:
 
 SIGMOID = Gate(None, torch.sigmoid, torch.sigmoid_,
                lambda factor, gate, out: _sigmoid_backward(factor, gate, grad_input=out))  # fmt: skip
-_GATES: Sequence[tuple[Any, Gate]] = [
+_GATES = {id(activation): gate for activation, gate in (
     (activations.sigmoid, SIGMOID), (torch.sigmoid, SIGMOID), (activations.hard_sigmoid, _hard(1 / 6)),
     (F.hardsigmoid, _hard(1 / 6)), (activations.hard_sigmoid_keras2, _hard(0.2)), (activations.sparse_sigmoid, _hard(0.5)),
-]  # fmt: skip
+)}  # fmt: skip
 
 
 def gate_of(activation: Any) -> Gate | None:
     """The gate whose activation this is, if any."""
-    return next((gate for known, gate in _GATES if known is activation), None)
+    return _GATES.get(id(activation))
 
 
 # ---- buffers ---------------------------------------------------------------------------------------------------------
