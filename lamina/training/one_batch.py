@@ -81,6 +81,7 @@ class OneBatch(Compiled):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
+        self.clear_losses()  # nobody asks for those of the batch before
         with torch.inference_mode():
             inputs = self._input_tensor(x) if type(x) is np.ndarray else map_structure(self._input_tensor, x)
             if self.training:

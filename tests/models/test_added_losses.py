@@ -81,6 +81,8 @@ def test_what_answers_keeps_no_losses():
     for _ in range(3):
         model.predict(X, batch_size=4, verbose=0)
         assert len(model.added_losses()) <= 1
+        model.predict(X[:4], verbose=0)
+        assert len(model.added_losses()) <= 1
 
 
 def test_masks_are_asked_for_without_it():
