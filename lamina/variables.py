@@ -103,7 +103,7 @@ def _first_numbers(initializer: Any, shape: Any, dtype: Any) -> Tensor:
         if shape is None:
             raise ValueError(f"A Variable with the initializer {initializer!r} needs a shape, as in "
                              "`Variable('zeros', shape=(3,))`.")  # fmt: skip
-        return initializers.get(initializer)(tuple(shape), dtype=as_dtype(dtype)).detach().clone()
+        initializer = initializers.get(initializer)(tuple(shape), dtype=as_dtype(dtype))
     typed = hasattr(initializer, "dtype")
     made = torch.as_tensor(initializer if typed else np.asarray(initializer)).detach().clone()
     if dtype is not None or (not typed and made.is_floating_point()):

@@ -203,6 +203,8 @@ def test_kinds_of_tensors():
 def test_random_numbers():
     assert float(K.random_normal((2000,), 3.0, 0.1, seed=1).mean()) == pytest.approx(3.0, abs=0.02)
     assert float(K.random_uniform((2000,), 1.0, 3.0, seed=1).min()) >= 1.0
+    assert float(K.random_normal((2000,), mean=3.0, std=0.1, seed=1).mean()) == pytest.approx(3.0, abs=0.02)
+    assert float(K.random_uniform((2000,), low=1.0, high=3.0, seed=1).min()) >= 1.0
     assert K.random_uniform((5,), 0, 9, dtype="int32").dtype is torch.int32
     assert float(K.random_binomial((2000,), 0.25, seed=1).mean()) == pytest.approx(0.25, abs=0.04)
     assert float(K.truncated_normal((500,), seed=1).abs().max()) <= 2.0

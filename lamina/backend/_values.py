@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lamina import config, ops, random
+from lamina.dialects import any_spelling
 from lamina.dtypes import as_dtype, dtype_name
 from lamina.graph.symbolic import SymbolicTensor
 from lamina.layers.core import Input, InputLayer
@@ -281,21 +282,20 @@ def moving_average_update(x: Any, value: Any, momentum: float) -> Any:
 
 
 @recorded
+@any_spelling("random_normal")
 def random_normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: int | None = None,
-    std: float | None = None,
-) -> Any:  # fmt: skip
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: int | None = None
+) -> Any:
     """Numbers of a normal distribution (Keras 1: ``std``)."""
-    return random.normal(shape, mean, stddev if std is None else std, dtype, seed)
+    return random.normal(shape, mean, stddev, dtype, seed)
 
 
 @recorded
+@any_spelling("random_uniform")
 def random_uniform(
-    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: int | None = None,
-    low: float | None = None, high: float | None = None,
-) -> Any:  # fmt: skip
+    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: int | None = None
+) -> Any:
     """Numbers from ``minval`` up to ``maxval``, each as likely (Keras 1: ``low``, ``high``)."""
-    minval, maxval = minval if low is None else low, maxval if high is None else high
     if dtype is not None and is_int_dtype(dtype):
         return random.randint(shape, int(minval), int(maxval), dtype, seed)
     return random.uniform(shape, minval, maxval, dtype, seed)

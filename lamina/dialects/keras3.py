@@ -162,6 +162,8 @@ CALLS = {
     ),
     "to_categorical": Call(renamed={"nb_classes": "num_classes", "y": "x"}),
     "normalize": Call(renamed={"a": "x"}),
+    "random_normal": Call(renamed={"std": "stddev"}),
+    "random_uniform": Call(renamed={"low": "minval", "high": "maxval"}),
     "plot_model": Call(),
     "get_file": Call(),
     "Input": Call(gone={"type_spec": _TYPE_SPEC}),

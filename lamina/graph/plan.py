@@ -208,8 +208,12 @@ class Plan:
                 graph.erase_node(node)
         return graph
 
+    def needed(self, outputs: Any) -> list[int]:
+        """The numbers of the steps that ``outputs`` depend on, in order."""
+        return self._needed(outputs)[0]
+
     def _needed(self, outputs: Any) -> tuple[list[int], set[int]]:
-        """The numbers of the steps that ``outputs`` depend on, in order, and those of all values on the way."""
+        """:meth:`needed`, and the numbers of all values on the way."""
         wanted = {leaf.index for leaf in leaves(outputs) if isinstance(leaf, Value)}
         needed: list[int] = []
         for number in reversed(range(len(self.steps))):
@@ -226,7 +230,7 @@ class Plan:
     def code(self) -> str:
         """The generated forward, with the shape of each value at its line's end."""
         graph = self.emit()
-        needed, _ = self._needed((self.outputs, self.aside))
+        needed = self.needed((self.outputs, self.aside))
         source = graph.python_code("self").src
         source = re.sub(r";  \w+ = None.*$|;  (?:\w+ = )+None.*$", "", source, flags=re.M).strip("\n")
         source = re.sub(r"\bEllipsis\b", "...", source)

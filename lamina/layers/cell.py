@@ -71,6 +71,7 @@ class Cell(AbstractRNNCell):
     """
 
     gates: ClassVar[int]
+
     kernel: nn.Parameter
     recurrent_kernel: nn.Parameter
     bias: nn.Parameter | None

@@ -71,12 +71,12 @@ class _Steps(torch.autograd.Function):
         ctx.gate, ctx.every_step, ctx.masks = gate, every_step, masks
         ctx.lease = Lease(_Workspace, (projected.shape[1], *h.shape), h.dtype)
         space = ctx.lease.space
+        ctx.slope, half = gate.line(_IS_GATE, h.shape[1], h)
         # In inference mode torch keeps no account of views and writes: the buffers are nobody else's.
         with torch.inference_mode():
-            slope, half = gate.line(_IS_GATE, h.shape[1], h)
             space.h[0], space.c[0] = h, c
-            torch.addcmul(half, projected.transpose(0, 1), slope, out=space.gates)
-            space.forward(recurrent * slope, gate, masks)
+            torch.addcmul(half, projected.transpose(0, 1), ctx.slope, out=space.gates)
+            space.forward(recurrent * ctx.slope, gate, masks)
         # Copies, since the buffers are to be written over.
         outputs = space.h[1:].transpose(0, 1) if every_step else space.h[-1]
         return outputs.clone(memory_format=torch.contiguous_format), space.c[-1].clone()
@@ -89,8 +89,7 @@ class _Steps(torch.autograd.Function):
                 outputs, c = plain(gate, masks, *tensors)
                 outputs = outputs if ctx.every_step else outputs[:, -1]
             return None, None, None, *gradients_again([outputs, c], grads, tensors, ctx.needs_input_grad[3:])
-        space, (projected, h, _, recurrent) = ctx.lease.space, tensors
-        slope, _ = gate.line(_IS_GATE, h.shape[1], h)
+        space, slope, (projected, _, _, recurrent) = ctx.lease.space, ctx.slope, tensors
         d_projected, dc = torch.empty_like(projected, memory_format=torch.contiguous_format), grads[1].clone()
         with torch.inference_mode():
             above = grads[0].transpose(0, 1).contiguous().unbind(0)[::-1] if ctx.every_step else itertools.repeat(None)

@@ -40,9 +40,7 @@ def over_axes(pool: Callable[..., torch.Tensor], x: torch.Tensor, axes: list[Axi
 def largest_of_steps(x: torch.Tensor, window: int, stride: int) -> torch.Tensor:
     """Max pooling of sequences without the kernel's search for places, which only a gradient needs: a third of its time."""
     last = (x.shape[1] - window) // stride * stride  # where the last window begins
-    steps = (
-        x[:, first : first + last + 1 : stride] for first in range(window)
-    )  # the first of all windows, the second...
+    steps = (x[:, first : first + last + 1 : stride] for first in range(window))  # each window's first, second, ...
     return functools.reduce(torch.maximum, steps)  # (B, L, C) -> (B, l, C)
 
 

@@ -73,8 +73,8 @@ class Metric:
         """New state, zeros by default. ``aggregation`` has no meaning in one process."""
         if not hasattr(self, "_variables"):
             raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__() before it makes state.")
-        value = initializers.get(initializer or "zeros")(tuple(shape), dtype=as_dtype(dtype or self._state_dtype))
-        variable = Variable(value, trainable=False, name=name, path=f"{self.name}/{name}")
+        variable = Variable(initializers.get(initializer or "zeros"), tuple(shape), dtype or self._state_dtype,
+                            trainable=False, name=name, path=f"{self.name}/{name}")  # fmt: skip
         self._variables.append(variable)
         return variable
 

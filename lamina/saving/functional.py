@@ -55,7 +55,7 @@ class _Writer:
         self.plan: Plan = model._plan
         # What a loss that looks inside the model had it compute is the loss's business.
         self.aside = [value for value in self.plan.aside if not isinstance(self._maker_of(value), Aside)]
-        needed, _ = self.plan._needed((self.plan.outputs, self.plan.masks, self.aside))
+        needed = self.plan.needed((self.plan.outputs, self.plan.masks, self.aside))
         self.steps = [self.plan.steps[number] for number in needed]
         self.origin: dict[int, list[Any]] = {}  # value -> [entry, call, output]
         self.entries: dict[str, Config] = {}

@@ -31,9 +31,9 @@ _BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names that mean somethi
 _ARGUMENTS = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution",
               "jit_compile", "auto_scale_loss", "keep_trainable", *_TORCH_COMPILE)  # fmt: skip
 
-_KINDS = {"optimizer": "optimizer", "loss": "loss", "loss_weights": "value", "metrics": "metric",
+_CONFIG_KINDS = {"optimizer": "optimizer", "loss": "loss", "loss_weights": "value", "metrics": "metric",
                  "weighted_metrics": "metric", "run_eagerly": "value", "jit_compile": "value"}  # fmt: skip
-_KEYS = (*_KINDS, "steps_per_execution", "auto_scale_loss", "sample_weight_mode", "pss_evaluation_shards")
+_CONFIG_KEYS = (*_CONFIG_KINDS, "steps_per_execution", "auto_scale_loss", "sample_weight_mode", "pss_evaluation_shards")
 
 
 @dataclass
@@ -137,8 +137,10 @@ class Compiled(WeightOwner):
         if not config:
             return
         with reading(config):
-            check_keys(config, _KEYS)
-            told = {name: deserialize(config[name], kind=kind) for name, kind in _KINDS.items() if name in config}
+            check_keys(config, _CONFIG_KEYS)
+            told = {
+                name: deserialize(config[name], kind=kind) for name, kind in _CONFIG_KINDS.items() if name in config
+            }
             for leaf in leaves([told.get(key) for key in ("loss", "metrics", "weighted_metrics")]):
                 if not (leaf is None or isinstance(leaf, str) or callable(leaf)):
                     raise ValueError(f"A loss or metric must be a name or an object, and got {leaf!r:.80}.")

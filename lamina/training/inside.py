@@ -18,9 +18,18 @@ from lamina.layers.core import Aside
 from lamina.losses import LossFunctionWrapper
 
 
-def look_inside(loss: Any, target: Any, output_shape: tuple[int | None, ...]) -> list[SymbolicTensor]:
-    """The symbolic tensors that a loss uses and that the model is to compute for it; with any, ``loss`` is changed to
-    take them from there. (``model.compute_aside`` makes layers that hold them.)"""
+def look_inside(losses: list[Any], targets: list[Any], output_shapes: list[Any], model: Any) -> None:
+    """Have the model compute what losses use from inside of it, and change those losses to take it from there."""
+    inner = [_split(*given) for given in zip(losses, targets, output_shapes, strict=True)]
+    if any(inner):
+        kept = iter(model.compute_aside([tensor for tensors in inner for tensor in tensors]))
+        for loss, tensors in zip(losses, inner, strict=True):
+            if tensors:
+                loss.fn.kept = [next(kept) for _ in tensors]
+
+
+def _split(loss: Any, target: Any, output_shape: tuple[int | None, ...]) -> list[SymbolicTensor]:
+    """The symbolic tensors that a loss uses and that the model is to compute; with any, its function is what is left."""
     function = loss.fn if type(loss) is LossFunctionWrapper else None
     if function is None or next(_symbols_around(function), None) is None:
         return []
@@ -29,15 +38,15 @@ def look_inside(loss: Any, target: Any, output_shape: tuple[int | None, ...]) ->
     values = loss.call(y_true, y_pred)
     inner = _independent_of([y_true, y_pred], values)
     if inner:
-        loss.fn = _Looking(Plan([y_true, y_pred, *inner], values, lambda _: False), len(inner))
+        loss.fn = _Looking(Plan([y_true, y_pred, *inner], values, lambda _: False))
     return inner
 
 
 class _Looking:
     """What is left of a loss function when the model computes a part of it."""
 
-    def __init__(self, plan: Plan, count: int) -> None:
-        plan.input_names = ["y_true", "y_pred", *(f"inside_{number}" for number in range(count))]
+    def __init__(self, plan: Plan) -> None:
+        plan.input_names = ["y_true", "y_pred", *(f"inside_{number}" for number in range(len(plan.inputs) - 2))]
         self.run = compile_graph(plan.emit())
         self.owner = SimpleNamespace(**plan.modules, **plan.constants)
         self.kept: list[Aside] = []
@@ -46,44 +55,32 @@ class _Looking:
         return self.run(self.owner, y_true, y_pred, *(layer.take() for layer in self.kept))
 
 
-def connect(losses: list[Any], model: Any, inner: list[list[SymbolicTensor]]) -> None:
-    """Have the model compute the ``inner`` tensors of each loss."""
-    kept = iter(model.compute_aside([tensor for tensors in inner for tensor in tensors]))
-    for loss, tensors in zip(losses, inner, strict=True):
-        if tensors:
-            loss.fn.kept = [next(kept) for _ in tensors]
-
-
 def _independent_of(given: list[SymbolicTensor], values: Any) -> list[SymbolicTensor]:
     """The last tensors on the way to ``values`` that do not depend on ``given``."""
-    order = _History(values)
+    nodes = GraphOrder(_beginnings(values), leaves(values), []).nodes
     depends = {id(tensor) for tensor in given}
-    for node in order.nodes:
+    for node in nodes:
         if any(id(source) in depends for source in node.inputs):
             depends.update(id(leaf) for leaf in leaves(node.outputs))
-    sources = [source for node in order.nodes if any(id(leaf) in depends for leaf in leaves(node.outputs))
+    sources = [source for node in nodes if any(id(leaf) in depends for leaf in leaves(node.outputs))
                for source in node.inputs]  # fmt: skip
     last = [tensor for tensor in [*sources, *leaves(values)] if isinstance(tensor, SymbolicTensor)]
     return list({id(tensor): tensor for tensor in last if id(tensor) not in depends}.values())
 
 
-class _History(GraphOrder):
-    """All nodes that lead to some values, from whatever inputs."""
-
-    def __init__(self, values: Any) -> None:
-        found: list[SymbolicTensor] = []
-        seen: set[int] = set()
-        stack = [leaf for leaf in leaves(values) if isinstance(leaf, SymbolicValue)]
-        while stack:
-            tensor = stack.pop()
-            if id(tensor) in seen:
-                continue
+def _beginnings(values: Any) -> list[Any]:
+    """The tensors that what leads to some values begins with."""
+    found: list[Any] = []
+    seen: set[int] = set()
+    stack = [leaf for leaf in leaves(values) if isinstance(leaf, SymbolicValue)]
+    while stack:
+        tensor = stack.pop()
+        if id(tensor) not in seen:
             seen.add(id(tensor))
-            if tensor.node is None or not tensor.node.inputs:
-                found.append(tensor)  # pyright: ignore[reportArgumentType]
-            else:
-                stack.extend(tensor.node.inputs)
-        super().__init__(found, leaves(values), [])
+            sources = tensor.node.inputs if tensor.node is not None else []
+            stack.extend(sources)
+            found.extend([] if sources else [tensor])
+    return found
 
 
 def _symbols_around(function: Callable[..., Any], seen: set[int] | None = None) -> Iterator[SymbolicTensor]:

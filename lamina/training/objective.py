@@ -13,7 +13,7 @@ from lamina.errors import did_you_mean
 from lamina.graph.symbolic import leaves
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
-from lamina.training.inside import connect, look_inside
+from lamina.training.inside import look_inside
 
 
 class Outputs:
@@ -81,9 +81,7 @@ class Losses:
         self.losses = [losses_module.resolve(identifier, getattr(target, "shape", None), shape)
                        for identifier, target, shape in zip(identifiers, targets, outputs.shapes, strict=True)]  # fmt: skip
         if getattr(model, "_plan", None) is not None:
-            inner = [look_inside(*given) for given in zip(self.losses, targets, outputs.shapes, strict=True)]
-            if any(inner):
-                connect(self.losses, model, inner)
+            look_inside(self.losses, targets, outputs.shapes, model)
         by_output = outputs.in_order(weights, "loss_weights", broadcast=True)
         self.weights = [1.0 if weight is None else float(weight) for weight in by_output]
         self._wanted = wanted

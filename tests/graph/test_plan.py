@@ -436,7 +436,7 @@ def test_a_plan_needs_only_some_steps_for_some_outputs():
     x = Input((3,))
     a, b = Dense(2, name="a")(x), Dense(2, name="b")(x)
     plan = Plan([x], [a, b], lambda key: False)
-    assert [plan.steps[number].name for number in plan._needed(plan.outputs[1])[0]] == ["b"]
+    assert [plan.steps[number].name for number in plan.needed(plan.outputs[1])] == ["b"]
     assert plan.step_of(plan.outputs[0]) == 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 import torch
 
@@ -138,16 +136,3 @@ def test_runs_that_are_not_over_keep_their_buffers(reset_after):
     torch.autograd.grad(one, tensors)
     with pytest.raises(RuntimeError, match="second time"):
         torch.autograd.grad(one, tensors)
-
-
-def test_threads_do_not_share_buffers():
-    tensors = direction(False)
-    expected = torch.autograd.grad(gru_steps.run(False, [tensors])[0].sum(), tensors)
-
-    def often(_):
-        return [torch.autograd.grad(gru_steps.run(False, [tensors])[0].sum(), tensors) for _ in range(20)]
-
-    with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(often, range(4)):
-            for gradients in found:
-                torch.testing.assert_close(gradients, expected)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 import torch
 
@@ -117,16 +115,3 @@ def test_outputs_may_be_written_over():
     outputs = layer(x)
     outputs.mul_(2)
     torch.testing.assert_close(torch.autograd.grad(outputs.sum(), layer.cell.kernel), expected)
-
-
-def test_threads_do_not_share_buffers():
-    given, gate = tensors(), gate_of(activations.hard_sigmoid)
-    expected = torch.autograd.grad(lstm_steps.run(gate, *given)[0].sum(), given)
-
-    def often(_):
-        return [torch.autograd.grad(lstm_steps.run(gate, *given)[0].sum(), given) for _ in range(20)]
-
-    with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(often, range(4)):
-            for gradients in found:
-                torch.testing.assert_close(gradients, expected)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from lamina import activations
-from lamina.layers import step_buffers
+from lamina.layers import GRU, LSTM, step_buffers
 from lamina.layers.step_buffers import Lease, gate_of
 
 
@@ -76,3 +78,19 @@ def test_few_buffers_are_kept_and_not_large_ones(monkeypatch):
     for size in (30, 10, 12, 15, 3):
         Lease(Space, (size,), torch.float32)
     assert [space.nbytes for space in kept()] == [40, 48, 12]
+
+
+@pytest.mark.parametrize(("kind", "arguments"), [(LSTM, {"recurrent_activation": "hard_sigmoid"}),
+                                                 (GRU, {"reset_after": False})])  # fmt: skip
+def test_threads_do_not_share_buffers(kind, arguments):
+    layer, x = kind(2, dtype="float64", **arguments), torch.randn(3, 4, 5, dtype=torch.float64)
+    layer(x)
+
+    def gradients():
+        return torch.autograd.grad(layer(x).sum(), list(layer.parameters()))
+
+    expected = gradients()
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: [gradients() for _ in range(20)], range(4)):
+            for one in found:
+                torch.testing.assert_close(one, expected)
