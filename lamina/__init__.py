@@ -26,8 +26,8 @@ from lamina import regularizers as regularizers
 from lamina import utils as utils
 from lamina.dialects.modules import as_keras as as_keras
 from lamina.dtypes import DTypePolicy as DTypePolicy
+from lamina.engine.layer import Layer as Layer
 from lamina.graph.symbolic import KerasTensor as KerasTensor
-from lamina.layers.base import Layer as Layer
 from lamina.layers.core import Input as Input
 from lamina.models import Model as Model
 from lamina.models import Sequential as Sequential

@@ -20,12 +20,12 @@ import torch
 from torch import nn
 
 from lamina import saving
+from lamina.engine.calling import shape_arguments, shapes_of
+from lamina.engine.input_spec import is_shape
+from lamina.engine.layer import Layer
 from lamina.errors import describe, did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
-from lamina.layers.base import Layer
-from lamina.layers.calling import shape_arguments, shapes_of
 from lamina.layers.core import Input, Masking
-from lamina.layers.input_spec import is_shape
 from lamina.models import Model, Sequential
 from lamina.registry import CustomObjectScope, serialize
 

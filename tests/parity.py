@@ -18,8 +18,8 @@ from catalog.row import Make, Row, Wrong
 from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
 
 import lamina.layers
+from lamina.engine.input_spec import is_shape
 from lamina.graph.symbolic import leaves, map_structure
-from lamina.layers.input_spec import is_shape
 from lamina.registry import serialize
 
 # Keras lets no operation give 64 bits unless it runs on TensorFlow; as an oracle for float64 it must.

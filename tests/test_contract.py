@@ -13,9 +13,9 @@ from catalog import NO_ROW, NOT_EXERCISED, ROWS, WRONG
 from golden import state_dict_keys
 
 import lamina.layers
+from lamina.engine.construction import BASE_ARGUMENTS, argument_names
+from lamina.engine.layer import Layer
 from lamina.graph.symbolic import leaves
-from lamina.layers.base import Layer
-from lamina.layers.construction import BASE_ARGUMENTS, argument_names
 from lamina.testing import OPTIONAL, PROPERTIES, ContractError, check_layer
 
 # NumPy asks Keras's variables for an array in a way that they do not know yet.

@@ -13,7 +13,7 @@ ROOTS = (
 )
 
 _LAYERS = ("lamina.layers",)
-_ENGINE = ("lamina.layers", "lamina.models", "lamina.layers.input_spec", "lamina.graph.symbolic")
+_ENGINE = ("lamina.layers", "lamina.models", "lamina.engine.input_spec", "lamina.graph.symbolic")
 _MODELS = ("lamina.models", "lamina.saving", "lamina.layers")
 _UTILS = ("lamina.utils", "lamina.viz", "lamina.registry", "lamina.layers", "lamina.models")
 

@@ -3,6 +3,9 @@
 from typing import Any
 
 from lamina.dialects import old_classes
+from lamina.engine.layer import LAYERS
+from lamina.engine.layer import InputSpec as InputSpec
+from lamina.engine.layer import Layer as Layer
 from lamina.errors import did_you_mean
 from lamina.layers.advanced_activations import ELU as ELU
 from lamina.layers.advanced_activations import LeakyReLU as LeakyReLU
@@ -12,9 +15,6 @@ from lamina.layers.advanced_activations import Softmax as Softmax
 from lamina.layers.advanced_activations import ThresholdedReLU as ThresholdedReLU
 from lamina.layers.attention import AdditiveAttention as AdditiveAttention
 from lamina.layers.attention import Attention as Attention
-from lamina.layers.base import LAYERS
-from lamina.layers.base import InputSpec as InputSpec
-from lamina.layers.base import Layer as Layer
 from lamina.layers.cell import AbstractRNNCell as AbstractRNNCell
 from lamina.layers.cells import GRUCell as GRUCell
 from lamina.layers.cells import LSTMCell as LSTMCell

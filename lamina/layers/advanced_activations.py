@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.engine.arguments import non_negative
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import non_negative
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 
 
 class AdvancedActivation(Layer):

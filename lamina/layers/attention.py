@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import random
+from lamina.engine.arguments import fraction, one_of
+from lamina.engine.calling import who
+from lamina.engine.input_spec import is_shape
+from lamina.engine.layer import LAYERS, Layer
 from lamina.graph.symbolic import Shape, SymbolicTensor
-from lamina.layers.arguments import fraction, one_of
-from lamina.layers.base import LAYERS, Layer
-from lamina.layers.calling import who
-from lamina.layers.input_spec import is_shape
 from lamina.layers.multi_head_attention import GroupedQueryAttention as GroupedQueryAttention
 from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
 from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention

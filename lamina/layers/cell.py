@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, random, regularizers
+from lamina.engine.arguments import fraction, positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import Layer
 from lamina.graph.symbolic import Shape, map_structure
-from lamina.layers.arguments import fraction, positive_int
-from lamina.layers.base import Layer
-from lamina.layers.calling import who
 
 States = list[Any]
 Step = Callable[[Any, States], tuple[torch.Tensor, States]]

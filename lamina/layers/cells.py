@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from lamina import activations
+from lamina.engine.calling import is_eager_on_cpu, who
+from lamina.engine.layer import LAYERS
 from lamina.graph.symbolic import Shape, map_structure
 from lamina.layers import gru_steps, kernels, lstm_steps
-from lamina.layers.base import LAYERS
-from lamina.layers.calling import is_eager_on_cpu, who
 from lamina.layers.cell import (
     AbstractRNNCell,
     DenseCell,

@@ -14,10 +14,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import data_format_of, int_tuple, one_of, positive_int
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 from lamina.layers.low_rank import LowRank
 from lamina.layers.windows import same_padding, slid_shape
 from lamina.registry import serialize

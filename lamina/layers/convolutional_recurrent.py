@@ -12,10 +12,10 @@ import torch
 from torch.nn import functional as F
 
 from lamina import activations
+from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import data_format_of, int_tuple, one_of, positive_int
-from lamina.layers.base import LAYERS, InputSpec
-from lamina.layers.calling import who
 from lamina.layers.cell import Cell, States, Step
 from lamina.layers.cells import lstm_bias, lstm_step
 from lamina.layers.recurrent import CellLayer, shared_with_cell

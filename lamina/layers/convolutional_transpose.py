@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.engine.arguments import int_tuple, positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import int_tuple, positive_int
-from lamina.layers.base import LAYERS
-from lamina.layers.calling import who
 from lamina.layers.convolutional import Convolving
 
 TRANSPOSED: dict[int, Any] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}

@@ -16,16 +16,16 @@ from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.dtypes import FULL_FLOATS, as_dtype, dtype_name
+from lamina.engine import calling
+from lamina.engine.arguments import positive_int
+from lamina.engine.input_spec import is_shape
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Node, Shape, SymbolicTensor
-from lamina.layers import calling
-from lamina.layers.arguments import positive_int
-from lamina.layers.base import LAYERS, InputSpec, Layer
 from lamina.layers.dropout import Dropout as Dropout
 from lamina.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from lamina.layers.dropout import SpatialDropout2D as SpatialDropout2D
 from lamina.layers.dropout import SpatialDropout3D as SpatialDropout3D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
-from lamina.layers.input_spec import is_shape
 from lamina.layers.low_rank import LowRank
 from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute

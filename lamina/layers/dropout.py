@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import torch
 
 from lamina import random
+from lamina.engine.arguments import data_format_of, fraction
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import data_format_of, fraction
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 
 
 class RandomZeros(Layer):

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.engine.layer import LAYERS, InputSpec
 from lamina.graph.symbolic import Shape
-from lamina.layers.base import LAYERS, InputSpec
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
 

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from lamina import constraints, initializers, regularizers
 from lamina.dtypes import as_dtype, dtype_name
+from lamina.engine.arguments import positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS
 from lamina.graph.symbolic import Shape, SymbolicTensor
-from lamina.layers.arguments import positive_int
-from lamina.layers.base import LAYERS
-from lamina.layers.calling import who
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
 

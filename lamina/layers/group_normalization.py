@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from lamina.engine.arguments import non_negative
+from lamina.engine.calling import is_eager_on_cpu, who
+from lamina.engine.layer import LAYERS, InputSpec
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import non_negative
-from lamina.layers.base import LAYERS, InputSpec
-from lamina.layers.calling import is_eager_on_cpu, who
 from lamina.layers.normalization import Normalization, axes_of, checked_axis, known_sizes
 
 _FEW = 4  # channels in a group, below which torch's channels-last kernel takes longer than copying to the other order and back

@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.engine.arguments import positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
 from lamina.layers.advanced_activations import AdvancedActivation
-from lamina.layers.arguments import positive_int
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 from lamina.registry import serialize
 
 

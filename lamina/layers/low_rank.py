@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import torch
 
 from lamina import initializers
-from lamina.layers.arguments import number, positive_int
-from lamina.layers.base import Layer
-from lamina.layers.calling import who
-from lamina.layers.construction import LayerMeta
-from lamina.layers.weights import beside_the_file
+from lamina.engine.arguments import number, positive_int
+from lamina.engine.calling import who
+from lamina.engine.construction import LayerMeta
+from lamina.engine.layer import Layer
+from lamina.engine.weights import beside_the_file
 
 
 class LowRank(Layer):

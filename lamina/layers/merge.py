@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from lamina.engine.calling import who
+from lamina.engine.input_spec import is_shape
+from lamina.engine.layer import LAYERS, Layer
 from lamina.errors import describe
 from lamina.graph.symbolic import Shape
-from lamina.layers.base import LAYERS, Layer
-from lamina.layers.calling import who
-from lamina.layers.input_spec import is_shape
 
 
 class Merge(Layer):

@@ -13,11 +13,11 @@ import torch
 from torch.nn import functional as F
 
 from lamina import constraints, initializers, regularizers
+from lamina.engine.arguments import fraction, positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, Layer
 from lamina.graph.symbolic import Shape, SymbolicTensor
 from lamina.layers.advanced_activations import Softmax
-from lamina.layers.arguments import fraction, positive_int
-from lamina.layers.base import LAYERS, Layer
-from lamina.layers.calling import who
 from lamina.layers.dropout import Dropout
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.registry import serialize

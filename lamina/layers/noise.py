@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from lamina import random
+from lamina.engine.arguments import fraction
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import fraction
-from lamina.layers.base import LAYERS, Layer
-from lamina.layers.calling import who
 
 
 class Noise(Layer):

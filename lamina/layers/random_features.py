@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from lamina import initializers, random
+from lamina.engine.arguments import positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import positive_int
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 
 
 def laplacian(shape: Any, dtype: Any = None) -> torch.Tensor:

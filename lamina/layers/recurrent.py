@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import torch
 
+from lamina.engine import calling
+from lamina.engine.calling import who
+from lamina.engine.construction import BASE_ARGUMENTS, argument_names
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape, leaves, map_structure
-from lamina.layers import calling
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 from lamina.layers.cell import build_cell, checked_cell, initial_state_of, output_size_of
 from lamina.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
-from lamina.layers.construction import BASE_ARGUMENTS, argument_names
 from lamina.layers.scanning import Wanted, per_step, scan
 from lamina.registry import deserialize, serialize
 

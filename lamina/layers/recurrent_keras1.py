@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
+from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape, leaves
-from lamina.layers.arguments import data_format_of, int_tuple, one_of, positive_int
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 from lamina.layers.recurrent import inputs_apart
 from lamina.layers.scanning import Wanted, per_step, scan
 from lamina.layers.windows import slid_shape

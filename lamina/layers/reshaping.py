@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
+from lamina.engine.arguments import data_format_of, positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import data_format_of, positive_int
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 
 
 @LAYERS.register()

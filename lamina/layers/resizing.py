@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import torch
 from torch.nn import functional as F
 
+from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import data_format_of, int_tuple, one_of, positive_int
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 
 Pairs = tuple[tuple[int, int], ...]  # a number for both ends of each axis
 

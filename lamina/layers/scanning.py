@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from lamina.engine.layer import Layer
 from lamina.graph.symbolic import leaves, map_structure
-from lamina.layers.base import Layer
 from lamina.layers.cell import Cell, States, Step, call_cell
 from lamina.layers.cells import StackedRNNCells
 

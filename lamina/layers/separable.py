@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.engine.arguments import positive_int
+from lamina.engine.layer import LAYERS
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import positive_int
-from lamina.layers.base import LAYERS
 from lamina.layers.convolutional import CONVOLUTIONS, Convolving
 
 

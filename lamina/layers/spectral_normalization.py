@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lamina.engine.arguments import positive_int
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec
 from lamina.graph.symbolic import Shape
-from lamina.layers.arguments import positive_int
-from lamina.layers.base import LAYERS, InputSpec
-from lamina.layers.calling import who
 from lamina.layers.wrappers import Wrapper
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
+from lamina.engine import calling
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, Layer
 from lamina.errors import describe
 from lamina.graph.symbolic import SymbolicTensor
-from lamina.layers import calling
-from lamina.layers.base import LAYERS, Layer
-from lamina.layers.calling import who
 from lamina.registry import deserialize
 
 

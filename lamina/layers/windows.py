@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lamina.engine.calling import who
 from lamina.graph.symbolic import Shape
-from lamina.layers.calling import who
 
 
 def same_padding(size: int, window: int, stride: int) -> tuple[int, int]:

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from lamina.engine import calling
+from lamina.engine.arguments import one_of
+from lamina.engine.calling import who
+from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape, leaves, map_structure
-from lamina.layers import calling
-from lamina.layers.arguments import one_of
-from lamina.layers.base import LAYERS, InputSpec, Layer
-from lamina.layers.calling import who
 from lamina.layers.recurrent import RNN, check_steps, inputs_apart
 from lamina.layers.scanning import can_scan_together, per_step, scan_together
 from lamina.registry import CustomObjectScope, deserialize

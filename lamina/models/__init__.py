@@ -11,9 +11,9 @@ from copy import deepcopy
 from types import SimpleNamespace
 from typing import Any
 
+from lamina.engine.layer import LAYERS, Layer
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
-from lamina.layers.base import LAYERS, Layer
 from lamina.layers.core import Input, InputLayer, Lambda
 from lamina.models.branches import Merge as Merge
 from lamina.models.branches import merge as merge

@@ -8,11 +8,11 @@ from lamina import layers as today
 from lamina import naming
 from lamina.dialects import merge_layer
 from lamina.dialects.alias import Alias
+from lamina.engine.calling import who
+from lamina.engine.layer import Layer
 from lamina.errors import describe
 from lamina.graph.symbolic import SymbolicTensor, leaves
 from lamina.layers import merge as merging
-from lamina.layers.base import Layer
-from lamina.layers.calling import who
 from lamina.layers.core import Input
 from lamina.models.model import Model
 from lamina.models.sequential import first_input_dtype, first_input_shape

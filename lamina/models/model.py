@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from lamina.engine.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
+from lamina.engine.layer import Layer
+from lamina.engine.tracking import children_of
 from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
-from lamina.layers.base import Layer
-from lamina.layers.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
-from lamina.layers.tracking import children_of
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
 from lamina.training.trainer import Trainer

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from lamina.engine.calling import as_shapes, map_shapes, shapes_of, who
+from lamina.engine.layer import Layer
 from lamina.errors import describe
 from lamina.graph.plan import Plan, module_key
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
-from lamina.layers.base import Layer
-from lamina.layers.calling import as_shapes, map_shapes, shapes_of, who
 from lamina.layers.core import Aside, Input, InputLayer, Lambda
 from lamina.models.model import Model
 from lamina.registry import check_keys, deserialize, reading, serialize

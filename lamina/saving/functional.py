@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from lamina.dtypes import dtype_name
+from lamina.engine.calling import who
+from lamina.engine.layer import Layer
 from lamina.graph.plan import Constant, Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves, map_structure, record
-from lamina.layers.base import Layer
-from lamina.layers.calling import who
 from lamina.layers.core import AddLoss, Aside, InputLayer
 from lamina.registry import ConfigError, check_name, check_object, deserialize, reading, serialize, snake_case
 from lamina.saving.keras_operations import OPERATION_FUNCTIONS, KerasOperation

@@ -9,8 +9,8 @@ import zipfile
 import zlib
 from typing import Any
 
-from lamina.layers.calling import who
-from lamina.layers.weights import within_budget
+from lamina.engine.calling import who
+from lamina.engine.weights import within_budget
 from lamina.registry import ConfigError, CustomObjectScope, deserialize, reading, serialize
 from lamina.saving import weights_h5
 from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing

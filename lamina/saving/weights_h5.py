@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from lamina.engine.calling import who
+from lamina.engine.tracking import Items, TrackedDict, TrackedList
+from lamina.engine.weights import WeightOwner, own_weights, to_numpy
 from lamina.graph.symbolic import leaves
-from lamina.layers.calling import who
-from lamina.layers.tracking import Items, TrackedDict, TrackedList
-from lamina.layers.weights import WeightOwner, own_weights, to_numpy
 from lamina.registry import snake_case
 from lamina.saving.files import check_target, replacing
 from lamina.saving.hdf5 import Group, h5py, opened

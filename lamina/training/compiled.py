@@ -13,10 +13,10 @@ from torch import nn
 from lamina import losses, optimizers
 from lamina import metrics as all_metrics
 from lamina.dialects import any_spelling
+from lamina.engine.calling import in_mode
+from lamina.engine.weights import WeightOwner
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
-from lamina.layers.calling import in_mode
-from lamina.layers.weights import WeightOwner
 from lamina.metrics import Metric
 from lamina.registry import check_keys, deserialize, reading, serialize
 from lamina.training.logs import as_numbers

@@ -10,7 +10,7 @@ import torch
 
 from lamina import activations
 from lamina.dtypes import FULL_FLOATS
-from lamina.layers.base import Layer
+from lamina.engine.layer import Layer
 from lamina.layers.convolutional import Conv
 from lamina.layers.normalization import BatchNormalization
 

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 
 from lamina import activations
+from lamina.engine.calling import as_one_call, is_watched
+from lamina.engine.layer import Layer
 from lamina.graph.plan import Value, compile_graph
 from lamina.graph.symbolic import leaves
-from lamina.layers.base import Layer
-from lamina.layers.calling import as_one_call, is_watched
 from lamina.layers.convolutional import Convolving
 from lamina.layers.core import Activation, Dense
 from lamina.layers.merge import Add

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lamina.layers.weights import to_numpy
+from lamina.engine.weights import to_numpy
 
 
 def as_numbers(logs: Mapping[str, Any]) -> dict[str, Any]:

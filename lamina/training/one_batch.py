@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from lamina.dialects import any_spelling
+from lamina.engine.calling import in_mode
+from lamina.engine.weights import WeightOwner, to_numpy
 from lamina.graph.symbolic import leaves, map_structure
-from lamina.layers.calling import in_mode
-from lamina.layers.weights import WeightOwner, to_numpy
 from lamina.layers.wrappers import is_opaque
 from lamina.training.allocator import keep_freed_memory
 from lamina.training.compiled import Compiled

@@ -17,10 +17,10 @@ from torch import nn
 
 from lamina import activations
 from lamina import losses as losses_module
+from lamina.engine.calling import is_watched
+from lamina.engine.weights import WeightOwner
 from lamina.graph.plan import Value
 from lamina.graph.symbolic import leaves
-from lamina.layers.calling import is_watched
-from lamina.layers.weights import WeightOwner
 from lamina.training.forward import Forward, plan_of
 from lamina.training.objective import Objective
 

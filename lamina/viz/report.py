@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from lamina.engine.input_spec import is_shape
+from lamina.engine.layer import Layer
+from lamina.engine.tracking import children_of
+from lamina.engine.weights import weights_of
 from lamina.errors import did_you_mean
 from lamina.graph.plan import Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, leaves
-from lamina.layers.base import Layer
-from lamina.layers.input_spec import is_shape
-from lamina.layers.tracking import children_of
-from lamina.layers.weights import weights_of
 
 UNKNOWN = "?"
 WIDTH, WIDE = 80, 100  # where the output is no terminal: without, and with, the column of connections

@@ -69,7 +69,7 @@ def test_layer_files(door, path):
 def test_every_layer_is_there_or_said_not_to_be(door, name):
     import keras.layers as layers
 
-    known = {**vars(lamina.layers), **lamina.layers.base.LAYERS.members}
+    known = {**vars(lamina.layers), **lamina.engine.layer.LAYERS.members}
     if name in known or ALIASES.get(name, ("",))[0] in known or name in ("Merge", "merge"):
         assert callable(getattr(layers, name))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import lamina.layers
-from lamina.layers.base import LAYERS
+from lamina.engine.layer import LAYERS
 
 OLDER = [
     ("AtrousConvolution2D", (8, 3, 3), {"atrous_rate": (2, 2), "border_mode": "same"}, "Conv2D",

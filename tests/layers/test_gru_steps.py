@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from lamina import activations, layers
+from lamina.engine.calling import is_eager_on_cpu
 from lamina.layers import GRU, LSTM, Bidirectional, gru_steps, wrappers
-from lamina.layers.calling import is_eager_on_cpu
 from lamina.layers.step_buffers import gate_of
 
 BATCH, STEPS, FEATURES, UNITS = 3, 4, 5, 2

@@ -14,8 +14,8 @@ import torch
 
 import lamina
 from lamina import layers
+from lamina.engine.weights import within_budget
 from lamina.layers import Dense, Embedding, Input
-from lamina.layers.weights import within_budget
 from lamina.models import Model, Sequential, load_model
 from lamina.utils import register_keras_serializable
 

@@ -13,8 +13,8 @@ from torch import nn
 
 from lamina import constraints, initializers, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype
+from lamina.engine.tracking import Items, track
 from lamina.graph.symbolic import is_symbolic
-from lamina.layers.tracking import Items, track
 from lamina.variables import Variable, are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.

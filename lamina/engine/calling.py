@@ -16,13 +16,13 @@ import torch
 from torch import nn
 
 from lamina.dtypes import FULL_FLOATS, as_dtype
+from lamina.engine.input_spec import check_input_spec, is_shape
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, join_runs, leaves, map_structure
-from lamina.layers.input_spec import check_input_spec, is_shape
 
 if TYPE_CHECKING:
-    from lamina.layers.base import Layer
+    from lamina.engine.layer import Layer
 
 # How many layers' calls are under way; losses of an earlier call end when an outermost one begins.
 _depth = 0

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from lamina import config, naming
-from lamina.layers.base import Layer
+from lamina.engine.layer import Layer
 from lamina.layers.core import Activation, Dense, Input, Lambda
 from lamina.models import Model, Sequential
 

@@ -18,11 +18,11 @@ from torch import nn
 
 from lamina import naming, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
+from lamina.engine import calling
+from lamina.engine.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
+from lamina.engine.input_spec import InputSpec
+from lamina.engine.weights import WeightOwner
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
-from lamina.layers import calling
-from lamina.layers.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
-from lamina.layers.input_spec import InputSpec
-from lamina.layers.weights import WeightOwner
 from lamina.registry import Table, serialize
 
 LAYERS: Table[Layer] = Table("layer", "keras.layers")
