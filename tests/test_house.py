@@ -43,6 +43,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("lamina.dialects",),
     ("lamina.graph",),
     ("lamina.engine",),
+    ("lamina.kernels",),
     ("lamina.layers",),
     ("lamina.ops",),
     ("lamina.losses", "lamina.metrics", "lamina.optimizers", "lamina.utils"),

@@ -19,7 +19,8 @@ from lamina import activations
 from lamina.engine.calling import is_eager_on_cpu, who
 from lamina.engine.layer import LAYERS
 from lamina.graph.symbolic import Shape, map_structure
-from lamina.layers import gru_steps, kernels, lstm_steps
+from lamina.kernels import gru_steps, lstm_steps, torch_recurrent
+from lamina.kernels.step_buffers import SIGMOID, gate_of
 from lamina.layers.cell import (
     AbstractRNNCell,
     DenseCell,
@@ -31,7 +32,6 @@ from lamina.layers.cell import (
     initial_state_of,  # fmt: skip
     output_size_of,
 )
-from lamina.layers.step_buffers import SIGMOID, gate_of
 from lamina.registry import deserialize
 
 _TANH = (activations.tanh, torch.tanh)
@@ -91,9 +91,9 @@ class SimpleRNNCell(DenseCell):
     def fused(
         self, inputs: torch.Tensor, states: States, masks: Any = None, lengths: Any = None, every_step: bool = True
     ) -> tuple[torch.Tensor, States]:
-        kernel = kernels.rnn_tanh if self.activation in _TANH else kernels.rnn_relu
+        kernel = torch_recurrent.rnn_tanh if self.activation in _TANH else torch_recurrent.rnn_relu
         weights = [self.kernel.t(), self.recurrent_kernel.t(), self.bias]
-        return kernel(_dropped(inputs, masks), states, kernels.with_two_biases(weights), lengths)
+        return kernel(_dropped(inputs, masks), states, torch_recurrent.with_two_biases(weights), lengths)
 
 
 @LAYERS.register()
@@ -179,8 +179,10 @@ class LSTMCell(DenseCell):
     ) -> tuple[torch.Tensor, States]:
         weights = [self.kernel.t(), self.recurrent_kernel.t(), self.bias]
         if self.packs:
-            return kernels.lstm(_dropped(inputs, masks), states, kernels.with_two_biases(weights), lengths)
-        kernels.check(inputs, states, weights)
+            return torch_recurrent.lstm(
+                _dropped(inputs, masks), states, torch_recurrent.with_two_biases(weights), lengths
+            )
+        torch_recurrent.check(inputs, states, weights)
         drawn = self.draw_masks(states[0], self.recurrent_dropout)
         outputs, c = lstm_steps.run(
             gate_of(self.recurrent_activation) or SIGMOID, self.project(inputs, masks), states[0], states[1],
@@ -318,7 +320,7 @@ class GRUCell(DenseCell):
         if lengths is None and is_eager_on_cpu(inputs, self.kernel):
             return self.fused_together([self], [inputs], [states], every_step)[0]
         weights = [self.kernel.t(), self.recurrent_kernel.t(), *(() if self.bias is None else self.bias.unbind(0))]
-        return kernels.gru(inputs, states, [kernels.reset_first(weight) for weight in weights], lengths)
+        return torch_recurrent.gru(inputs, states, [torch_recurrent.reset_first(weight) for weight in weights], lengths)
 
     def joins(self, other: Any, inputs: torch.Tensor) -> bool:
         alike = type(other) is type(self) and all(
@@ -333,7 +335,7 @@ class GRUCell(DenseCell):
         directions, gate = [], gate_of(cells[0].recurrent_activation) or SIGMOID
         for cell, x, before in zip(cells, inputs, states, strict=True):
             bias = cell.kernel.new_zeros(cell._bias_shape()) if cell.bias is None else cell.bias
-            kernels.check(x, before, [cell.kernel.t(), cell.recurrent_kernel.t()])
+            torch_recurrent.check(x, before, [cell.kernel.t(), cell.recurrent_kernel.t()])
             directions.append((x, before[0], *gru_steps.with_slope(gate, cell.kernel, cell.recurrent_kernel, bias)))
         outputs = gru_steps.run(cells[0].reset_after, directions, every_step, gate)
         return [(output, [output[:, -1] if every_step else output]) for output in outputs]

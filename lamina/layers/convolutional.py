@@ -18,8 +18,8 @@ from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
+from lamina.kernels.windows import same_padding, slid_shape
 from lamina.layers.low_rank import LowRank
-from lamina.layers.windows import same_padding, slid_shape
 from lamina.registry import serialize
 
 Pads = list[tuple[int, int]]  # zeros before and after, for each spatial axis

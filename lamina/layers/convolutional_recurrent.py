@@ -16,10 +16,10 @@ from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec
 from lamina.graph.symbolic import Shape
+from lamina.kernels.windows import same_padding, slid_shape
 from lamina.layers.cell import Cell, States, Step
 from lamina.layers.cells import lstm_bias, lstm_step
 from lamina.layers.recurrent import CellLayer, shared_with_cell
-from lamina.layers.windows import same_padding, slid_shape
 
 _CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 

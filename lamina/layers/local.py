@@ -19,7 +19,7 @@ from lamina.engine.calling import who
 from lamina.engine.input_spec import check_input_spec
 from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.windows import slid_shape
+from lamina.kernels.windows import slid_shape
 from lamina.registry import serialize
 
 

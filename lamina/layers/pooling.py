@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from lamina.engine.arguments import data_format_of, int_tuple, one_of
 from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
-from lamina.layers.windows import same_padding, slid_shape
+from lamina.kernels.windows import same_padding, slid_shape
 
 Axis = tuple[int | None, ...]  # how one axis is pooled: (window, stride, padding), or (number of parts,)
 

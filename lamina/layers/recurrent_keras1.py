@@ -13,9 +13,9 @@ from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape, leaves
+from lamina.kernels.windows import slid_shape
 from lamina.layers.recurrent import inputs_apart
 from lamina.layers.scanning import Wanted, per_step, scan
-from lamina.layers.windows import slid_shape
 
 
 class _Steps:

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from lamina.config import standardize_data_format
-from lamina.layers.windows import same_padding
+from lamina.kernels.windows import same_padding
 from lamina.ops._tensors import as_inexact, as_tensor, operations, promoted, recorded, tensors
 
 Sizes = tuple[int, ...]

@@ -11,7 +11,7 @@ from keras_oracle import assert_as_keras
 from torch.nn import functional as F
 
 from lamina import config, layers
-from lamina.layers.windows import same_padding
+from lamina.kernels.windows import same_padding
 
 LAST = {"data_format": "channels_last"}
 FIRST = {"data_format": "channels_first"}

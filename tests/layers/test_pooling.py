@@ -10,7 +10,7 @@ import torch
 from keras_oracle import assert_as_keras
 
 from lamina import layers
-from lamina.layers.windows import same_padding
+from lamina.kernels.windows import same_padding
 from lamina.models import Model
 
 SHAPES = {1: ((2, 11, 3), (2, 3, 11)), 2: ((2, 9, 12, 3), (2, 3, 9, 12)), 3: ((2, 6, 7, 5, 3), (2, 3, 6, 7, 5))}

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from lamina.layers.step_buffers import SIGMOID, Gate, Lease, Tensors, each_step, gradients_again, tanh_backward
+from lamina.kernels.step_buffers import SIGMOID, Gate, Lease, Tensors, each_step, gradients_again, tanh_backward
 
 
 def run(reset_after: bool, directions: Sequence[Tensors], every_step: bool = True, gate: Gate = SIGMOID) -> Tensors:

@@ -9,8 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from lamina import activations
-from lamina.layers import GRU, LSTM, step_buffers
-from lamina.layers.step_buffers import Lease, gate_of
+from lamina.kernels import step_buffers
+from lamina.kernels.step_buffers import Lease, gate_of
+from lamina.layers import GRU, LSTM
 
 
 class Space:

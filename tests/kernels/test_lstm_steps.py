@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from lamina import activations
-from lamina.layers import LSTM, lstm_steps
-from lamina.layers.step_buffers import gate_of
+from lamina.kernels import lstm_steps
+from lamina.kernels.step_buffers import gate_of
+from lamina.layers import LSTM
 
 BATCH, STEPS, FEATURES, UNITS = 3, 4, 5, 2
 HARD = "hard_sigmoid_keras2"

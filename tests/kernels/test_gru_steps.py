@@ -7,8 +7,9 @@ import torch
 
 from lamina import activations, layers
 from lamina.engine.calling import is_eager_on_cpu
-from lamina.layers import GRU, LSTM, Bidirectional, gru_steps, wrappers
-from lamina.layers.step_buffers import gate_of
+from lamina.kernels import gru_steps
+from lamina.kernels.step_buffers import gate_of
+from lamina.layers import GRU, LSTM, Bidirectional, wrappers
 
 BATCH, STEPS, FEATURES, UNITS = 3, 4, 5, 2
 HOLES = torch.tensor([[True, False, True, True], [False, False, False, False], [True, True, False, False]])

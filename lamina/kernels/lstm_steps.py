@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from lamina.layers.step_buffers import Gate, Lease, Tensors, each_step, gradients_again, tanh_backward
+from lamina.kernels.step_buffers import Gate, Lease, Tensors, each_step, gradients_again, tanh_backward
 
 _IS_GATE = True, True, False, True
 
