@@ -24,7 +24,7 @@ from lamina import optimizers as optimizers
 from lamina import random as random
 from lamina import regularizers as regularizers
 from lamina import utils as utils
-from lamina.dialects.modules import as_keras as as_keras
+from lamina.compat import as_keras as as_keras
 from lamina.dtypes import DTypePolicy as DTypePolicy
 from lamina.engine.layer import Layer as Layer
 from lamina.graph.symbolic import KerasTensor as KerasTensor

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from lamina import __version__
-from lamina.dialects.hints import guess
-from lamina.dialects.modules import as_keras
+from lamina.compat.hints import guess
+from lamina.compat.modules import as_keras
 from lamina.dialects.translator import GENERATIONS
 
 

@@ -31,7 +31,7 @@ MISSING = {
         "atrous_conv2d deconv2d legacy_weight_ordering set_legacy_weight_ordering learning_phase_scope "
         "get_variable_shape is_symbolic": "gone from Keras 2, and never documented",
         "ctc_label_dense_to_sparse": "makes a sparse tensor of TensorFlow",
-        "image_dim_ordering set_image_dim_ordering": "in lamina.dialects.bygone, for `keras.backend`",
+        "image_dim_ordering set_image_dim_ordering": "in lamina.compat.bygone, for `keras.backend`",
     }.items()
     for name in names.split()
 }  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from lamina.dialects.modules import as_keras
+from lamina.compat.modules import as_keras
 
 
 @pytest.fixture(autouse=True)

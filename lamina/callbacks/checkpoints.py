@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lamina.callbacks.base import say
-from lamina.callbacks.monitoring import MonitorCallback, find_name
+from lamina.callbacks.monitoring import MonitorCallback, find_name, say
 from lamina.errors import did_you_mean
 from lamina.training.callback import Callback
 

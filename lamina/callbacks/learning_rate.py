@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.callbacks.base import say
-from lamina.callbacks.monitoring import MonitorCallback
+from lamina.callbacks.monitoring import MonitorCallback, say
 from lamina.errors import describe
 from lamina.training.callback import Callback
 

@@ -1,7 +1,8 @@
-"""What callbacks that watch a number share: finding it in the logs, and telling better from worse."""
+"""What callbacks that watch a number share: finding it in the logs, telling better from worse, and saying so."""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -120,3 +121,8 @@ class MonitorCallback(Callback):
                                  "so with mode='max' or mode='min'.")  # fmt: skip
             self._sign = 1 if mode == "max" else -1
         return value == value if reference is None else self._sign * (value - reference) > self.min_delta
+
+
+def say(text: str) -> None:
+    """Print a callback's message, in the place of a progress bar that is being drawn: it is drawn again below."""
+    print(f"\r\x1b[K{text}" if sys.stdout.isatty() else text)

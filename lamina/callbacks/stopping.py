@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina.callbacks.base import say
-from lamina.callbacks.monitoring import MonitorCallback
+from lamina.callbacks.monitoring import MonitorCallback, say
 from lamina.training.callback import Callback
 
 

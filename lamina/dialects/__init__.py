@@ -1,4 +1,4 @@
-"""Keras code of every generation in Keras 3's words: the tables, the translator, and the doors for old module paths.
+"""Keras code of every generation in Keras 3's words: the tables of each, and the one translator that reads them.
 
 >>> from lamina.dialects import translate
 >>> translate("LSTM", (32,), {"inner_activation": "sigmoid", "dropout_W": 0.1})
@@ -8,7 +8,6 @@
 from lamina.dialects.alias import Alias as Alias
 from lamina.dialects.alias import old_classes as old_classes
 from lamina.dialects.keras3 import ALIASES as ALIASES
-from lamina.dialects.modules import as_keras as as_keras
 from lamina.dialects.translator import any_spelling as any_spelling
 from lamina.dialects.translator import dialect as dialect
 from lamina.dialects.translator import merge_layer as merge_layer

@@ -16,11 +16,11 @@ from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
+from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
 from lamina.training.trainer import Trainer
 from lamina.variables import are_unchanged
-from lamina.viz.report import summary as print_summary
 
 
 class Model(Trainer, Layer):

@@ -15,8 +15,8 @@ from lamina.graph.plan import Plan, module_key
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.core import Aside, Input, InputLayer, Lambda
 from lamina.models.model import Model
+from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys, deserialize, reading, serialize
-from lamina.viz.report import summary as print_summary
 
 
 class Sequential(Model):

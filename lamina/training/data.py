@@ -16,8 +16,8 @@ import torch
 
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
-from lamina.utils import PyDataset
-from lamina.utils import unpack_x_y_sample_weight as unpack
+from lamina.training.py_dataset import PyDataset
+from lamina.training.py_dataset import unpack_x_y_sample_weight as unpack
 
 Batch = tuple[Any, Any, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from lamina.callbacks import CallbackList
 from lamina.dialects import any_spelling
 from lamina.engine.calling import in_mode
 from lamina.graph.symbolic import leaves, map_structure
+from lamina.training.callback_list import CallbackList
 from lamina.training.data import Batches, split_validation, unpack
 from lamina.training.history import History
 from lamina.training.logs import LazyLogs, in_order

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from lamina.compat.modules import as_keras
 from lamina.dialects import keras3
-from lamina.dialects.modules import as_keras
 from lamina.dialects.translator import GENERATIONS
 from lamina.graph.symbolic import leaves
 

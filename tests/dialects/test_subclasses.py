@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from lamina import layers, models
+from lamina.compat.modules import as_keras
 from lamina.dialects import using_dialect
-from lamina.dialects.modules import as_keras
 
 
 class Wide(layers.Dense):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lamina import layers
-from lamina.dialects.modules import as_keras
+from lamina.compat.modules import as_keras
 from lamina.layers import Dense, Embedding, Input
 from lamina.models import Merge, Model, Sequential, clone_model, load_model, merge, model_from_json
 

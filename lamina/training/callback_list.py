@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from lamina.errors import describe, did_you_mean
-from lamina.training.callback import Callback as Callback
+from lamina.errors import describe
+from lamina.training.callback import Callback
 from lamina.training.history import History
 
 # Hooks that are called in every step; the older names are called by the defaults of the newer ones.
@@ -137,36 +136,3 @@ def _overrides(callback: Any, hook: str) -> bool:
 def _is_called(callback: Any, hook: str) -> bool:
     older = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}.get(hook)
     return _overrides(callback, hook) or (older is not None and _overrides(callback, older))
-
-
-class LambdaCallback(Callback):
-    """A callback from functions, one for each hook.
-
-    Arguments:
-        hooks: ``on_epoch_end=function`` and so on, for any hook of :class:`Callback`. Those of epochs and batches take
-            ``(number, logs)``, the others ``(logs)``.
-
-    Raises:
-        TypeError: for a hook that does not exist, or that is not a function.
-
-    Source: https://keras.io/api/callbacks/lambda_callback/
-
-    >>> callback = LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
-    >>> callback.on_epoch_end(0, {"loss": 0.5})
-    0 0.5
-    """
-
-    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
-        super().__init__()
-        for name, function in hooks.items():
-            if name not in HOOKS:
-                raise TypeError(f"LambdaCallback: there is no hook {name!r}.{did_you_mean(name, sorted(HOOKS))}")
-            if function is not None and not callable(function):
-                raise TypeError(f"LambdaCallback: {name} must be a function, and got {describe(function)}.")
-            if function is not None:
-                self.__dict__[name] = function
-
-
-def say(text: str) -> None:
-    """Print a callback's message, in the place of a progress bar that is being drawn: it is drawn again below."""
-    print(f"\r\x1b[K{text}" if sys.stdout.isatty() else text)

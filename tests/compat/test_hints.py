@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lamina.dialects.hints import guess
+from lamina.compat.hints import guess
 
 SCRIPTS = [
     ("model.fit(x, y, nb_epoch=3)", "keras1", ("nb_epoch",)),

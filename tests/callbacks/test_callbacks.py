@@ -16,7 +16,7 @@ from lamina.callbacks import (
     ModelCheckpoint,
     TerminateOnNaN,
 )
-from lamina.callbacks.base import say
+from lamina.callbacks.monitoring import say
 
 
 class Recorder(Callback):

@@ -120,7 +120,7 @@ MEANT_IN = {
                                                                "sparse_categorical_crossentropy")}},
 }  # fmt: skip
 
-# Functions that exist under their old names only; they are written in ``lamina.dialects.bygone``.
+# Functions that exist under their old names only; they are written in ``lamina.compat.bygone``.
 BYGONE: dict[str, frozenset[str]] = {
     "": frozenset(),
     "layers": frozenset({"merge", "Merge"}),

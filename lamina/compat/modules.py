@@ -16,7 +16,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lamina.dialects import keras3, paths, translator
+from lamina.compat import paths
+from lamina.dialects import keras3, translator
 from lamina.dialects.alias import old_call, old_class
 from lamina.errors import did_you_mean
 
@@ -69,7 +70,7 @@ class OldModule(types.ModuleType):
         function = paths.CALLED.get(_below_root(self.__name__) or "")
         if function is None:
             raise TypeError(f"{self.__name__} is a module, and can't be called.")
-        return getattr(importlib.import_module("lamina.dialects.bygone"), function)(*args, **kwargs)
+        return getattr(importlib.import_module("lamina.compat.bygone"), function)(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<module {self.__name__!r}, which is lamina's>"
@@ -110,7 +111,7 @@ def _look_up(below: str, name: str, targets: Iterable[types.ModuleType]) -> Any:
     """The object that old Keras had under this name, or ``_MISSING``."""
     part = below.partition(".")[0]
     if name in paths.BYGONE.get(part, ()):
-        return getattr(importlib.import_module("lamina.dialects.bygone"), name)
+        return getattr(importlib.import_module("lamina.compat.bygone"), name)
     dialect = translator.dialect() or "keras3"
     meant = paths.MEANT.get(part, {}) if dialect != "keras3" else {}
     meant = meant | paths.MEANT_IN.get(dialect, {}).get(part, {})

@@ -11,7 +11,7 @@ from torch import nn
 
 from lamina.layers import Activation, Dense, Input, Lambda, Layer
 from lamina.models import Model, Sequential
-from lamina.viz.report import summary
+from lamina.models.summary import summary
 
 
 def text_of(model, **options) -> str:

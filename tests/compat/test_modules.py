@@ -13,11 +13,12 @@ import pytest
 import lamina.layers
 import lamina.models
 import lamina.utils
-from lamina.dialects import ALIASES, dialect, paths
-from lamina.dialects.modules import OldModule, Shell, as_keras
+from lamina.compat import paths
+from lamina.compat.modules import OldModule, Shell, as_keras
+from lamina.dialects import ALIASES, dialect
 
-PATHS: dict[str, list[str]] = json.loads(Path(__file__).with_name("paths.json").read_text())
-SIGNATURES = json.loads(Path(__file__).with_name("signatures.json").read_text())
+PATHS: dict[str, list[str]] = json.loads(Path(__file__).parents[1].joinpath("dialects", "paths.json").read_text())
+SIGNATURES = json.loads(Path(__file__).parents[1].joinpath("dialects", "signatures.json").read_text())
 MODULES = sorted({(generation, path) for generation, found in PATHS.items() for path in found})
 
 
