@@ -9,29 +9,36 @@
 import importlib
 import typing
 
-from lamina import activations as activations
-from lamina import callbacks as callbacks
-from lamina import config as config
-from lamina import constraints as constraints
-from lamina import datasets as datasets
-from lamina import dialects as dialects
-from lamina import initializers as initializers
-from lamina import layers as layers
-from lamina import losses as losses
-from lamina import metrics as metrics
-from lamina import models as models
-from lamina import optimizers as optimizers
-from lamina import random as random
-from lamina import regularizers as regularizers
-from lamina import utils as utils
-from lamina.compat import as_keras as as_keras
-from lamina.dtypes import DTypePolicy as DTypePolicy
-from lamina.engine.layer import Layer as Layer
-from lamina.graph.symbolic import KerasTensor as KerasTensor
-from lamina.layers.core import Input as Input
-from lamina.models import Model as Model
-from lamina.models import Sequential as Sequential
-from lamina.variables import Variable as Variable
+from lamina import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    datasets,
+    dialects,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    random,
+    regularizers,
+    utils,
+)
+from lamina.compat import as_keras
+from lamina.dtypes import DTypePolicy
+from lamina.engine.layer import Layer
+from lamina.graph.symbolic import KerasTensor
+from lamina.layers.core import Input
+from lamina.models import Model, Sequential
+from lamina.variables import Variable
+
+__all__ = [
+    "DTypePolicy", "Input", "KerasTensor", "Layer", "Model", "Sequential", "Variable", "activations", "as_keras",
+    "backend", "callbacks", "config", "constraints", "datasets", "dialects", "initializers", "layers", "losses",
+    "metrics", "models", "ops", "optimizers", "random", "regularizers", "utils",
+]  # fmt: skip
 
 if typing.TYPE_CHECKING:
     from lamina import backend as backend
@@ -49,4 +56,4 @@ def __getattr__(name: str) -> typing.Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHEN_ASKED_FOR})
+    return sorted({*__all__, "__version__"})

@@ -12,6 +12,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+__all__ = [
+    "epsilon", "floatx", "image_data_format", "keras_home", "set_epsilon", "set_floatx", "set_image_data_format",
+    "standardize_data_format",
+]  # fmt: skip
+
 DATA_FORMATS = ("channels_last", "channels_first")
 FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
 # Keras 1 wrote the image format under another name, with other words.

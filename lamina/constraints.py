@@ -13,6 +13,11 @@ import torch
 from lamina.config import epsilon
 from lamina.registry import Table
 
+__all__ = [
+    "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "RadialConstraint", "UnitNorm", "deserialize", "get", "max_norm",
+    "maxnorm", "min_max_norm", "non_neg", "nonneg", "radial_constraint", "serialize", "unit_norm", "unitnorm",
+]  # fmt: skip
+
 CONSTRAINTS: Table[Constraint] = Table("constraint", "keras.constraints")
 
 

@@ -10,6 +10,8 @@ import torch
 from lamina import config
 from lamina.errors import did_you_mean
 
+__all__ = ["DTypePolicy", "Policy", "as_dtype", "as_policy", "dtype_name", "dtype_policy", "set_dtype_policy"]
+
 FULL_FLOATS = (torch.float32, torch.float64)  # which every kernel of torch's knows, and in which sums are exact enough
 
 BY_NAME: dict[str, torch.dtype] = {

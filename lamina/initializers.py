@@ -22,6 +22,15 @@ from lamina.registry import Table
 from lamina.registry import deserialize as deserialize_value
 from lamina.registry import serialize as serialize_value
 
+__all__ = [
+    "STFT", "Constant", "GivenValues", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity",
+    "IdentityInitializer", "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer",
+    "RandomInitializer", "RandomNormal", "RandomUniform", "STFTInitializer", "TruncatedNormal", "VarianceScaling",
+    "Zeros", "compute_fans", "constant", "deserialize", "get", "glorot_normal", "glorot_uniform", "he_normal",
+    "he_uniform", "identity", "lecun_normal", "lecun_uniform", "normal", "one", "ones", "orthogonal", "random_normal",
+    "random_uniform", "serialize", "stft", "truncated_normal", "uniform", "variance_scaling", "zero", "zeros",
+]  # fmt: skip
+
 INITIALIZERS: Table[Initializer] = Table("initializer", "keras.initializers")
 
 # The standard deviation of a standard normal distribution that is cut at -2 and 2.

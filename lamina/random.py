@@ -21,6 +21,11 @@ from lamina.dtypes import FULL_FLOATS, as_dtype
 from lamina.naming import unique_name
 from lamina.registry import Table
 
+__all__ = [
+    "SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint", "set_random_seed",
+    "shuffle", "truncated_normal", "uniform",
+]  # fmt: skip
+
 SEEDS: Table[Any] = Table("seed generator", "keras.random")
 
 _MASK = 0xFFFFFFFF

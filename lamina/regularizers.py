@@ -14,6 +14,11 @@ from torch.nn import functional as F
 
 from lamina.registry import Table
 
+__all__ = [
+    "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l1l2", "l2",
+    "orthogonal_regularizer", "serialize",
+]  # fmt: skip
+
 REGULARIZERS: Table[Regularizer] = Table("regularizer", "keras.regularizers")
 
 

@@ -12,16 +12,23 @@ import torch
 
 from lamina import config, registry
 from lamina.dialects import any_spelling
-from lamina.random import set_random_seed as set_random_seed
-from lamina.registry import CustomObjectScope as CustomObjectScope
-from lamina.registry import custom_object_scope as custom_object_scope
-from lamina.registry import get_custom_objects as get_custom_objects
-from lamina.registry import get_registered_name as get_registered_name
-from lamina.registry import get_registered_object as get_registered_object
-from lamina.registry import register_keras_serializable as register_keras_serializable
-from lamina.training.py_dataset import PyDataset as PyDataset
-from lamina.training.py_dataset import pack_x_y_sample_weight as pack_x_y_sample_weight
-from lamina.training.py_dataset import unpack_x_y_sample_weight as unpack_x_y_sample_weight
+from lamina.random import set_random_seed
+from lamina.registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
+from lamina.training.py_dataset import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
+
+__all__ = [
+    "CustomObjectScope", "PyDataset", "Sequence", "clear_session", "custom_object_scope", "deserialize_keras_object",
+    "get_custom_objects", "get_file", "get_registered_name", "get_registered_object", "normalize",
+    "pack_x_y_sample_weight", "register_keras_serializable", "serialize_keras_object", "set_random_seed",
+    "to_categorical", "unpack_x_y_sample_weight",
+]  # fmt: skip
 
 serialize_keras_object = registry.serialize
 deserialize_keras_object = registry.deserialize

@@ -14,6 +14,8 @@ from torch.nn import Parameter
 from lamina import initializers
 from lamina.dtypes import as_dtype
 
+__all__ = ["Variable", "are_unchanged", "unchanged"]
+
 
 class Variable(Tensor):
     """A tensor with a name, which ``assign``, ``assign_add`` and ``assign_sub`` change in place. A trainable one is an

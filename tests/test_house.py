@@ -16,7 +16,12 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import pytest
+
+import lamina
+from lamina.compat import paths
+from lamina.layers import Layer
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lamina"
@@ -219,6 +224,35 @@ def test_every_dependency_is_pinned():
     wanted = project["dependencies"] + [line for name, lines in project["optional-dependencies"].items()
                                         if name != "bench" for line in lines]  # fmt: skip
     assert {re.match(r"[\w-]+", line)[0].lower() for line in wanted} - pinned == {"lamina"}
+
+
+# ---- public names --------------------------------------------------------------------------------------------------
+
+# What users import from: all that the old module paths lead to, but for the engine room.
+NAMESPACES = sorted({name for names in paths.PATHS.values() for name in names if as_module(name, "") == name}
+                    - {"lamina.registry", "lamina.engine.input_spec", "lamina.graph.symbolic"})  # fmt: skip
+NAMESPACES += ["lamina.compat", "lamina.dialects", "lamina.variables", "lamina.testing"]
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_every_public_namespace_says_what_is_public(name: str):
+    module = importlib.import_module(name)
+    assert module.__all__, f"{name} has no __all__"
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert [public for public in module.__all__ if not hasattr(module, public)] == []
+    strangers = {public for public in module.__all__ if isinstance(getattr(module, public), types.ModuleType)
+                 and not getattr(module, public).__name__.startswith(name)}  # fmt: skip
+    assert strangers == set()
+    if "__path__" in vars(module):  # nothing is to be chosen from but what is public: no files, no imports
+        older = {"lamina.layers": lamina.layers._OLDER, "lamina": {"__version__"}}.get(name, ())
+        assert {*module.__dir__()} == {*module.__all__, *older}
+
+
+def test_layers_gives_layers_and_what_keras_gives_beside_them():
+    strangers = [name for name in lamina.layers.__all__ if name not in dir(keras.layers)
+                 and not issubclass(getattr(lamina.layers, name), Layer)]  # fmt: skip
+    assert strangers == []
+    assert set(dir(lamina.layers)) - {*lamina.layers.__all__} == set(lamina.layers._OLDER)
 
 
 # ---- what lamina's code does not do --------------------------------------------------------------------------------

@@ -9,170 +9,203 @@ Source: https://faroit.com/keras-docs/2.0.8/backend/
 [[3.0], [3.0]]
 """
 
-from lamina.backend._network import asymmetric_spatial_2d_padding as asymmetric_spatial_2d_padding
-from lamina.backend._network import asymmetric_temporal_padding as asymmetric_temporal_padding
-from lamina.backend._network import batch_normalization as batch_normalization
-from lamina.backend._network import bias_add as bias_add
-from lamina.backend._network import binary_crossentropy_keras1 as binary_crossentropy_keras1
-from lamina.backend._network import binary_focal_crossentropy as binary_focal_crossentropy
-from lamina.backend._network import categorical_crossentropy_keras1 as categorical_crossentropy_keras1
-from lamina.backend._network import categorical_focal_crossentropy as categorical_focal_crossentropy
-from lamina.backend._network import classification_error as classification_error
-from lamina.backend._network import conv1d as conv1d
-from lamina.backend._network import conv2d as conv2d
-from lamina.backend._network import conv2d_transpose as conv2d_transpose
-from lamina.backend._network import conv3d as conv3d
-from lamina.backend._network import conv3d_transpose as conv3d_transpose
-from lamina.backend._network import ctc_batch_cost as ctc_batch_cost
-from lamina.backend._network import ctc_decode as ctc_decode
-from lamina.backend._network import depthwise_conv2d as depthwise_conv2d
-from lamina.backend._network import dropout as dropout
-from lamina.backend._network import elu as elu
-from lamina.backend._network import exp as exp
-from lamina.backend._network import hard_sigmoid as hard_sigmoid
-from lamina.backend._network import in_top_k as in_top_k
-from lamina.backend._network import local_conv1d as local_conv1d
-from lamina.backend._network import local_conv2d as local_conv2d
-from lamina.backend._network import normalize_batch_in_training as normalize_batch_in_training
-from lamina.backend._network import normalize_data_format as normalize_data_format
-from lamina.backend._network import pool2d as pool2d
-from lamina.backend._network import pool3d as pool3d
-from lamina.backend._network import relu as relu
-from lamina.backend._network import resize_images as resize_images
-from lamina.backend._network import resize_volumes as resize_volumes
-from lamina.backend._network import separable_conv1d as separable_conv1d
-from lamina.backend._network import separable_conv2d as separable_conv2d
-from lamina.backend._network import sigmoid as sigmoid
-from lamina.backend._network import softmax as softmax
-from lamina.backend._network import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from lamina.backend._network import sparse_categorical_crossentropy_keras1 as sparse_categorical_crossentropy_keras1
-from lamina.backend._network import spatial_2d_padding as spatial_2d_padding
-from lamina.backend._network import spatial_3d_padding as spatial_3d_padding
-from lamina.backend._network import sqrt as sqrt
-from lamina.backend._network import tanh as tanh
-from lamina.backend._network import temporal_padding as temporal_padding
-from lamina.backend._programs import clear_session as clear_session
-from lamina.backend._programs import control_dependencies as control_dependencies
-from lamina.backend._programs import foldl as foldl
-from lamina.backend._programs import foldr as foldr
-from lamina.backend._programs import function as function
-from lamina.backend._programs import gradients as gradients
-from lamina.backend._programs import in_test_phase as in_test_phase
-from lamina.backend._programs import in_train_phase as in_train_phase
-from lamina.backend._programs import learning_phase as learning_phase
-from lamina.backend._programs import map_fn as map_fn
-from lamina.backend._programs import name_scope as name_scope
-from lamina.backend._programs import print_tensor as print_tensor
-from lamina.backend._programs import rnn as rnn
-from lamina.backend._programs import set_learning_phase as set_learning_phase
-from lamina.backend._programs import stop_gradient as stop_gradient
-from lamina.backend._programs import switch as switch
-from lamina.backend._values import arange as arange
-from lamina.backend._values import argmax as argmax
-from lamina.backend._values import argmin as argmin
-from lamina.backend._values import backend as backend
-from lamina.backend._values import batch_dot as batch_dot
-from lamina.backend._values import batch_flatten as batch_flatten
-from lamina.backend._values import batch_get_value as batch_get_value
-from lamina.backend._values import batch_set_value as batch_set_value
-from lamina.backend._values import cast_to_floatx as cast_to_floatx
-from lamina.backend._values import clip as clip
-from lamina.backend._values import concatenate as concatenate
-from lamina.backend._values import constant as constant
-from lamina.backend._values import count_params as count_params
-from lamina.backend._values import cumprod as cumprod
-from lamina.backend._values import cumsum as cumsum
-from lamina.backend._values import dot as dot
-from lamina.backend._values import equal as equal
-from lamina.backend._values import eval as eval
-from lamina.backend._values import expand_dims as expand_dims
-from lamina.backend._values import eye as eye
-from lamina.backend._values import flatten as flatten
-from lamina.backend._values import gather as gather
-from lamina.backend._values import get_uid as get_uid
-from lamina.backend._values import get_value as get_value
-from lamina.backend._values import greater as greater
-from lamina.backend._values import greater_equal as greater_equal
-from lamina.backend._values import identity as identity
-from lamina.backend._values import int_shape as int_shape
-from lamina.backend._values import is_float_dtype as is_float_dtype
-from lamina.backend._values import is_int_dtype as is_int_dtype
-from lamina.backend._values import is_keras_tensor as is_keras_tensor
-from lamina.backend._values import is_placeholder as is_placeholder
-from lamina.backend._values import is_sparse as is_sparse
-from lamina.backend._values import is_variable as is_variable
-from lamina.backend._values import l2_normalize as l2_normalize
-from lamina.backend._values import less as less
-from lamina.backend._values import less_equal as less_equal
-from lamina.backend._values import lesser as lesser
-from lamina.backend._values import lesser_equal as lesser_equal
-from lamina.backend._values import maximum as maximum
-from lamina.backend._values import minimum as minimum
-from lamina.backend._values import moving_average_update as moving_average_update
-from lamina.backend._values import ndim as ndim
-from lamina.backend._values import not_equal as not_equal
-from lamina.backend._values import one_hot as one_hot
-from lamina.backend._values import ones as ones
-from lamina.backend._values import ones_like as ones_like
-from lamina.backend._values import permute_dimensions as permute_dimensions
-from lamina.backend._values import placeholder as placeholder
-from lamina.backend._values import pow as pow
-from lamina.backend._values import random_bernoulli as random_bernoulli
-from lamina.backend._values import random_binomial as random_binomial
-from lamina.backend._values import random_normal as random_normal
-from lamina.backend._values import random_normal_variable as random_normal_variable
-from lamina.backend._values import random_uniform as random_uniform
-from lamina.backend._values import random_uniform_variable as random_uniform_variable
-from lamina.backend._values import repeat as repeat
-from lamina.backend._values import repeat_elements as repeat_elements
-from lamina.backend._values import reset_uids as reset_uids
-from lamina.backend._values import reshape as reshape
-from lamina.backend._values import result_type as result_type
-from lamina.backend._values import reverse as reverse
-from lamina.backend._values import round as round
-from lamina.backend._values import set_value as set_value
-from lamina.backend._values import size as size
-from lamina.backend._values import slice as slice
-from lamina.backend._values import squeeze as squeeze
-from lamina.backend._values import standardize_dtype as standardize_dtype
-from lamina.backend._values import tile as tile
-from lamina.backend._values import to_dense as to_dense
-from lamina.backend._values import transpose as transpose
-from lamina.backend._values import truncated_normal as truncated_normal
-from lamina.backend._values import update as update
-from lamina.backend._values import update_add as update_add
-from lamina.backend._values import update_sub as update_sub
-from lamina.backend._values import variable as variable
-from lamina.backend._values import zeros as zeros
-from lamina.backend._values import zeros_like as zeros_like
-from lamina.config import epsilon as epsilon
-from lamina.config import floatx as floatx
-from lamina.config import image_data_format as image_data_format
-from lamina.config import set_epsilon as set_epsilon
-from lamina.config import set_floatx as set_floatx
-from lamina.config import set_image_data_format as set_image_data_format
-from lamina.ops import abs as abs
-from lamina.ops import all as all
-from lamina.ops import any as any
-from lamina.ops import binary_crossentropy as binary_crossentropy
-from lamina.ops import cast as cast
-from lamina.ops import categorical_crossentropy as categorical_crossentropy
-from lamina.ops import cos as cos
-from lamina.ops import dtype as dtype
-from lamina.ops import is_tensor as is_tensor
-from lamina.ops import log as log
-from lamina.ops import logsumexp as logsumexp
-from lamina.ops import max as max
-from lamina.ops import mean as mean
-from lamina.ops import min as min
-from lamina.ops import prod as prod
-from lamina.ops import shape as shape
-from lamina.ops import sign as sign
-from lamina.ops import sin as sin
-from lamina.ops import softplus as softplus
-from lamina.ops import softsign as softsign
-from lamina.ops import square as square
-from lamina.ops import stack as stack
-from lamina.ops import std as std
-from lamina.ops import sum as sum
-from lamina.ops import var as var
+from lamina.backend._network import (
+    asymmetric_spatial_2d_padding,
+    asymmetric_temporal_padding,
+    batch_normalization,
+    bias_add,
+    binary_crossentropy_keras1,
+    binary_focal_crossentropy,
+    categorical_crossentropy_keras1,
+    categorical_focal_crossentropy,
+    classification_error,
+    conv1d,
+    conv2d,
+    conv2d_transpose,
+    conv3d,
+    conv3d_transpose,
+    ctc_batch_cost,
+    ctc_decode,
+    depthwise_conv2d,
+    dropout,
+    elu,
+    exp,
+    hard_sigmoid,
+    in_top_k,
+    local_conv1d,
+    local_conv2d,
+    normalize_batch_in_training,
+    normalize_data_format,
+    pool2d,
+    pool3d,
+    relu,
+    resize_images,
+    resize_volumes,
+    separable_conv1d,
+    separable_conv2d,
+    sigmoid,
+    softmax,
+    sparse_categorical_crossentropy,
+    sparse_categorical_crossentropy_keras1,
+    spatial_2d_padding,
+    spatial_3d_padding,
+    sqrt,
+    tanh,
+    temporal_padding,
+)
+from lamina.backend._programs import (
+    clear_session,
+    control_dependencies,
+    foldl,
+    foldr,
+    function,
+    gradients,
+    in_test_phase,
+    in_train_phase,
+    learning_phase,
+    map_fn,
+    name_scope,
+    print_tensor,
+    rnn,
+    set_learning_phase,
+    stop_gradient,
+    switch,
+)
+from lamina.backend._values import (
+    arange,
+    argmax,
+    argmin,
+    backend,
+    batch_dot,
+    batch_flatten,
+    batch_get_value,
+    batch_set_value,
+    cast_to_floatx,
+    clip,
+    concatenate,
+    constant,
+    count_params,
+    cumprod,
+    cumsum,
+    dot,
+    equal,
+    eval,
+    expand_dims,
+    eye,
+    flatten,
+    gather,
+    get_uid,
+    get_value,
+    greater,
+    greater_equal,
+    identity,
+    int_shape,
+    is_float_dtype,
+    is_int_dtype,
+    is_keras_tensor,
+    is_placeholder,
+    is_sparse,
+    is_variable,
+    l2_normalize,
+    less,
+    less_equal,
+    lesser,
+    lesser_equal,
+    maximum,
+    minimum,
+    moving_average_update,
+    ndim,
+    not_equal,
+    one_hot,
+    ones,
+    ones_like,
+    permute_dimensions,
+    placeholder,
+    pow,
+    random_bernoulli,
+    random_binomial,
+    random_normal,
+    random_normal_variable,
+    random_uniform,
+    random_uniform_variable,
+    repeat,
+    repeat_elements,
+    reset_uids,
+    reshape,
+    result_type,
+    reverse,
+    round,
+    set_value,
+    size,
+    slice,
+    squeeze,
+    standardize_dtype,
+    tile,
+    to_dense,
+    transpose,
+    truncated_normal,
+    update,
+    update_add,
+    update_sub,
+    variable,
+    zeros,
+    zeros_like,
+)
+from lamina.config import epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
+from lamina.ops import (
+    abs,
+    all,
+    any,
+    binary_crossentropy,
+    cast,
+    categorical_crossentropy,
+    cos,
+    dtype,
+    is_tensor,
+    log,
+    logsumexp,
+    max,
+    mean,
+    min,
+    prod,
+    shape,
+    sign,
+    sin,
+    softplus,
+    softsign,
+    square,
+    stack,
+    std,
+    sum,
+    var,
+)
+
+__all__ = [
+    "abs", "all", "any", "arange", "argmax", "argmin", "asymmetric_spatial_2d_padding", "asymmetric_temporal_padding",
+    "backend", "batch_dot", "batch_flatten", "batch_get_value", "batch_normalization", "batch_set_value", "bias_add",
+    "binary_crossentropy", "binary_crossentropy_keras1", "binary_focal_crossentropy", "cast", "cast_to_floatx",
+    "categorical_crossentropy", "categorical_crossentropy_keras1", "categorical_focal_crossentropy",
+    "classification_error", "clear_session", "clip", "concatenate", "constant", "control_dependencies", "conv1d",
+    "conv2d", "conv2d_transpose", "conv3d", "conv3d_transpose", "cos", "count_params", "ctc_batch_cost", "ctc_decode",
+    "cumprod", "cumsum", "depthwise_conv2d", "dot", "dropout", "dtype", "elu", "epsilon", "equal", "eval", "exp",
+    "expand_dims", "eye", "flatten", "floatx", "foldl", "foldr", "function", "gather", "get_uid", "get_value",
+    "gradients", "greater", "greater_equal", "hard_sigmoid", "identity", "image_data_format", "in_test_phase",
+    "in_top_k", "in_train_phase", "int_shape", "is_float_dtype", "is_int_dtype", "is_keras_tensor", "is_placeholder",
+    "is_sparse", "is_tensor", "is_variable", "l2_normalize", "learning_phase", "less", "less_equal", "lesser",
+    "lesser_equal", "local_conv1d", "local_conv2d", "log", "logsumexp", "map_fn", "max", "maximum", "mean", "min",
+    "minimum", "moving_average_update", "name_scope", "ndim", "normalize_batch_in_training", "normalize_data_format",
+    "not_equal", "one_hot", "ones", "ones_like", "permute_dimensions", "placeholder", "pool2d", "pool3d", "pow",
+    "print_tensor", "prod", "random_bernoulli", "random_binomial", "random_normal", "random_normal_variable",
+    "random_uniform", "random_uniform_variable", "relu", "repeat", "repeat_elements", "reset_uids", "reshape",
+    "resize_images", "resize_volumes", "result_type", "reverse", "rnn", "round", "separable_conv1d", "separable_conv2d",
+    "set_epsilon", "set_floatx", "set_image_data_format", "set_learning_phase", "set_value", "shape", "sigmoid", "sign",
+    "sin", "size", "slice", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
+    "sparse_categorical_crossentropy_keras1", "spatial_2d_padding", "spatial_3d_padding", "sqrt", "square", "squeeze",
+    "stack", "standardize_dtype", "std", "stop_gradient", "sum", "switch", "tanh", "temporal_padding", "tile",
+    "to_dense", "transpose", "truncated_normal", "update", "update_add", "update_sub", "var", "variable", "zeros",
+    "zeros_like",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,4 +7,10 @@ stand at its foot and know none.
 ...     from keras.layers.core import Dense
 """
 
-from lamina.compat.modules import as_keras as as_keras
+from lamina.compat.modules import as_keras
+
+__all__ = ["as_keras"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -78,10 +78,10 @@ class OldModule(types.ModuleType):
     def __dir__(self) -> list[str]:
         below = _below_root(self.__name__) or ""
         part = below.partition(".")[0]
-        names = {
-            public for module in self._targets() for public in dir(module)
-            if not public.startswith("_") and not isinstance(getattr(module, public), types.ModuleType)
-        }  # fmt: skip
+        names = {public for module in self._targets() for public in _public_names(module)}
+        names -= {public for public in names if public.startswith("_")}
+        if not below:  # `from keras import *` gives keras.layers and the like
+            names |= {path for path in paths.PATHS if path and "." not in path and _is_there(path)}
         renamed = {old for old, new in paths.NAMES.get(part, {}).items() if new in names}
         return sorted(names | renamed | paths.BYGONE.get(part, frozenset()))
 
@@ -105,6 +105,16 @@ def _only_keras(name: str) -> str:
 
 
 _MISSING = object()
+
+
+def _public_names(module: types.ModuleType) -> Iterable[str]:
+    """What a module of lamina gives to ``import *``; ``dir`` knows of older names besides."""
+    own = vars(module)
+    return (
+        dir(module)
+        if "__dir__" in own
+        else own.get("__all__", [name for name in dir(module) if not name.startswith("_")])
+    )
 
 
 def _look_up(below: str, name: str, targets: Iterable[types.ModuleType]) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lamina.datasets._files import Split, cached_file, check_lengths, read_npz, shuffle_and_split
 
+__all__ = ["load_data"]
+
 
 def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113) -> tuple[Split, Split]:
     """``(x_train, y_train), (x_test, y_test)``, from ``path`` in ``$KERAS_HOME/datasets``, shuffled as Keras does.

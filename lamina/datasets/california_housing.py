@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lamina.datasets._files import Split, cached_file, check_lengths, read_npz, shuffle_and_split
 
+__all__ = ["load_data"]
+
 _ROWS = {"large": None, "small": 600}
 
 

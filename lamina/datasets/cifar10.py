@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lamina.datasets._files import Split, read_converted
 
+__all__ = ["load_data"]
+
 
 def load_data() -> tuple[Split, Split]:
     """``(x_train, y_train), (x_test, y_test)`` as ``uint8``, from ``cifar10.npz`` in ``$KERAS_HOME/datasets``.

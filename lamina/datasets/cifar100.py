@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lamina.datasets._files import Split, read_converted
 
+__all__ = ["load_data"]
+
 
 def load_data(label_mode: str = "fine") -> tuple[Split, Split]:
     """``(x_train, y_train), (x_test, y_test)``, from ``cifar100_fine.npz`` or ``cifar100_coarse.npz``.

@@ -9,6 +9,8 @@ import numpy as np
 from lamina import config
 from lamina.datasets._files import Split, read_idx, read_splits
 
+__all__ = ["CLASS_NAMES", "load_data"]
+
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 _SUBSET = Path(__file__).parent / "data" / "fashion_mnist_subset.npz"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from lamina.datasets._files import Split, cached_file, read_splits
 
+__all__ = ["load_data"]
+
 
 def load_data(path: str = "mnist.npz") -> tuple[Split, Split]:
     """``(x_train, y_train), (x_test, y_test)`` as ``uint8``, from ``path`` in ``$KERAS_HOME/datasets``.

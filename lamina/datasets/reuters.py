@@ -6,6 +6,8 @@ from typing import Any
 
 from lamina.datasets._files import read_word_index, refuse_pickles
 
+__all__ = ["get_word_index", "load_data"]
+
 
 def load_data(*args: Any, **kwargs: Any) -> Any:
     """Not offered: the newswires in Keras's file are pickled lists, and lamina opens no pickles.

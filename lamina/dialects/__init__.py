@@ -5,14 +5,24 @@
 ((), {'units': 32, 'recurrent_activation': 'sigmoid', 'dropout': 0.1})
 """
 
-from lamina.dialects.alias import Alias as Alias
-from lamina.dialects.alias import old_classes as old_classes
-from lamina.dialects.keras3 import ALIASES as ALIASES
-from lamina.dialects.translator import any_spelling as any_spelling
-from lamina.dialects.translator import dialect as dialect
-from lamina.dialects.translator import merge_layer as merge_layer
-from lamina.dialects.translator import set_dialect as set_dialect
-from lamina.dialects.translator import translate as translate
-from lamina.dialects.translator import translate_alias as translate_alias
-from lamina.dialects.translator import translate_call as translate_call
-from lamina.dialects.translator import using_dialect as using_dialect
+from lamina.dialects.alias import Alias, old_classes
+from lamina.dialects.keras3 import ALIASES
+from lamina.dialects.translator import (
+    any_spelling,
+    dialect,
+    merge_layer,
+    set_dialect,
+    translate,
+    translate_alias,
+    translate_call,
+    using_dialect,
+)
+
+__all__ = [
+    "ALIASES", "Alias", "any_spelling", "dialect", "merge_layer", "old_classes", "set_dialect", "translate",
+    "translate_alias", "translate_call", "using_dialect",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

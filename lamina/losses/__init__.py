@@ -5,57 +5,64 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lamina.losses.base import LOSSES as LOSSES
-from lamina.losses.base import Loss as Loss
-from lamina.losses.base import LossFunctionWrapper as LossFunctionWrapper
-from lamina.losses.base import Reduction as Reduction
-from lamina.losses.base import serialize_function
-from lamina.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
-from lamina.losses.crossentropy import BinaryFocalCrossentropy as BinaryFocalCrossentropy
-from lamina.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
-from lamina.losses.crossentropy import CategoricalFocalCrossentropy as CategoricalFocalCrossentropy
-from lamina.losses.crossentropy import CategoricalGeneralizedCrossEntropy as CategoricalGeneralizedCrossEntropy
-from lamina.losses.crossentropy import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
-from lamina.losses.crossentropy import binary_crossentropy as binary_crossentropy
-from lamina.losses.crossentropy import binary_focal_crossentropy as binary_focal_crossentropy
-from lamina.losses.crossentropy import categorical_crossentropy as categorical_crossentropy
-from lamina.losses.crossentropy import categorical_focal_crossentropy as categorical_focal_crossentropy
-from lamina.losses.crossentropy import categorical_generalized_cross_entropy as categorical_generalized_cross_entropy
-from lamina.losses.crossentropy import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from lamina.losses.crossentropy import with_logits as with_logits
+from lamina.losses.base import LOSSES, Loss, LossFunctionWrapper, Reduction, serialize_function
+from lamina.losses.crossentropy import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
+    SparseCategoricalCrossentropy,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+    sparse_categorical_crossentropy,
+    with_logits,
+)
 from lamina.losses.of_torch import TorchLoss, is_torch_loss
-from lamina.losses.regression import CategoricalHinge as CategoricalHinge
-from lamina.losses.regression import CosineSimilarity as CosineSimilarity
-from lamina.losses.regression import Hinge as Hinge
-from lamina.losses.regression import Huber as Huber
-from lamina.losses.regression import KLDivergence as KLDivergence
-from lamina.losses.regression import LogCosh as LogCosh
-from lamina.losses.regression import MeanAbsoluteError as MeanAbsoluteError
-from lamina.losses.regression import MeanAbsolutePercentageError as MeanAbsolutePercentageError
-from lamina.losses.regression import MeanSquaredError as MeanSquaredError
-from lamina.losses.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
-from lamina.losses.regression import Poisson as Poisson
-from lamina.losses.regression import SquaredHinge as SquaredHinge
-from lamina.losses.regression import categorical_hinge as categorical_hinge
-from lamina.losses.regression import cosine_similarity as cosine_similarity
-from lamina.losses.regression import hinge as hinge
-from lamina.losses.regression import huber as huber
-from lamina.losses.regression import kl_divergence as kl_divergence
-from lamina.losses.regression import log_cosh as log_cosh
-from lamina.losses.regression import mean_absolute_error as mean_absolute_error
-from lamina.losses.regression import mean_absolute_percentage_error as mean_absolute_percentage_error
-from lamina.losses.regression import mean_squared_error as mean_squared_error
-from lamina.losses.regression import mean_squared_logarithmic_error as mean_squared_logarithmic_error
-from lamina.losses.regression import poisson as poisson
-from lamina.losses.regression import squared_hinge as squared_hinge
-from lamina.losses.structured import CTC as CTC
-from lamina.losses.structured import Circle as Circle
-from lamina.losses.structured import Dice as Dice
-from lamina.losses.structured import Tversky as Tversky
-from lamina.losses.structured import circle as circle
-from lamina.losses.structured import ctc as ctc
-from lamina.losses.structured import dice as dice
-from lamina.losses.structured import tversky as tversky
+from lamina.losses.regression import (
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    Huber,
+    KLDivergence,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    SquaredHinge,
+    categorical_hinge,
+    cosine_similarity,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    squared_hinge,
+)
+from lamina.losses.structured import CTC, Circle, Dice, Tversky, circle, ctc, dice, tversky
+
+__all__ = [
+    "BCE", "CTC", "KLD", "MAE", "MAPE", "MSE", "MSLE", "BinaryCrossentropy", "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalGeneralizedCrossEntropy", "CategoricalHinge",
+    "Circle", "CosineSimilarity", "Dice", "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss", "LossFunctionWrapper",
+    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError", "Poisson",
+    "Reduction", "SparseCategoricalCrossentropy", "SquaredHinge", "Tversky", "bce", "binary_crossentropy",
+    "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy", "categorical_hinge", "circle", "cosine", "cosine_proximity",
+    "cosine_similarity", "ctc", "deserialize", "dice", "get", "hinge", "huber", "huber_loss", "kind_of_labels",
+    "kl_divergence", "kld", "kullback_leibler_divergence", "log_cosh", "logcosh", "mae", "mape", "mean_absolute_error",
+    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle", "poisson",
+    "resolve", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky", "with_logits",
+]  # fmt: skip
 
 # Each function and the class that reduces it. A name in lower case is the function, as in Keras.
 CLASS_OF: dict[Callable[..., Any], type[Loss]] = {
@@ -167,3 +174,7 @@ def resolve(
         return TorchLoss(found, name=name)
     known: Any = CLASS_OF.get(found) if getattr(found, "__hash__", None) else None
     return known(name=name) if known else LossFunctionWrapper(found, name=name)
+
+
+def __dir__() -> list[str]:
+    return __all__

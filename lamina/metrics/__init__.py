@@ -6,103 +6,117 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import losses
-from lamina.losses import KLD as KLD
-from lamina.losses import MAE as MAE
-from lamina.losses import MAPE as MAPE
-from lamina.losses import MSE as MSE
-from lamina.losses import MSLE as MSLE
-from lamina.losses import bce as bce
-from lamina.losses import binary_crossentropy as binary_crossentropy
-from lamina.losses import binary_focal_crossentropy as binary_focal_crossentropy
-from lamina.losses import categorical_crossentropy as categorical_crossentropy
-from lamina.losses import categorical_focal_crossentropy as categorical_focal_crossentropy
-from lamina.losses import categorical_hinge as categorical_hinge
-from lamina.losses import cosine as cosine
-from lamina.losses import cosine_proximity as cosine_proximity
-from lamina.losses import hinge as hinge
-from lamina.losses import huber as huber
-from lamina.losses import kl_divergence as kl_divergence
-from lamina.losses import kld as kld
-from lamina.losses import kullback_leibler_divergence as kullback_leibler_divergence
-from lamina.losses import log_cosh as log_cosh
-from lamina.losses import logcosh as logcosh
-from lamina.losses import mae as mae
-from lamina.losses import mape as mape
-from lamina.losses import mean_absolute_error as mean_absolute_error
-from lamina.losses import mean_absolute_percentage_error as mean_absolute_percentage_error
-from lamina.losses import mean_squared_error as mean_squared_error
-from lamina.losses import mean_squared_logarithmic_error as mean_squared_logarithmic_error
-from lamina.losses import mse as mse
-from lamina.losses import msle as msle
-from lamina.losses import poisson as poisson
-from lamina.losses import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from lamina.losses import squared_hinge as squared_hinge
+from lamina.losses import (
+    KLD,
+    MAE,
+    MAPE,
+    MSE,
+    MSLE,
+    bce,
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    cosine,
+    cosine_proximity,
+    hinge,
+    huber,
+    kl_divergence,
+    kld,
+    kullback_leibler_divergence,
+    log_cosh,
+    logcosh,
+    mae,
+    mape,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    mse,
+    msle,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from lamina.losses.base import serialize_function
-from lamina.metrics.base import FUNCTIONS
-from lamina.metrics.base import METRICS as METRICS
-from lamina.metrics.base import Mean as Mean
-from lamina.metrics.base import MeanMetricWrapper as MeanMetricWrapper
-from lamina.metrics.base import MeanTensor as MeanTensor
-from lamina.metrics.base import Metric as Metric
-from lamina.metrics.base import Sum as Sum
-from lamina.metrics.classification import Accuracy as Accuracy
-from lamina.metrics.classification import BinaryAccuracy as BinaryAccuracy
-from lamina.metrics.classification import CategoricalAccuracy as CategoricalAccuracy
-from lamina.metrics.classification import F1Score as F1Score
-from lamina.metrics.classification import FBetaScore as FBetaScore
-from lamina.metrics.classification import SparseCategoricalAccuracy as SparseCategoricalAccuracy
-from lamina.metrics.classification import SparseTopKCategoricalAccuracy as SparseTopKCategoricalAccuracy
-from lamina.metrics.classification import TopKCategoricalAccuracy as TopKCategoricalAccuracy
-from lamina.metrics.classification import accuracy as accuracy
-from lamina.metrics.classification import binary_accuracy as binary_accuracy
-from lamina.metrics.classification import categorical_accuracy as categorical_accuracy
-from lamina.metrics.classification import sparse_categorical_accuracy as sparse_categorical_accuracy
-from lamina.metrics.classification import sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy
-from lamina.metrics.classification import top_k_categorical_accuracy as top_k_categorical_accuracy
-from lamina.metrics.confusion import AUC as AUC
-from lamina.metrics.confusion import FalseNegatives as FalseNegatives
-from lamina.metrics.confusion import FalsePositives as FalsePositives
-from lamina.metrics.confusion import Precision as Precision
-from lamina.metrics.confusion import PrecisionAtRecall as PrecisionAtRecall
-from lamina.metrics.confusion import Recall as Recall
-from lamina.metrics.confusion import RecallAtPrecision as RecallAtPrecision
-from lamina.metrics.confusion import SensitivityAtSpecificity as SensitivityAtSpecificity
-from lamina.metrics.confusion import SensitivitySpecificityBase as SensitivitySpecificityBase
-from lamina.metrics.confusion import SpecificityAtSensitivity as SpecificityAtSensitivity
-from lamina.metrics.confusion import TrueNegatives as TrueNegatives
-from lamina.metrics.confusion import TruePositives as TruePositives
-from lamina.metrics.iou import BinaryIoU as BinaryIoU
-from lamina.metrics.iou import IoU as IoU
-from lamina.metrics.iou import MeanIoU as MeanIoU
-from lamina.metrics.iou import OneHotIoU as OneHotIoU
-from lamina.metrics.iou import OneHotMeanIoU as OneHotMeanIoU
-from lamina.metrics.keras1 import fbeta_score as fbeta_score
-from lamina.metrics.keras1 import fmeasure as fmeasure
-from lamina.metrics.keras1 import matthews_correlation as matthews_correlation
-from lamina.metrics.keras1 import precision as precision
-from lamina.metrics.keras1 import recall as recall
-from lamina.metrics.regression import BinaryCrossentropy as BinaryCrossentropy
-from lamina.metrics.regression import CategoricalCrossentropy as CategoricalCrossentropy
-from lamina.metrics.regression import CategoricalHinge as CategoricalHinge
-from lamina.metrics.regression import ConcordanceCorrelation as ConcordanceCorrelation
-from lamina.metrics.regression import CosineSimilarity as CosineSimilarity
-from lamina.metrics.regression import Hinge as Hinge
-from lamina.metrics.regression import KLDivergence as KLDivergence
-from lamina.metrics.regression import LogCoshError as LogCoshError
-from lamina.metrics.regression import MeanAbsoluteError as MeanAbsoluteError
-from lamina.metrics.regression import MeanAbsolutePercentageError as MeanAbsolutePercentageError
-from lamina.metrics.regression import MeanRelativeError as MeanRelativeError
-from lamina.metrics.regression import MeanSquaredError as MeanSquaredError
-from lamina.metrics.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
-from lamina.metrics.regression import PearsonCorrelation as PearsonCorrelation
-from lamina.metrics.regression import Poisson as Poisson
-from lamina.metrics.regression import R2Score as R2Score
-from lamina.metrics.regression import RootMeanSquaredError as RootMeanSquaredError
-from lamina.metrics.regression import SparseCategoricalCrossentropy as SparseCategoricalCrossentropy
-from lamina.metrics.regression import SquaredHinge as SquaredHinge
-from lamina.metrics.regression import concordance_correlation as concordance_correlation
-from lamina.metrics.regression import cosine_similarity as cosine_similarity
-from lamina.metrics.regression import pearson_correlation as pearson_correlation
+from lamina.metrics.base import FUNCTIONS, METRICS, Mean, MeanMetricWrapper, MeanTensor, Metric, Sum
+from lamina.metrics.classification import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    F1Score,
+    FBetaScore,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+    accuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
+)
+from lamina.metrics.confusion import (
+    AUC,
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    PrecisionAtRecall,
+    Recall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SensitivitySpecificityBase,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
+from lamina.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from lamina.metrics.keras1 import fbeta_score, fmeasure, matthews_correlation, precision, recall
+from lamina.metrics.regression import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    ConcordanceCorrelation,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanRelativeError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    PearsonCorrelation,
+    Poisson,
+    R2Score,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+    concordance_correlation,
+    cosine_similarity,
+    pearson_correlation,
+)
+
+__all__ = [
+    "AUC", "BCE", "KLD", "MAE", "MAPE", "MSE", "MSLE", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU",
+    "CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "ConcordanceCorrelation", "CosineSimilarity",
+    "F1Score", "FBetaScore", "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence", "LogCoshError", "Mean",
+    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanMetricWrapper", "MeanRelativeError",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "MeanTensor", "Metric", "OneHotIoU", "OneHotMeanIoU",
+    "PearsonCorrelation", "Poisson", "Precision", "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision",
+    "RootMeanSquaredError", "SensitivityAtSpecificity", "SensitivitySpecificityBase", "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity", "SquaredHinge", "Sum",
+    "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives", "accuracy", "bce", "binary_accuracy",
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_accuracy", "categorical_crossentropy",
+    "categorical_focal_crossentropy", "categorical_hinge", "clone_metric", "concordance_correlation", "cosine",
+    "cosine_proximity", "cosine_similarity", "deserialize", "f1score", "fbeta_score", "fmeasure", "get", "hinge",
+    "huber", "kl_divergence", "kld", "kullback_leibler_divergence", "log_cosh", "logcosh", "mae", "mape",
+    "matthews_correlation", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "pearson_correlation", "poisson", "precision", "recall", "resolve",
+    "resolve_accuracy", "serialize", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
+]  # fmt: skip
 
 _CLASSES = (
     Metric, Mean, Sum, MeanMetricWrapper, MeanTensor,
@@ -234,3 +248,7 @@ def resolve(
     if isinstance(identifier, str):
         found.name = identifier
     return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,13 +15,17 @@ from lamina.engine.layer import LAYERS, Layer
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.layers.core import Input, InputLayer, Lambda
-from lamina.models.branches import Merge as Merge
-from lamina.models.branches import merge as merge
-from lamina.models.model import Model as Model
-from lamina.models.sequential import Sequential as Sequential
+from lamina.models.branches import Merge, merge
+from lamina.models.model import Model
+from lamina.models.sequential import Sequential
 from lamina.registry import CustomObjectScope, deserialize
 from lamina.saving import load_model, save_model
 from lamina.saving.files import read_json
+
+__all__ = [
+    "Input", "Merge", "Model", "Sequential", "clone_model", "load_model", "merge", "model_from_config",
+    "model_from_json", "save_model",
+]  # fmt: skip
 
 
 def model_from_json(text: str, custom_objects: dict[str, Any] | None = None) -> Any:
@@ -80,5 +84,6 @@ LAYERS.add(Model, "Functional")
 LAYERS.add(Sequential)
 LAYERS.members["Merge"] = Merge
 
-__all__ = ["Input", "Model", "Sequential", "clone_model", "load_model", "model_from_config", "model_from_json",
-           "save_model"]  # fmt: skip
+
+def __dir__() -> list[str]:
+    return __all__

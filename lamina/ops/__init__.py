@@ -10,344 +10,389 @@ Source of all: https://keras.io/api/ops/
 tensor([2., 3.])
 """
 
-from lamina.ops import image as image
-from lamina.ops import linalg as linalg
-from lamina.ops import nn as nn
-from lamina.ops import numpy as numpy
-from lamina.ops._activations import batch_normalization as batch_normalization
-from lamina.ops._activations import binary_crossentropy as binary_crossentropy
-from lamina.ops._activations import categorical_crossentropy as categorical_crossentropy
-from lamina.ops._activations import celu as celu
-from lamina.ops._activations import ctc_loss as ctc_loss
-from lamina.ops._activations import elu as elu
-from lamina.ops._activations import gelu as gelu
-from lamina.ops._activations import glu as glu
-from lamina.ops._activations import hard_shrink as hard_shrink
-from lamina.ops._activations import hard_sigmoid as hard_sigmoid
-from lamina.ops._activations import hard_silu as hard_silu
-from lamina.ops._activations import hard_swish as hard_swish
-from lamina.ops._activations import hard_tanh as hard_tanh
-from lamina.ops._activations import layer_normalization as layer_normalization
-from lamina.ops._activations import leaky_relu as leaky_relu
-from lamina.ops._activations import log_sigmoid as log_sigmoid
-from lamina.ops._activations import log_softmax as log_softmax
-from lamina.ops._activations import moments as moments
-from lamina.ops._activations import multi_hot as multi_hot
-from lamina.ops._activations import normalize as normalize
-from lamina.ops._activations import one_hot as one_hot
-from lamina.ops._activations import polar as polar
-from lamina.ops._activations import psnr as psnr
-from lamina.ops._activations import relu as relu
-from lamina.ops._activations import relu6 as relu6
-from lamina.ops._activations import rms_normalization as rms_normalization
-from lamina.ops._activations import selu as selu
-from lamina.ops._activations import sigmoid as sigmoid
-from lamina.ops._activations import silu as silu
-from lamina.ops._activations import soft_shrink as soft_shrink
-from lamina.ops._activations import softmax as softmax
-from lamina.ops._activations import softplus as softplus
-from lamina.ops._activations import softsign as softsign
-from lamina.ops._activations import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from lamina.ops._activations import sparse_plus as sparse_plus
-from lamina.ops._activations import sparse_sigmoid as sparse_sigmoid
-from lamina.ops._activations import sparsemax as sparsemax
-from lamina.ops._activations import squareplus as squareplus
-from lamina.ops._activations import swish as swish
-from lamina.ops._activations import tanh_shrink as tanh_shrink
-from lamina.ops._activations import threshold as threshold
-from lamina.ops._arrays import allclose as allclose
-from lamina.ops._arrays import append as append
-from lamina.ops._arrays import arange as arange
-from lamina.ops._arrays import array as array
-from lamina.ops._arrays import array_split as array_split
-from lamina.ops._arrays import bartlett as bartlett
-from lamina.ops._arrays import blackman as blackman
-from lamina.ops._arrays import broadcast_to as broadcast_to
-from lamina.ops._arrays import concatenate as concatenate
-from lamina.ops._arrays import diag as diag
-from lamina.ops._arrays import diagflat as diagflat
-from lamina.ops._arrays import diagonal as diagonal
-from lamina.ops._arrays import diff as diff
-from lamina.ops._arrays import dsplit as dsplit
-from lamina.ops._arrays import dstack as dstack
-from lamina.ops._arrays import empty as empty
-from lamina.ops._arrays import empty_like as empty_like
-from lamina.ops._arrays import expand_dims as expand_dims
-from lamina.ops._arrays import eye as eye
-from lamina.ops._arrays import flip as flip
-from lamina.ops._arrays import fliplr as fliplr
-from lamina.ops._arrays import flipud as flipud
-from lamina.ops._arrays import full as full
-from lamina.ops._arrays import full_like as full_like
-from lamina.ops._arrays import geomspace as geomspace
-from lamina.ops._arrays import get_item as get_item
-from lamina.ops._arrays import hamming as hamming
-from lamina.ops._arrays import hanning as hanning
-from lamina.ops._arrays import hsplit as hsplit
-from lamina.ops._arrays import hstack as hstack
-from lamina.ops._arrays import identity as identity
-from lamina.ops._arrays import isin as isin
-from lamina.ops._arrays import kaiser as kaiser
-from lamina.ops._arrays import linspace as linspace
-from lamina.ops._arrays import logspace as logspace
-from lamina.ops._arrays import meshgrid as meshgrid
-from lamina.ops._arrays import moveaxis as moveaxis
-from lamina.ops._arrays import ndim as ndim
-from lamina.ops._arrays import nonzero as nonzero
-from lamina.ops._arrays import ones as ones
-from lamina.ops._arrays import ones_like as ones_like
-from lamina.ops._arrays import pad as pad
-from lamina.ops._arrays import ravel as ravel
-from lamina.ops._arrays import repeat as repeat
-from lamina.ops._arrays import reshape as reshape
-from lamina.ops._arrays import roll as roll
-from lamina.ops._arrays import rot90 as rot90
-from lamina.ops._arrays import shape as shape
-from lamina.ops._arrays import size as size
-from lamina.ops._arrays import split as split
-from lamina.ops._arrays import squeeze as squeeze
-from lamina.ops._arrays import stack as stack
-from lamina.ops._arrays import swapaxes as swapaxes
-from lamina.ops._arrays import take as take
-from lamina.ops._arrays import take_along_axis as take_along_axis
-from lamina.ops._arrays import tile as tile
-from lamina.ops._arrays import trace as trace
-from lamina.ops._arrays import transpose as transpose
-from lamina.ops._arrays import trapezoid as trapezoid
-from lamina.ops._arrays import tri as tri
-from lamina.ops._arrays import tril as tril
-from lamina.ops._arrays import triu as triu
-from lamina.ops._arrays import unravel_index as unravel_index
-from lamina.ops._arrays import vander as vander
-from lamina.ops._arrays import vectorize as vectorize
-from lamina.ops._arrays import vsplit as vsplit
-from lamina.ops._arrays import vstack as vstack
-from lamina.ops._arrays import zeros as zeros
-from lamina.ops._arrays import zeros_like as zeros_like
-from lamina.ops._ctc import ctc_decode as ctc_decode
-from lamina.ops._elementwise import abs as abs
-from lamina.ops._elementwise import absolute as absolute
-from lamina.ops._elementwise import add as add
-from lamina.ops._elementwise import angle as angle
-from lamina.ops._elementwise import arccos as arccos
-from lamina.ops._elementwise import arccosh as arccosh
-from lamina.ops._elementwise import arcsin as arcsin
-from lamina.ops._elementwise import arcsinh as arcsinh
-from lamina.ops._elementwise import arctan as arctan
-from lamina.ops._elementwise import arctan2 as arctan2
-from lamina.ops._elementwise import arctanh as arctanh
-from lamina.ops._elementwise import bitwise_and as bitwise_and
-from lamina.ops._elementwise import bitwise_invert as bitwise_invert
-from lamina.ops._elementwise import bitwise_left_shift as bitwise_left_shift
-from lamina.ops._elementwise import bitwise_not as bitwise_not
-from lamina.ops._elementwise import bitwise_or as bitwise_or
-from lamina.ops._elementwise import bitwise_right_shift as bitwise_right_shift
-from lamina.ops._elementwise import bitwise_xor as bitwise_xor
-from lamina.ops._elementwise import cbrt as cbrt
-from lamina.ops._elementwise import ceil as ceil
-from lamina.ops._elementwise import clip as clip
-from lamina.ops._elementwise import conj as conj
-from lamina.ops._elementwise import conjugate as conjugate
-from lamina.ops._elementwise import copy as copy
-from lamina.ops._elementwise import cos as cos
-from lamina.ops._elementwise import cosh as cosh
-from lamina.ops._elementwise import deg2rad as deg2rad
-from lamina.ops._elementwise import divide as divide
-from lamina.ops._elementwise import divide_no_nan as divide_no_nan
-from lamina.ops._elementwise import equal as equal
-from lamina.ops._elementwise import exp as exp
-from lamina.ops._elementwise import exp2 as exp2
-from lamina.ops._elementwise import expm1 as expm1
-from lamina.ops._elementwise import fabs as fabs
-from lamina.ops._elementwise import floor as floor
-from lamina.ops._elementwise import floor_divide as floor_divide
-from lamina.ops._elementwise import fmax as fmax
-from lamina.ops._elementwise import fmin as fmin
-from lamina.ops._elementwise import fmod as fmod
-from lamina.ops._elementwise import gcd as gcd
-from lamina.ops._elementwise import greater as greater
-from lamina.ops._elementwise import greater_equal as greater_equal
-from lamina.ops._elementwise import heaviside as heaviside
-from lamina.ops._elementwise import hypot as hypot
-from lamina.ops._elementwise import i0 as i0
-from lamina.ops._elementwise import imag as imag
-from lamina.ops._elementwise import isclose as isclose
-from lamina.ops._elementwise import isfinite as isfinite
-from lamina.ops._elementwise import isinf as isinf
-from lamina.ops._elementwise import isnan as isnan
-from lamina.ops._elementwise import isneginf as isneginf
-from lamina.ops._elementwise import isposinf as isposinf
-from lamina.ops._elementwise import isreal as isreal
-from lamina.ops._elementwise import lcm as lcm
-from lamina.ops._elementwise import ldexp as ldexp
-from lamina.ops._elementwise import left_shift as left_shift
-from lamina.ops._elementwise import less as less
-from lamina.ops._elementwise import less_equal as less_equal
-from lamina.ops._elementwise import log as log
-from lamina.ops._elementwise import log1p as log1p
-from lamina.ops._elementwise import log2 as log2
-from lamina.ops._elementwise import log10 as log10
-from lamina.ops._elementwise import logaddexp as logaddexp
-from lamina.ops._elementwise import logaddexp2 as logaddexp2
-from lamina.ops._elementwise import logical_and as logical_and
-from lamina.ops._elementwise import logical_not as logical_not
-from lamina.ops._elementwise import logical_or as logical_or
-from lamina.ops._elementwise import logical_xor as logical_xor
-from lamina.ops._elementwise import maximum as maximum
-from lamina.ops._elementwise import minimum as minimum
-from lamina.ops._elementwise import mod as mod
-from lamina.ops._elementwise import multiply as multiply
-from lamina.ops._elementwise import nan_to_num as nan_to_num
-from lamina.ops._elementwise import negative as negative
-from lamina.ops._elementwise import nextafter as nextafter
-from lamina.ops._elementwise import not_equal as not_equal
-from lamina.ops._elementwise import power as power
-from lamina.ops._elementwise import rad2deg as rad2deg
-from lamina.ops._elementwise import real as real
-from lamina.ops._elementwise import reciprocal as reciprocal
-from lamina.ops._elementwise import right_shift as right_shift
-from lamina.ops._elementwise import round as round
-from lamina.ops._elementwise import select as select
-from lamina.ops._elementwise import sign as sign
-from lamina.ops._elementwise import signbit as signbit
-from lamina.ops._elementwise import sin as sin
-from lamina.ops._elementwise import sinc as sinc
-from lamina.ops._elementwise import sinh as sinh
-from lamina.ops._elementwise import sqrt as sqrt
-from lamina.ops._elementwise import square as square
-from lamina.ops._elementwise import subtract as subtract
-from lamina.ops._elementwise import tan as tan
-from lamina.ops._elementwise import tanh as tanh
-from lamina.ops._elementwise import true_divide as true_divide
-from lamina.ops._elementwise import trunc as trunc
-from lamina.ops._elementwise import view as view
-from lamina.ops._elementwise import where as where
-from lamina.ops._products import corrcoef as corrcoef
-from lamina.ops._products import correlate as correlate
-from lamina.ops._products import cross as cross
-from lamina.ops._products import dot as dot
-from lamina.ops._products import einsum as einsum
-from lamina.ops._products import inner as inner
-from lamina.ops._products import kron as kron
-from lamina.ops._products import matmul as matmul
-from lamina.ops._products import outer as outer
-from lamina.ops._products import tensordot as tensordot
-from lamina.ops._products import vdot as vdot
-from lamina.ops._rearrange import rearrange as rearrange
-from lamina.ops._reduction import all as all
-from lamina.ops._reduction import amax as amax
-from lamina.ops._reduction import amin as amin
-from lamina.ops._reduction import any as any
-from lamina.ops._reduction import argmax as argmax
-from lamina.ops._reduction import argmin as argmin
-from lamina.ops._reduction import argpartition as argpartition
-from lamina.ops._reduction import argsort as argsort
-from lamina.ops._reduction import average as average
-from lamina.ops._reduction import bincount as bincount
-from lamina.ops._reduction import count_nonzero as count_nonzero
-from lamina.ops._reduction import cumprod as cumprod
-from lamina.ops._reduction import cumsum as cumsum
-from lamina.ops._reduction import digitize as digitize
-from lamina.ops._reduction import histogram as histogram
-from lamina.ops._reduction import max as max
-from lamina.ops._reduction import mean as mean
-from lamina.ops._reduction import median as median
-from lamina.ops._reduction import min as min
-from lamina.ops._reduction import nanargmax as nanargmax
-from lamina.ops._reduction import nanargmin as nanargmin
-from lamina.ops._reduction import nancumprod as nancumprod
-from lamina.ops._reduction import nancumsum as nancumsum
-from lamina.ops._reduction import nanmax as nanmax
-from lamina.ops._reduction import nanmean as nanmean
-from lamina.ops._reduction import nanmedian as nanmedian
-from lamina.ops._reduction import nanmin as nanmin
-from lamina.ops._reduction import nanpercentile as nanpercentile
-from lamina.ops._reduction import nanprod as nanprod
-from lamina.ops._reduction import nanquantile as nanquantile
-from lamina.ops._reduction import nanstd as nanstd
-from lamina.ops._reduction import nansum as nansum
-from lamina.ops._reduction import nanvar as nanvar
-from lamina.ops._reduction import percentile as percentile
-from lamina.ops._reduction import prod as prod
-from lamina.ops._reduction import ptp as ptp
-from lamina.ops._reduction import quantile as quantile
-from lamina.ops._reduction import searchsorted as searchsorted
-from lamina.ops._reduction import sort as sort
-from lamina.ops._reduction import std as std
-from lamina.ops._reduction import sum as sum
-from lamina.ops._reduction import unique as unique
-from lamina.ops._reduction import var as var
-from lamina.ops._windows import adaptive_average_pool as adaptive_average_pool
-from lamina.ops._windows import adaptive_max_pool as adaptive_max_pool
-from lamina.ops._windows import average_pool as average_pool
-from lamina.ops._windows import conv as conv
-from lamina.ops._windows import conv_transpose as conv_transpose
-from lamina.ops._windows import depth_to_space as depth_to_space
-from lamina.ops._windows import depthwise_conv as depthwise_conv
-from lamina.ops._windows import dot_product_attention as dot_product_attention
-from lamina.ops._windows import fold as fold
-from lamina.ops._windows import max_pool as max_pool
-from lamina.ops._windows import separable_conv as separable_conv
-from lamina.ops._windows import space_to_depth as space_to_depth
-from lamina.ops._windows import unfold as unfold
-from lamina.ops.core import associative_scan as associative_scan
-from lamina.ops.core import cast as cast
-from lamina.ops.core import cond as cond
-from lamina.ops.core import convert_to_numpy as convert_to_numpy
-from lamina.ops.core import convert_to_tensor as convert_to_tensor
-from lamina.ops.core import custom_gradient as custom_gradient
-from lamina.ops.core import dtype as dtype
-from lamina.ops.core import fori_loop as fori_loop
-from lamina.ops.core import is_tensor as is_tensor
-from lamina.ops.core import map as map
-from lamina.ops.core import saturate_cast as saturate_cast
-from lamina.ops.core import scan as scan
-from lamina.ops.core import scatter as scatter
-from lamina.ops.core import scatter_update as scatter_update
-from lamina.ops.core import slice as slice
-from lamina.ops.core import slice_update as slice_update
-from lamina.ops.core import stop_gradient as stop_gradient
-from lamina.ops.core import switch as switch
-from lamina.ops.core import unstack as unstack
-from lamina.ops.core import vectorized_map as vectorized_map
-from lamina.ops.core import while_loop as while_loop
-from lamina.ops.linalg import cholesky as cholesky
-from lamina.ops.linalg import cholesky_inverse as cholesky_inverse
-from lamina.ops.linalg import det as det
-from lamina.ops.linalg import eig as eig
-from lamina.ops.linalg import eigh as eigh
-from lamina.ops.linalg import inv as inv
-from lamina.ops.linalg import jvp as jvp
-from lamina.ops.linalg import lstsq as lstsq
-from lamina.ops.linalg import lu_factor as lu_factor
-from lamina.ops.linalg import matrix_rank as matrix_rank
-from lamina.ops.linalg import norm as norm
-from lamina.ops.linalg import pinv as pinv
-from lamina.ops.linalg import qr as qr
-from lamina.ops.linalg import slogdet as slogdet
-from lamina.ops.linalg import solve as solve
-from lamina.ops.linalg import solve_triangular as solve_triangular
-from lamina.ops.linalg import svd as svd
-from lamina.ops.math import cdist as cdist
-from lamina.ops.math import erf as erf
-from lamina.ops.math import erfc as erfc
-from lamina.ops.math import erfinv as erfinv
-from lamina.ops.math import extract_sequences as extract_sequences
-from lamina.ops.math import fft as fft
-from lamina.ops.math import fft2 as fft2
-from lamina.ops.math import ifft2 as ifft2
-from lamina.ops.math import in_top_k as in_top_k
-from lamina.ops.math import irfft as irfft
-from lamina.ops.math import istft as istft
-from lamina.ops.math import logdet as logdet
-from lamina.ops.math import logsumexp as logsumexp
-from lamina.ops.math import rfft as rfft
-from lamina.ops.math import rsqrt as rsqrt
-from lamina.ops.math import segment_max as segment_max
-from lamina.ops.math import segment_min as segment_min
-from lamina.ops.math import segment_prod as segment_prod
-from lamina.ops.math import segment_sum as segment_sum
-from lamina.ops.math import stft as stft
-from lamina.ops.math import top_k as top_k
-from lamina.ops.math import view_as_complex as view_as_complex
-from lamina.ops.math import view_as_real as view_as_real
+from lamina.ops import image, linalg, nn, numpy
+from lamina.ops._activations import (
+    batch_normalization,
+    binary_crossentropy,
+    categorical_crossentropy,
+    celu,
+    ctc_loss,
+    elu,
+    gelu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    layer_normalization,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    moments,
+    multi_hot,
+    normalize,
+    one_hot,
+    polar,
+    psnr,
+    relu,
+    relu6,
+    rms_normalization,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_categorical_crossentropy,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh_shrink,
+    threshold,
+)
+from lamina.ops._arrays import (
+    allclose,
+    append,
+    arange,
+    array,
+    array_split,
+    bartlett,
+    blackman,
+    broadcast_to,
+    concatenate,
+    diag,
+    diagflat,
+    diagonal,
+    diff,
+    dsplit,
+    dstack,
+    empty,
+    empty_like,
+    expand_dims,
+    eye,
+    flip,
+    fliplr,
+    flipud,
+    full,
+    full_like,
+    geomspace,
+    get_item,
+    hamming,
+    hanning,
+    hsplit,
+    hstack,
+    identity,
+    isin,
+    kaiser,
+    linspace,
+    logspace,
+    meshgrid,
+    moveaxis,
+    ndim,
+    nonzero,
+    ones,
+    ones_like,
+    pad,
+    ravel,
+    repeat,
+    reshape,
+    roll,
+    rot90,
+    shape,
+    size,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    take,
+    take_along_axis,
+    tile,
+    trace,
+    transpose,
+    trapezoid,
+    tri,
+    tril,
+    triu,
+    unravel_index,
+    vander,
+    vectorize,
+    vsplit,
+    vstack,
+    zeros,
+    zeros_like,
+)
+from lamina.ops._ctc import ctc_decode
+from lamina.ops._elementwise import (
+    abs,
+    absolute,
+    add,
+    angle,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    cbrt,
+    ceil,
+    clip,
+    conj,
+    conjugate,
+    copy,
+    cos,
+    cosh,
+    deg2rad,
+    divide,
+    divide_no_nan,
+    equal,
+    exp,
+    exp2,
+    expm1,
+    fabs,
+    floor,
+    floor_divide,
+    fmax,
+    fmin,
+    fmod,
+    gcd,
+    greater,
+    greater_equal,
+    heaviside,
+    hypot,
+    i0,
+    imag,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    isneginf,
+    isposinf,
+    isreal,
+    lcm,
+    ldexp,
+    left_shift,
+    less,
+    less_equal,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    maximum,
+    minimum,
+    mod,
+    multiply,
+    nan_to_num,
+    negative,
+    nextafter,
+    not_equal,
+    power,
+    rad2deg,
+    real,
+    reciprocal,
+    right_shift,
+    round,
+    select,
+    sign,
+    signbit,
+    sin,
+    sinc,
+    sinh,
+    sqrt,
+    square,
+    subtract,
+    tan,
+    tanh,
+    true_divide,
+    trunc,
+    view,
+    where,
+)
+from lamina.ops._products import corrcoef, correlate, cross, dot, einsum, inner, kron, matmul, outer, tensordot, vdot
+from lamina.ops._rearrange import rearrange
+from lamina.ops._reduction import (
+    all,
+    amax,
+    amin,
+    any,
+    argmax,
+    argmin,
+    argpartition,
+    argsort,
+    average,
+    bincount,
+    count_nonzero,
+    cumprod,
+    cumsum,
+    digitize,
+    histogram,
+    max,
+    mean,
+    median,
+    min,
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmedian,
+    nanmin,
+    nanpercentile,
+    nanprod,
+    nanquantile,
+    nanstd,
+    nansum,
+    nanvar,
+    percentile,
+    prod,
+    ptp,
+    quantile,
+    searchsorted,
+    sort,
+    std,
+    sum,
+    unique,
+    var,
+)
+from lamina.ops._windows import (
+    adaptive_average_pool,
+    adaptive_max_pool,
+    average_pool,
+    conv,
+    conv_transpose,
+    depth_to_space,
+    depthwise_conv,
+    dot_product_attention,
+    fold,
+    max_pool,
+    separable_conv,
+    space_to_depth,
+    unfold,
+)
+from lamina.ops.core import (
+    associative_scan,
+    cast,
+    cond,
+    convert_to_numpy,
+    convert_to_tensor,
+    custom_gradient,
+    dtype,
+    fori_loop,
+    is_tensor,
+    map,
+    saturate_cast,
+    scan,
+    scatter,
+    scatter_update,
+    slice,
+    slice_update,
+    stop_gradient,
+    switch,
+    unstack,
+    vectorized_map,
+    while_loop,
+)
+from lamina.ops.linalg import (
+    cholesky,
+    cholesky_inverse,
+    det,
+    eig,
+    eigh,
+    inv,
+    jvp,
+    lstsq,
+    lu_factor,
+    matrix_rank,
+    norm,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+)
+from lamina.ops.math import (
+    cdist,
+    erf,
+    erfc,
+    erfinv,
+    extract_sequences,
+    fft,
+    fft2,
+    ifft2,
+    in_top_k,
+    irfft,
+    istft,
+    logdet,
+    logsumexp,
+    rfft,
+    rsqrt,
+    segment_max,
+    segment_min,
+    segment_prod,
+    segment_sum,
+    stft,
+    top_k,
+    view_as_complex,
+    view_as_real,
+)
+
+__all__ = [
+    "abs", "absolute", "adaptive_average_pool", "adaptive_max_pool", "add", "all", "allclose", "amax", "amin", "angle",
+    "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax",
+    "argmin", "argpartition", "argsort", "array", "array_split", "associative_scan", "average", "average_pool",
+    "bartlett", "batch_normalization", "binary_crossentropy", "bincount", "bitwise_and", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "broadcast_to",
+    "cast", "categorical_crossentropy", "cbrt", "cdist", "ceil", "celu", "cholesky", "cholesky_inverse", "clip",
+    "concatenate", "cond", "conj", "conjugate", "conv", "conv_transpose", "convert_to_numpy", "convert_to_tensor",
+    "copy", "corrcoef", "correlate", "cos", "cosh", "count_nonzero", "cross", "ctc_decode", "ctc_loss", "cumprod",
+    "cumsum", "custom_gradient", "deg2rad", "depth_to_space", "depthwise_conv", "det", "diag", "diagflat", "diagonal",
+    "diff", "digitize", "divide", "divide_no_nan", "dot", "dot_product_attention", "dsplit", "dstack", "dtype", "eig",
+    "eigh", "einsum", "elu", "empty", "empty_like", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims",
+    "expm1", "extract_sequences", "eye", "fabs", "fft", "fft2", "flip", "fliplr", "flipud", "floor", "floor_divide",
+    "fmax", "fmin", "fmod", "fold", "fori_loop", "full", "full_like", "gcd", "gelu", "geomspace", "get_item", "glu",
+    "greater", "greater_equal", "hamming", "hanning", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish",
+    "hard_tanh", "heaviside", "histogram", "hsplit", "hstack", "hypot", "i0", "identity", "ifft2", "imag", "image",
+    "in_top_k", "inner", "inv", "irfft", "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf",
+    "isposinf", "isreal", "istft", "jvp", "kaiser", "kron", "layer_normalization", "lcm", "ldexp", "leaky_relu",
+    "left_shift", "less", "less_equal", "linalg", "linspace", "log", "log1p", "log2", "log10", "log_sigmoid",
+    "log_softmax", "logaddexp", "logaddexp2", "logdet", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logspace", "logsumexp", "lstsq", "lu_factor", "map", "matmul", "matrix_rank", "max", "max_pool", "maximum", "mean",
+    "median", "meshgrid", "min", "minimum", "mod", "moments", "moveaxis", "multi_hot", "multiply", "nan_to_num",
+    "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile",
+    "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative", "nextafter", "nn", "nonzero", "norm",
+    "normalize", "not_equal", "numpy", "one_hot", "ones", "ones_like", "outer", "pad", "percentile", "pinv", "polar",
+    "power", "prod", "psnr", "ptp", "qr", "quantile", "rad2deg", "ravel", "real", "rearrange", "reciprocal", "relu",
+    "relu6", "repeat", "reshape", "rfft", "right_shift", "rms_normalization", "roll", "rot90", "round", "rsqrt",
+    "saturate_cast", "scan", "scatter", "scatter_update", "searchsorted", "segment_max", "segment_min", "segment_prod",
+    "segment_sum", "select", "selu", "separable_conv", "shape", "sigmoid", "sign", "signbit", "silu", "sin", "sinc",
+    "sinh", "size", "slice", "slice_update", "slogdet", "soft_shrink", "softmax", "softplus", "softsign", "solve",
+    "solve_triangular", "sort", "space_to_depth", "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid",
+    "sparsemax", "split", "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stft", "stop_gradient",
+    "subtract", "sum", "svd", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tanh_shrink",
+    "tensordot", "threshold", "tile", "top_k", "trace", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide",
+    "trunc", "unfold", "unique", "unravel_index", "unstack", "vander", "var", "vdot", "vectorize", "vectorized_map",
+    "view", "view_as_complex", "view_as_real", "vsplit", "vstack", "where", "while_loop", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

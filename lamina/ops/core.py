@@ -14,9 +14,14 @@ import torch
 
 from lamina.dtypes import as_dtype, dtype_name
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, is_symbolic, leaves, map_structure, record
-from lamina.ops._arrays import shape as shape
-from lamina.ops._tensors import as_tensor, operations, recorded, tensors
-from lamina.ops._tensors import is_tensor as is_tensor
+from lamina.ops._arrays import shape
+from lamina.ops._tensors import as_tensor, is_tensor, operations, recorded, tensors
+
+__all__ = [
+    "Function", "associative_scan", "cast", "cond", "convert_to_numpy", "convert_to_tensor", "custom_gradient", "dtype",
+    "fori_loop", "is_tensor", "map", "saturate_cast", "scan", "scatter", "scatter_update", "shape", "slice",
+    "slice_update", "stop_gradient", "switch", "unstack", "vectorized_map", "while_loop",
+]  # fmt: skip
 
 Function = Callable[..., Any]
 

@@ -11,11 +11,15 @@ from torch.nn import functional as F
 
 from lamina import random
 from lamina.config import standardize_data_format
-from lamina.ops._sampling import _interpolated, lanczos_resized
-from lamina.ops._sampling import map_coordinates as map_coordinates
-from lamina.ops._sampling import scale_and_translate as scale_and_translate
+from lamina.ops._sampling import _interpolated, lanczos_resized, map_coordinates, scale_and_translate
 from lamina.ops._tensors import as_inexact, as_tensor, is_inexact, operations, promoted, recorded, tensors
 from lamina.ops._windows import _convolve, _each
+
+__all__ = [
+    "affine_transform", "crop_images", "elastic_transform", "extract_patches", "extract_patches_3d", "gaussian_blur",
+    "hsv_to_rgb", "map_coordinates", "pad_images", "perspective_transform", "resize", "rgb_to_grayscale", "rgb_to_hsv",
+    "scale_and_translate", "sobel_edges", "ssim",
+]  # fmt: skip
 
 
 def _planes(images: Any, data_format: str | None, name: str) -> tuple[Any, Callable[[Any], Any]]:

@@ -9,6 +9,11 @@ import torch
 
 from lamina.ops._tensors import as_inexact, axes_of, is_inexact, operations, promoted, recorded, tensors
 
+__all__ = [
+    "cholesky", "cholesky_inverse", "det", "eig", "eigh", "inv", "jvp", "lstsq", "lu_factor", "matrix_rank", "norm",
+    "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd",
+]  # fmt: skip
+
 
 def _matrices(x: Any, name: str, square: bool = True) -> Any:
     """``x`` as fractions; refused unless its last two axes are (equal) rows and columns."""

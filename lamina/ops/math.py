@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from lamina.ops._elementwise import erf as erf
-from lamina.ops._elementwise import erfc as erfc
-from lamina.ops._elementwise import erfinv as erfinv
-from lamina.ops._elementwise import rsqrt as rsqrt
+from lamina.ops._elementwise import erf, erfc, erfinv, rsqrt
 from lamina.ops._tensors import as_inexact, as_tensor, axes_of, needs_data, operations, promoted, recorded, tensors
+
+__all__ = [
+    "cdist", "erf", "erfc", "erfinv", "extract_sequences", "fft", "fft2", "ifft2", "in_top_k", "irfft", "istft",
+    "logdet", "logsumexp", "rfft", "rsqrt", "segment_max", "segment_min", "segment_prod", "segment_sum", "stft",
+    "top_k", "view_as_complex", "view_as_real",
+]  # fmt: skip
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:

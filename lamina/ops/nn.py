@@ -1,57 +1,72 @@
 """Keras's ``ops.nn``: the functions of neural networks."""
 
-from lamina.ops._activations import batch_normalization as batch_normalization
-from lamina.ops._activations import binary_crossentropy as binary_crossentropy
-from lamina.ops._activations import categorical_crossentropy as categorical_crossentropy
-from lamina.ops._activations import celu as celu
-from lamina.ops._activations import ctc_loss as ctc_loss
-from lamina.ops._activations import elu as elu
-from lamina.ops._activations import gelu as gelu
-from lamina.ops._activations import glu as glu
-from lamina.ops._activations import hard_shrink as hard_shrink
-from lamina.ops._activations import hard_sigmoid as hard_sigmoid
-from lamina.ops._activations import hard_silu as hard_silu
-from lamina.ops._activations import hard_swish as hard_swish
-from lamina.ops._activations import hard_tanh as hard_tanh
-from lamina.ops._activations import layer_normalization as layer_normalization
-from lamina.ops._activations import leaky_relu as leaky_relu
-from lamina.ops._activations import log_sigmoid as log_sigmoid
-from lamina.ops._activations import log_softmax as log_softmax
-from lamina.ops._activations import moments as moments
-from lamina.ops._activations import multi_hot as multi_hot
-from lamina.ops._activations import normalize as normalize
-from lamina.ops._activations import one_hot as one_hot
-from lamina.ops._activations import polar as polar
-from lamina.ops._activations import psnr as psnr
-from lamina.ops._activations import relu as relu
-from lamina.ops._activations import relu6 as relu6
-from lamina.ops._activations import rms_normalization as rms_normalization
-from lamina.ops._activations import selu as selu
-from lamina.ops._activations import sigmoid as sigmoid
-from lamina.ops._activations import silu as silu
-from lamina.ops._activations import soft_shrink as soft_shrink
-from lamina.ops._activations import softmax as softmax
-from lamina.ops._activations import softplus as softplus
-from lamina.ops._activations import softsign as softsign
-from lamina.ops._activations import sparse_categorical_crossentropy as sparse_categorical_crossentropy
-from lamina.ops._activations import sparse_plus as sparse_plus
-from lamina.ops._activations import sparse_sigmoid as sparse_sigmoid
-from lamina.ops._activations import sparsemax as sparsemax
-from lamina.ops._activations import squareplus as squareplus
-from lamina.ops._activations import swish as swish
-from lamina.ops._activations import tanh_shrink as tanh_shrink
-from lamina.ops._activations import threshold as threshold
-from lamina.ops._ctc import ctc_decode as ctc_decode
-from lamina.ops._windows import adaptive_average_pool as adaptive_average_pool
-from lamina.ops._windows import adaptive_max_pool as adaptive_max_pool
-from lamina.ops._windows import average_pool as average_pool
-from lamina.ops._windows import conv as conv
-from lamina.ops._windows import conv_transpose as conv_transpose
-from lamina.ops._windows import depth_to_space as depth_to_space
-from lamina.ops._windows import depthwise_conv as depthwise_conv
-from lamina.ops._windows import dot_product_attention as dot_product_attention
-from lamina.ops._windows import fold as fold
-from lamina.ops._windows import max_pool as max_pool
-from lamina.ops._windows import separable_conv as separable_conv
-from lamina.ops._windows import space_to_depth as space_to_depth
-from lamina.ops._windows import unfold as unfold
+from lamina.ops._activations import (
+    batch_normalization,
+    binary_crossentropy,
+    categorical_crossentropy,
+    celu,
+    ctc_loss,
+    elu,
+    gelu,
+    glu,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    layer_normalization,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    moments,
+    multi_hot,
+    normalize,
+    one_hot,
+    polar,
+    psnr,
+    relu,
+    relu6,
+    rms_normalization,
+    selu,
+    sigmoid,
+    silu,
+    soft_shrink,
+    softmax,
+    softplus,
+    softsign,
+    sparse_categorical_crossentropy,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
+    swish,
+    tanh_shrink,
+    threshold,
+)
+from lamina.ops._ctc import ctc_decode
+from lamina.ops._windows import (
+    adaptive_average_pool,
+    adaptive_max_pool,
+    average_pool,
+    conv,
+    conv_transpose,
+    depth_to_space,
+    depthwise_conv,
+    dot_product_attention,
+    fold,
+    max_pool,
+    separable_conv,
+    space_to_depth,
+    unfold,
+)
+
+__all__ = [
+    "adaptive_average_pool", "adaptive_max_pool", "average_pool", "batch_normalization", "binary_crossentropy",
+    "categorical_crossentropy", "celu", "conv", "conv_transpose", "ctc_decode", "ctc_loss", "depth_to_space",
+    "depthwise_conv", "dot_product_attention", "elu", "fold", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
+    "hard_swish", "hard_tanh", "layer_normalization", "leaky_relu", "log_sigmoid", "log_softmax", "max_pool", "moments",
+    "multi_hot", "normalize", "one_hot", "polar", "psnr", "relu", "relu6", "rms_normalization", "selu",
+    "separable_conv", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "space_to_depth",
+    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish",
+    "tanh_shrink", "threshold", "unfold",
+]  # fmt: skip

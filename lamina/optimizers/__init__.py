@@ -7,27 +7,18 @@ from typing import Any
 import torch
 
 from lamina import registry
-from lamina.optimizers import schedules as schedules
-from lamina.optimizers.adam import Adam as Adam
-from lamina.optimizers.adam import Adamax as Adamax
-from lamina.optimizers.adam import AdamW as AdamW
-from lamina.optimizers.adam import Lamb as Lamb
-from lamina.optimizers.adam import Nadam as Nadam
-from lamina.optimizers.adam import ScheduleFreeAdamW as ScheduleFreeAdamW
-from lamina.optimizers.base import OPTIMIZERS as OPTIMIZERS
-from lamina.optimizers.base import Optimizer as Optimizer
-from lamina.optimizers.gradient import SGD as SGD
-from lamina.optimizers.gradient import Adadelta as Adadelta
-from lamina.optimizers.gradient import Adafactor as Adafactor
-from lamina.optimizers.gradient import Adagrad as Adagrad
-from lamina.optimizers.gradient import Ftrl as Ftrl
-from lamina.optimizers.gradient import Lion as Lion
-from lamina.optimizers.gradient import RMSprop as RMSprop
-from lamina.optimizers.muon import Muon as Muon
-from lamina.optimizers.wrappers import LossScaleOptimizer as LossScaleOptimizer
-from lamina.optimizers.wrappers import MultiOptimizer as MultiOptimizer
-from lamina.optimizers.wrappers import OptimizerMap as OptimizerMap
-from lamina.optimizers.wrappers import TorchOptimizer as TorchOptimizer
+from lamina.optimizers import schedules
+from lamina.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
+from lamina.optimizers.base import OPTIMIZERS, Optimizer
+from lamina.optimizers.gradient import SGD, Adadelta, Adafactor, Adagrad, Ftrl, Lion, RMSprop
+from lamina.optimizers.muon import Muon
+from lamina.optimizers.wrappers import LossScaleOptimizer, MultiOptimizer, OptimizerMap, TorchOptimizer
+
+__all__ = [
+    "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "LossScaleOptimizer",
+    "MultiOptimizer", "Muon", "Nadam", "Optimizer", "OptimizerMap", "RMSprop", "ScheduleFreeAdamW", "TorchOptimizer",
+    "deserialize", "get", "schedules", "serialize",
+]  # fmt: skip
 
 
 def get(identifier: Any) -> Any:
@@ -72,3 +63,7 @@ def _class_of(name: str, custom_objects: dict[str, Any] | None) -> Any:
     is_known = registry.find_custom(name, custom_objects) is not None or name in OPTIMIZERS.members
     lower = name.lower()
     return OPTIMIZERS.find(lower if not is_known and lower in OPTIMIZERS.members else name, custom_objects)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,6 +12,11 @@ import numpy as np
 from lamina import registry
 from lamina.registry import Table
 
+__all__ = [
+    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
+    "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "get", "serialize",
+]  # fmt: skip
+
 SCHEDULES: Table[LearningRateSchedule] = Table("learning rate schedule", "keras.optimizers.schedules")
 
 

@@ -5,17 +5,24 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from lamina.registry import CustomObjectScope as CustomObjectScope
-from lamina.registry import custom_object_scope as custom_object_scope
+from lamina.registry import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+)
 from lamina.registry import deserialize as deserialize_keras_object
-from lamina.registry import get_custom_objects as get_custom_objects
-from lamina.registry import get_registered_name as get_registered_name
-from lamina.registry import get_registered_object as get_registered_object
-from lamina.registry import register_keras_serializable as register_keras_serializable
 from lamina.registry import serialize as serialize_keras_object
 from lamina.saving import keras_zip
-from lamina.saving.weights_h5 import load_weights as load_weights
-from lamina.saving.weights_h5 import save_weights as save_weights
+from lamina.saving.weights_h5 import load_weights, save_weights
+
+__all__ = [
+    "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name",
+    "get_registered_object", "load_model", "load_weights", "register_keras_serializable", "save_model", "save_weights",
+    "serialize_keras_object",
+]  # fmt: skip
 
 
 def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, **older: Any) -> None:
@@ -35,4 +42,5 @@ def load_model(
     return keras_zip.load(filepath, custom_objects, compile, safe_mode)
 
 
-__all__ = ["deserialize_keras_object", "serialize_keras_object"]
+def __dir__() -> list[str]:
+    return __all__
