@@ -9,7 +9,7 @@ INPUTS := pyproject.toml requirements/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format pytest bench clean
+.PHONY: help demo test lint format pytest bench dist clean
 
 help:
 	@echo 'make demo    train a small network on pictures of clothes, and see what it learned'
@@ -17,6 +17,7 @@ help:
 	@echo 'make lint    ruff and pyright only;   make pytest ARGS=tests/layers   some tests only'
 	@echo 'make format  ruff mends and formats'
 	@echo 'make bench   lamina beside hand-written torch (and Keras, where installed)'
+	@echo 'make dist    wheel and sdist in dist/, and the wheel tried alone in a new environment'
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/lamina demo
@@ -38,6 +39,16 @@ format: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# The wheel is installed alone into an environment of its own, and tried in a folder of its own: no file of the source helps.
+dist: $(VENV)/demo.stamp
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(PYTHON) -m venv dist/venv
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt dist/*.whl
+	mkdir dist/elsewhere && cd dist/elsewhere && ../venv/bin/python -P ../../scripts/smoke.py
+	rm -rf dist/venv dist/elsewhere
+	@ls -l dist
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache demo_output
