@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from lamina.dtypes import FULL_FLOATS, as_dtype
+from lamina.lasting import lasting
 from lamina.naming import unique_name
 from lamina.registry import Table
 
@@ -80,6 +81,7 @@ class SeedGenerator:
     [42, 2]
     """
 
+    @lasting
     def __init__(self, seed: int | None = None, name: str | None = None) -> None:
         self.seed = None if seed is None else _integer(seed, "SeedGenerator")
         self.name = unique_name("SeedGenerator") if name is None else name

@@ -276,6 +276,25 @@ def build_state(case: Case) -> None:
 
 
 @layer_property
+def inference_mode(case: Case) -> None:
+    """A layer whose first call was in ``torch.inference_mode`` can be set, trained and copied like any other"""
+    layer = case.fresh()
+    with torch.inference_mode():
+        case.run(layer)
+    held = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
+    for part in layer.modules():
+        held |= {name: value for name, value in vars(part).items() if isinstance(value, torch.Tensor)}
+    spoilt = sorted(name for name, value in held.items() if value.is_inference())
+    expect(not spoilt, "tensors that can be used outside of inference mode", f"the others {spoilt}")
+    layer.set_weights(layer.get_weights())
+    outputs = case.run(layer, training=True)
+    trained = [weight for weight in layer.trainable_weights if weight.requires_grad]
+    if trained and _float_outputs(outputs):
+        torch.autograd.grad(_cotangent(outputs), trained, allow_unused=True)
+    expect_same(case.run(layer), case.run(copy.deepcopy(layer)), case.tolerance, "outputs of a copy")
+
+
+@layer_property
 def symbolic_shape(case: Case) -> None:
     """A call without data gives the shape and type of the call with data"""
     layer = case.fresh()

@@ -13,6 +13,7 @@ from torch.nn import Parameter
 
 from lamina import initializers
 from lamina.dtypes import as_dtype
+from lamina.lasting import lasting
 
 __all__ = ["Variable", "are_unchanged", "unchanged"]
 
@@ -55,6 +56,7 @@ class Variable(Tensor):
         def assign_add(self, value: Any) -> Tensor: ...
         def assign_sub(self, value: Any) -> Tensor: ...
 
+    @lasting
     def __new__(
         cls,
         initializer: Any,

@@ -20,6 +20,7 @@ from lamina.engine.input_spec import check_input_spec, is_shape
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, join_runs, leaves, map_structure
+from lamina.lasting import lasting
 
 if TYPE_CHECKING:
     from lamina.engine.layer import Layer
@@ -155,7 +156,9 @@ def _as_tensors(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[
         if isinstance(leaf, (np.ndarray, np.generic)):
             if not device:
                 device.append(next((weight.device for weight in layer.parameters()), torch.get_default_device()))
-            leaf = torch.as_tensor(leaf, device=device[0])
+            leaf = torch.as_tensor(
+                np.array(leaf), device=device[0]
+            )  # a copy: what a layer writes into is not the array
         if not isinstance(leaf, torch.Tensor) or not layer.autocast:
             return leaf
         if leaf.dtype.is_floating_point or (not layer.takes_integers and leaf.dtype is not torch.bool):
@@ -420,6 +423,7 @@ def _output_dtype(layer: Layer, args: tuple[Any, ...]) -> torch.dtype:
 # ---- building and shapes -------------------------------------------------------------------------------------------
 
 
+@lasting
 def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Build a layer for the inputs of its first call, where they are."""
     _check_arguments(layer, args, kwargs)

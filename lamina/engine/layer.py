@@ -23,6 +23,7 @@ from lamina.engine.construction import LayerMeta, derive_config, for_subclasses,
 from lamina.engine.input_spec import InputSpec
 from lamina.engine.weights import WeightOwner
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
+from lamina.lasting import lasting
 from lamina.registry import Table, serialize
 
 LAYERS: Table[Layer] = Table("layer", "keras.layers")
@@ -284,13 +285,15 @@ def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
     """``build`` that marks the layer built, remembers the shapes, and leaves no half-made weights when it fails."""
     names = list(inspect.signature(build).parameters)[1:]
 
+    make = lasting(build)
+
     @functools.wraps(build)
     def managed(self: Layer, *args: Any, **kwargs: Any) -> None:
         owned: tuple[Any, ...] = (self._parameters, self._buffers, self._modules)
         before = [dict(part) for part in owned]
         cls = type(self)
         try:
-            build(self, *args, **kwargs)
+            make(self, *args, **kwargs)
         except Exception:
             for part, kept in zip(owned, before, strict=True):
                 part.clear()

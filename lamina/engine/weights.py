@@ -15,6 +15,7 @@ from lamina import constraints, initializers, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype
 from lamina.engine.tracking import Items, track
 from lamina.graph.symbolic import is_symbolic
+from lamina.lasting import lasting
 from lamina.variables import Variable, are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
@@ -73,6 +74,7 @@ class WeightOwner(nn.Module):
         self._regularizers: dict[str, Any] = {}
         self._constraints: dict[str, Any] = {}
 
+    @lasting
     def add_weight(
         self,
         *args: Any,

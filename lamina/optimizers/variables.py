@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lamina.dtypes import as_dtype
 from lamina.errors import describe
+from lamina.lasting import lasting
 from lamina.optimizers.state import Group, to_numpy
 from lamina.registry import TABLES
 from lamina.variables import Variable
@@ -44,6 +45,7 @@ class VariableOwner:
 
     # -- building --
 
+    @lasting
     def build(self, variables: Iterable[Tensor], constraints: Sequence[Any] | None = None,
               names: Sequence[str] | None = None) -> None:  # fmt: skip
         """Make the state for ``variables``. On a built optimizer: check that it knows them, and follow their device.
@@ -157,12 +159,14 @@ class VariableOwner:
 
     # -- adding state --
 
+    @lasting
     def add_variable(self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, aggregation: Any = None,
                      layout: Any = None, name: str | None = None) -> Variable:  # fmt: skip
         """A new state variable of any shape. ``aggregation`` and ``layout`` have no meaning on one device."""
         zeros = torch.zeros(tuple(shape), dtype=as_dtype(dtype))
         return self._add_state(_initial(zeros, initializer), name or "variable")
 
+    @lasting
     def add_variable_from_reference(self, reference_variable: Tensor, name: str | None = None,
                                     initializer: Any = "zeros") -> Variable:  # fmt: skip
         """A new state variable with the shape, type, device and strides of ``reference_variable``."""

@@ -13,12 +13,14 @@ from torch import nn
 from lamina import losses, optimizers
 from lamina import metrics as all_metrics
 from lamina.dialects import any_spelling
-from lamina.engine.calling import in_mode
+from lamina.engine.calling import build_for, in_mode
+from lamina.engine.layer import Layer
 from lamina.engine.weights import WeightOwner
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.metrics import Metric
 from lamina.registry import check_keys, deserialize, reading, serialize
+from lamina.training.foreign_code import copied
 from lamina.training.logs import as_numbers
 from lamina.training.objective import Metrics, Objective, Outputs
 from lamina.training.steps import total
@@ -243,8 +245,13 @@ class Compiled(WeightOwner):
             outputs = map_structure(lambda value: SymbolicTensor(*plan.values[value.index]), plan.outputs)
             if all(output.shape and output.shape[-1] is not None for output in leaves(outputs)):
                 return outputs
+        if isinstance(self, Layer) and not self.built:
+            build_for(self, (x,), {})
+        state = [(buffer, buffer.clone()) for buffer in self.buffers()]
         with torch.no_grad(), in_mode(self, False):
-            outputs = self(x)
+            outputs = self(copied(x))
+            for buffer, before in state:  # what a stateful layer keeps of it, too
+                buffer.copy_(before)
         prepare()
         return outputs
 

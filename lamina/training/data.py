@@ -103,7 +103,7 @@ def make_batches(
         shuffle: whether rows are in a new order each epoch; ``"batch"`` shuffles whole batches.
         class_weight: class index -> weight of its rows.
         dtype, device: what floats become, and where the batches are to be.
-        copy: whether batches of arrays lie in memory of their own, since the model may write into them.
+        copy: whether batches lie in memory of their own, since the model may write into them.
 
     Raises:
         ValueError: when there is no data, or ``x`` and ``y`` differ in length.
@@ -113,7 +113,7 @@ def make_batches(
         if y is not None:
             raise ValueError(f"{type(x).__name__} brings its targets itself, as (x, y) batches; leave y out.")
         _check_class_weight(class_weight)
-        return _from_iterable(x, steps, class_weight, dtype, device, bool(shuffle))
+        return _from_iterable(x, steps, class_weight, dtype, device, bool(shuffle), copy)
     if isinstance(x, torch.utils.data.Dataset):
         raise TypeError(f"{type(x).__name__} gives single samples; pass torch.utils.data.DataLoader(dataset, batch_size=32), "
                         "which gives batches.")  # fmt: skip
@@ -299,6 +299,7 @@ def _from_iterable(
     dtype: torch.dtype,
     device: torch.device | None,
     shuffle: bool,
+    copy: bool,
 ) -> Batches:
     def read(data: Any) -> Batch:
         x, y, weight = unpack(data)
@@ -307,8 +308,11 @@ def _from_iterable(
             weight = extra if weight is None else extra * to_tensor(weight, dtype)
 
         def convert(leaf: Any) -> Any:
-            tensor = None if leaf is None else to_tensor(leaf, dtype)
-            return tensor if tensor is None or device is None else tensor.to(device)
+            if leaf is None:
+                return None
+            tensor = to_tensor(leaf, dtype)
+            tensor = tensor if device is None else tensor.to(device)
+            return tensor.clone() if copy and tensor.is_cpu else tensor
 
         return tuple(map_structure(convert, _as_arrays(part)) for part in (x, y, weight))  # pyright: ignore[reportReturnType]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -24,8 +24,23 @@ from lamina.layers.core import Activation, Dense
 from lamina.layers.merge import Add
 from lamina.layers.normalization import BatchNormalization
 from lamina.training.folding import foldable
+from lamina.training.foreign_code import runs_foreign_code
 
 _MAKERS = (Convolving, Dense, BatchNormalization, Add)  # their outputs are new tensors, whatever the inputs
+
+
+class Predicting(NamedTuple):
+    """How ``predict`` runs a model.
+
+    Attributes:
+        run: the function from a batch of inputs to outputs.
+        is_ours: whether no code but lamina's and torch's takes part.
+        makes: whether the output is one tensor in new memory, in no case the inputs' or a weight's.
+    """
+
+    run: Callable[[Any], Any]
+    is_ours: bool
+    makes: bool
 
 
 class Forward:
@@ -41,6 +56,7 @@ class Forward:
 
     Attributes:
         run: the function. Masks are with the outputs that they belong to.
+        predicting: how ``predict`` runs it.
     """
 
     def __init__(
@@ -61,7 +77,11 @@ class Forward:
         self._over = _overwriting(self.plan, self._direct, uses) if in_place else frozenset()
         self._folded = foldable(self.plan, self._direct, uses) if folds else {}
         self.run = self._function(jit_compile)
+        self._inside = [
+            module for module in model.modules() if module not in self._direct.values() and module is not model
+        ]
         self._marks = self._marks_now()
+        self.predicting = Predicting(self.run, not runs_foreign_code(model), self._makes_output())
 
     def is_current(self) -> bool:
         """Whether what was decided still holds: the plan, the layers in it, and who watches."""
@@ -78,7 +98,13 @@ class Forward:
             (layer._plain_call and not is_watched(layer), layer._compute_dtype) for layer in self._direct.values()
         ]
         activations_now = [folded.convolution.activation for _, folded in self._folded.values()]
-        return plan_of(model), is_watched(model), direct, activations_now
+        return plan_of(model), is_watched(model), direct, activations_now, [is_watched(one) for one in self._inside]
+
+    def _makes_output(self) -> bool:
+        """Whether the output is new memory, whatever the inputs: the last layer is one that computes it."""
+        plan = self.plan
+        number = plan.step_of(plan.outputs) if plan is not None and isinstance(plan.outputs, Value) else None
+        return number in self._direct and isinstance(self._direct[number], _MAKERS)
 
     def _function(self, jit_compile: bool) -> Callable[[Any], Any]:
         model, plan = self.model, self.plan

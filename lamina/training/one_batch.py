@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,11 @@ from lamina.dialects import any_spelling
 from lamina.engine.calling import in_mode
 from lamina.engine.weights import WeightOwner, to_numpy
 from lamina.graph.symbolic import leaves, map_structure
-from lamina.layers.wrappers import is_opaque
 from lamina.training.allocator import keep_freed_memory
 from lamina.training.compiled import Compiled
 from lamina.training.data import Batches, make_batches, to_tensor, unpack
-from lamina.training.forward import Forward, plan_of
+from lamina.training.foreign_code import copied, measures_foreign_code, runs_foreign_code
+from lamina.training.forward import Forward, Predicting, plan_of
 from lamina.training.logs import as_numbers, in_order
 from lamina.training.steps import BatchFunction, Step, build_optimizer, count_rows
 
@@ -82,16 +81,17 @@ class OneBatch(Compiled):
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         self.clear_losses()  # nobody asks for those of the batch before
-        with torch.inference_mode():
-            inputs = self._input_tensor(x) if type(x) is np.ndarray else map_structure(self._input_tensor, x)
+        run, is_ours, makes = self._predict_function()
+        inputs = self._input_tensor(x) if type(x) is np.ndarray else map_structure(self._input_tensor, x)
+        if not is_ours:
+            inputs = copied(inputs)
+        with torch.inference_mode() if is_ours else torch.no_grad():
             if self.training:
                 with in_mode(self, False):
-                    outputs = self._predict_function()(inputs)
+                    outputs = run(inputs)
             else:
-                outputs = self._predict_function()(inputs)
-        if type(outputs) is torch.Tensor and type(inputs) is torch.Tensor:
-            return to_array(outputs if outputs.data_ptr() != inputs.data_ptr() else outputs.clone())
-        return map_structure(lambda output: to_array(output.clone()), outputs)
+                outputs = run(inputs)
+        return to_array(outputs) if makes else map_structure(lambda output: to_array(output.clone()), outputs)
 
     # -- yours to override --
 
@@ -181,19 +181,19 @@ class OneBatch(Compiled):
         found = self.get_metrics_result()
         return found if found.keys() == own.keys() else dict(own)
 
-    def _predict_function(self, many: bool = False) -> Callable[[Any], Any]:
+    def _predict_function(self, many: bool = False) -> Predicting:
         """The function from a batch of inputs to outputs: the author's ``predict_step``, if there is one. For ``many``
         batches it may hold weights as they are now."""
         if _is_overridden(self, "predict_step"):
-            return lambda inputs: self.predict_step((inputs,))
+            return Predicting(lambda inputs: self.predict_step((inputs,)), False, False)
         if plan_of(self) is None:
-            return self  # pyright: ignore[reportReturnType]
+            return Predicting(self, False, False)  # pyright: ignore[reportArgumentType]
         place = "_forward_to_predict_many" if many else "_forward_to_predict"
         forward = getattr(self, place)
         if forward is None or not forward.is_current():
             forward = self.__dict__[place] = Forward(self, in_place=True, folds=many)
         forward.freeze()
-        return forward.run
+        return forward.predicting
 
     # -- data --
 
@@ -209,7 +209,7 @@ class OneBatch(Compiled):
     ) -> Batches:
         keep_freed_memory()
         # Code that is not lamina's may write into what it is given (`x *= 2`): never into the caller's arrays.
-        writes = any(is_opaque(module) or getattr(module, "inplace", False) for module in self.modules())
+        writes = runs_foreign_code(self) or measures_foreign_code(self.compile_setup)
         return make_batches(x, y, weight, batch_size=size, steps=steps, shuffle=shuffle, class_weight=by_class,
                             dtype=self._data_dtype(), device=self._device(), copy=writes)  # fmt: skip
 

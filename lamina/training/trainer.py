@@ -236,15 +236,17 @@ class Trainer(OlderMethods, OneBatch):
         bar = ProgressBar(1, batches.steps, verbose, label="predict")
         found: list[Any] = []  # the outputs of each batch
         self.stop_predicting = False
-        with in_mode(self, False), torch.inference_mode():
+        with in_mode(self, False):
             hooks.on_predict_begin()
             watched = hooks.has_predict_batch_hooks
-            run = self._predict_function(many=(batches.steps or 0) > _FEW_BATCHES)
+            run, is_ours, _ = self._predict_function(many=(batches.steps or 0) > _FEW_BATCHES)
+            mode = torch.inference_mode if is_ours and not watched else torch.no_grad  # a callback is given outputs
             for index, batch in enumerate(batches.epoch()):
                 if watched:
                     hooks.on_predict_batch_begin(index)
                 self.clear_losses()
-                found.append(run(batch[0]))
+                with mode():
+                    found.append(run(batch[0]))
                 if watched:
                     hooks.on_predict_batch_end(index, {"outputs": found[-1]})
                 bar.step(index, dict)
