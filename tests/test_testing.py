@@ -37,6 +37,12 @@ class GrowsWeights(Good):
         return super().call(inputs)
 
 
+class KeepsItsInput(Good):
+    def call(self, inputs):
+        self.last = inputs * 1
+        return super().call(inputs)
+
+
 class WrongType(Good):
     def compute_output_spec(self, inputs):
         return inputs.to(torch.float64) @ torch.ones(4, 3, dtype=torch.float64)
@@ -136,6 +142,7 @@ class ReadsData(Good):
 
 BROKEN = {
     "build_state": (GrowsWeights, "2 weights after the second call, got 3"),
+    "inference_mode": (KeepsItsInput, "outside of inference mode, got the others ['last']"),
     "symbolic_shape": (WrongType, "symbolic type torch.float32, got torch.float64"),
     "output_shape": (WrongShapeRule, "shape (2, 5, 3), got (2, 5, 4)"),
     "unknown_sizes": (FixedBatch, "an unknown batch (None) where the batch is unknown, got (2, 5, 3)"),

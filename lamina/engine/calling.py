@@ -214,10 +214,11 @@ def _surroundings(layer: Layer, args: tuple[Any, ...], training: bool | None) ->
 
 
 def _add_activity_penalty(layer: Layer, outputs: Any) -> None:
-    """Keras divides the penalty on an output by the batch size."""
+    """Keras divides the penalty on an output by the batch size; that on nothing is 0."""
     for output in leaves(outputs):
         if isinstance(output, torch.Tensor):
-            layer.add_loss(layer.activity_regularizer(output) / output.shape[0])
+            penalty, rows = layer.activity_regularizer(output), output.shape[0]
+            layer.add_loss(penalty / rows if rows else torch.zeros_like(penalty))
 
 
 # ---- masks ---------------------------------------------------------------------------------------------------------
@@ -301,6 +302,8 @@ def _outputs_and_masks(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any,
     if not layer.built:
         build_for(layer, args, kwargs)
         check_input_spec(layer.input_spec, shapes, who(layer))
+        if _states_its_shape(layer) and _waits_for_its_call(layer):
+            run_without_data(layer, args, kwargs)
     outputs = symbolic_outputs(layer, args, kwargs)
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "mask", None)) if args else None
     if layer._makes_masks or previous is not None:
@@ -339,6 +342,16 @@ def own_scope_if_inside() -> Iterator[None]:
 
 def _constant(leaf: Any) -> Any:
     return torch.as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf
+
+
+def _states_its_shape(layer: Layer) -> bool:
+    return not layer._infers_shape or getattr(layer, "compute_output_spec", None) is not None
+
+
+def _waits_for_its_call(layer: Layer) -> bool:
+    """Whether only the ``call`` of a layer of the user's builds the layers inside it: it has no ``build`` that would."""
+    return not layer._is_builtin and type(layer).build.__module__.startswith("lamina.") and any(
+        not getattr(part, "built", True) for part in layer.modules() if part is not layer)  # fmt: skip
 
 
 def symbolic_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

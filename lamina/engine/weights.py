@@ -361,9 +361,15 @@ class WeightOwner(nn.Module):
     @property
     def losses(self) -> list[torch.Tensor]:
         """What the last call added with ``add_loss`` or an activity regularizer, then the penalties on weights."""
-        penalties = [penalty(getattr(module, key)) for module in self.modules() if isinstance(module, WeightOwner)
-                     for key, penalty in module._regularizers.items() if getattr(module, key).requires_grad]  # fmt: skip
-        return self.added_losses() + penalties
+        return self.added_losses() + [penalty(getattr(owner, key)) for penalty, owner, key in self.penalties()]
+
+    def penalties(self) -> list[tuple[Any, WeightOwner, str]]:
+        """The regularizers of weights that training changes, each with the weight's owner and its name there. What is frozen
+        costs nothing."""
+        if not self.trainable:
+            return []
+        return [(penalty, module, key) for module in self.modules() if isinstance(module, WeightOwner)
+                for key, penalty in module._regularizers.items() if getattr(module, key).requires_grad]  # fmt: skip
 
 
 _IGNORED_ARGUMENTS = {"autocast", "aggregation", "synchronization", "overwrite_with_gradient", "partitioner",

@@ -224,7 +224,7 @@ class Loss:
         y_true = _cast(y_true, self.target_dtype or self._dtype, device)
         if sample_weight is None and mask is None and self.reduction in MEANS:
             mean = self.fused_mean(y_true, y_pred)
-            if mean is not None:
+            if mean is not None and y_pred.numel():
                 return mean
         values = as_tensor(self.call(y_true, y_pred), self._dtype)
         own_mask = getattr(values, "_keras_mask", None)

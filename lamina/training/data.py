@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -316,14 +316,17 @@ def _from_iterable(
 
         return tuple(map_structure(convert, _as_arrays(part)) for part in (x, y, weight))  # pyright: ignore[reportReturnType]
 
+    def batches(given: Iterable[Any]) -> Iterator[Batch]:
+        return filter(_has_rows, map(read, given))
+
     if isinstance(source, PyDataset):
         length = source.num_batches
         if length is None:
-            return Batches(lambda: map(read, (source[i] for i in itertools.count())), None, steps, source)
+            return Batches(lambda: batches(source[i] for i in itertools.count()), None, steps, source)
 
         def start() -> Iterator[Batch]:
             order = torch.randperm(length).tolist() if shuffle else range(length)
-            return map(read, (source[i] for i in order))
+            return batches(source[i] for i in order)
 
         return Batches(start, length, steps, source)
     try:
@@ -331,5 +334,11 @@ def _from_iterable(
     except TypeError:
         length = None
     if hasattr(source, "__next__"):  # a generator can't begin again
-        return Batches(lambda: map(read, source), length, steps)
-    return Batches(lambda: map(read, iter(source)), length, steps)
+        return Batches(lambda: batches(source), length, steps)
+    return Batches(lambda: batches(iter(source)), length, steps)
+
+
+def _has_rows(batch: Batch) -> bool:
+    """Whether there is anything in a batch: a mean over nothing is no number. (What is no tensor may be anything.)"""
+    first = next((leaf for leaf in leaves(batch[0]) if isinstance(leaf, torch.Tensor)), None)
+    return first is None or first.dim() == 0 or len(first) > 0

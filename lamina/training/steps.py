@@ -91,8 +91,7 @@ class Step:
                 return losses.of_one(only, y, y_pred, weight)
 
             of_data = of_only
-        penalties = [(penalty, owner, key) for owner in _owners(model) for key, penalty in owner._regularizers.items()
-                     if getattr(owner, key).requires_grad]  # fmt: skip
+        penalties = model.penalties()
 
         def with_penalties(y: Any, y_pred: Any, weight: Any) -> torch.Tensor:
             terms = [] if losses is None else [of_data(y, y_pred, weight)]
