@@ -24,20 +24,33 @@ from lamina import (
     optimizers,
     random,
     regularizers,
+    tree,
     utils,
 )
 from lamina.compat import as_keras
-from lamina.dtypes import DTypePolicy
+from lamina.dtypes import DTypePolicy, FloatDTypePolicy
+from lamina.engine.input_spec import InputSpec
 from lamina.engine.layer import Layer
+from lamina.engine.scopes import RematScope, device, remat
 from lamina.graph.symbolic import KerasTensor
+from lamina.initializers import Initializer
 from lamina.layers.core import Input
+from lamina.layers.operation import Operation
+from lamina.losses import Loss
+from lamina.metrics import Metric
 from lamina.models import Model, Sequential
-from lamina.variables import Variable
+from lamina.models.function import Function
+from lamina.naming import name_scope
+from lamina.optimizers import Optimizer
+from lamina.regularizers import Regularizer
+from lamina.variables import StatelessScope, Variable
 
 __all__ = [
-    "DTypePolicy", "Input", "KerasTensor", "Layer", "Model", "Sequential", "Variable", "activations", "as_keras",
-    "backend", "callbacks", "config", "constraints", "datasets", "dialects", "initializers", "layers", "losses",
-    "metrics", "models", "ops", "optimizers", "random", "regularizers", "utils",
+    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss",
+    "Metric", "Model", "Operation", "Optimizer", "Regularizer", "RematScope", "Sequential", "StatelessScope", "Variable",
+    "activations", "as_keras", "backend", "callbacks", "config", "constraints", "datasets", "device", "dialects",
+    "initializers", "layers", "losses", "metrics", "models", "name_scope", "ops", "optimizers", "random", "regularizers",
+    "remat", "tree", "utils",
 ]  # fmt: skip
 
 if typing.TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""The settings that Keras keeps for a whole program: ``floatx``, ``epsilon`` and ``image_data_format``.
+"""The settings that Keras keeps for a whole program: ``floatx``, ``epsilon``, ``image_data_format``, and its switches.
 
-They start from ``keras.json`` in ``$KERAS_HOME`` (``~/.keras`` when that is not set) where such a file exists, so an old
-installation keeps its image format; the setters change them for the running program only.
+The first three start from ``keras.json`` in ``$KERAS_HOME`` (``~/.keras`` when that is not set) where such a file exists, so
+an old installation keeps its image format; the setters change them for the running program only.
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
+
 __all__ = [
-    "epsilon", "floatx", "image_data_format", "keras_home", "set_epsilon", "set_floatx", "set_image_data_format",
+    "backend", "disable_flash_attention", "disable_interactive_logging", "disable_traceback_filtering",
+    "enable_flash_attention", "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization",
+    "epsilon", "floatx", "image_data_format", "is_flash_attention_enabled", "is_interactive_logging_enabled",
+    "is_nnx_enabled", "is_traceback_filtering_enabled", "keras_home", "max_epochs", "max_steps_per_epoch", "set_backend",
+    "set_epsilon", "set_floatx", "set_image_data_format", "set_max_epochs", "set_max_steps_per_epoch",
     "standardize_data_format",
 ]  # fmt: skip
 
@@ -75,6 +81,121 @@ def set_image_data_format(data_format: str) -> None:
     if data_format not in DATA_FORMATS:
         raise ValueError(f"data_format must be 'channels_last' or 'channels_first', and got {data_format!r}.")
     _settings["image_data_format"] = data_format
+
+
+# ---- Keras 3's switches --------------------------------------------------------------------------------------------
+
+
+def backend() -> str:
+    """``'torch'``: what lamina computes with."""
+    return "torch"
+
+
+def set_backend(backend: str) -> None:
+    """Choose what Keras computes with; here that is torch, and anything else is an error."""
+    if backend != "torch":
+        raise ValueError(f"lamina computes with torch alone, and was asked for the backend {backend!r}.")
+
+
+def enable_interactive_logging() -> None:
+    """Show progress on the standard output, as at the start."""
+    _switches["interactive_logging"] = True
+
+
+def disable_interactive_logging() -> None:
+    """Give lines of progress to the logger ``lamina`` (level ``INFO``) in place of the standard output."""
+    _switches["interactive_logging"] = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether progress is shown on the standard output."""
+    return _switches["interactive_logging"]
+
+
+def enable_traceback_filtering() -> None:
+    """Keras's switch for shorter tracebacks. lamina's are short, and are shown whole either way."""
+    _switches["traceback_filtering"] = True
+
+
+def disable_traceback_filtering() -> None:
+    """The other way of :func:`enable_traceback_filtering`."""
+    _switches["traceback_filtering"] = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """What was set last, ``True`` at the start."""
+    return _switches["traceback_filtering"]
+
+
+def enable_flash_attention() -> None:
+    """Let torch choose its flash kernel for attention, where it has one for the data. So it is at the start."""
+    torch.backends.cuda.enable_flash_sdp(True)
+    _switches["flash_attention"] = None
+
+
+def disable_flash_attention() -> None:
+    """Have torch compute attention without its flash kernel, on every device."""
+    torch.backends.cuda.enable_flash_sdp(False)
+    _switches["flash_attention"] = False
+
+
+def is_flash_attention_enabled() -> bool | None:
+    """``False`` after :func:`disable_flash_attention`; else ``None``: torch chooses."""
+    return _switches["flash_attention"]
+
+
+def is_nnx_enabled() -> bool:
+    """Whether layers are modules of flax: they are torch's."""
+    return False
+
+
+def max_epochs() -> int | None:
+    """How many epochs ``fit`` runs at most; ``None`` for as many as it is told. ``$KERAS_MAX_EPOCHS`` says so, too."""
+    return _switches["max_epochs"]
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Have every ``fit`` end after so many epochs, for trying out a long program; ``None`` lifts the limit."""
+    _switches["max_epochs"] = _limit("max_epochs", max_epochs)
+
+
+def max_steps_per_epoch() -> int | None:
+    """How many batches ``fit``, ``evaluate`` and ``predict`` take at most; see :func:`max_epochs`."""
+    return _switches["max_steps_per_epoch"]
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Have each pass of ``fit``, ``evaluate`` and ``predict`` end after so many batches; ``None`` lifts the limit."""
+    _switches["max_steps_per_epoch"] = _limit("max_steps_per_epoch", max_steps_per_epoch)
+
+
+def enable_unsafe_deserialization() -> None:
+    """Keras's leave for files to bring code of their own. lamina never runs any, so a warning says what to do instead."""
+    warnings.warn("lamina runs no code from files, and nothing can change that: register the functions that a file names "
+                  "(register_keras_serializable), or pass them as custom_objects.", stacklevel=2)  # fmt: skip
+
+
+def _limit(name: str, value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError(f"{name} must be a whole number of at least 1, or None, and got {value!r}.")
+    return value
+
+
+def _from_environment(name: str) -> int | None:
+    value = os.environ.get(f"KERAS_{name.upper()}")
+    return _limit(name, int(value) if value.isdecimal() else value) if value else None
+
+
+_switches: dict[str, Any] = {
+    "interactive_logging": True,
+    "traceback_filtering": True,
+    "flash_attention": None,
+    "max_epochs": _from_environment("max_epochs"),
+    "max_steps_per_epoch": _from_environment("max_steps_per_epoch"),
+}
+
+
+# ---- keras.json ----------------------------------------------------------------------------------------------------
 
 
 def _read_settings() -> dict[str, Any]:

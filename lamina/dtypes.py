@@ -10,7 +10,10 @@ import torch
 from lamina import config
 from lamina.errors import did_you_mean
 
-__all__ = ["DTypePolicy", "Policy", "as_dtype", "as_policy", "dtype_name", "dtype_policy", "set_dtype_policy"]
+__all__ = [
+    "DTypePolicy", "FloatDTypePolicy", "Policy", "as_dtype", "as_policy", "deserialize", "dtype_name", "dtype_policy", "get",
+    "serialize", "set_dtype_policy",
+]  # fmt: skip
 
 FULL_FLOATS = (torch.float32, torch.float64)  # which every kernel of torch's knows, and in which sums are exact enough
 
@@ -20,6 +23,8 @@ BY_NAME: dict[str, torch.dtype] = {
     "float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64,
     "float": torch.float32, "complex64": torch.complex64, "complex128": torch.complex128,
 }  # fmt: skip
+# Not NumPy's meaning of these, which is of 64 bits.
+_PYTHON_TYPES = {bool: torch.bool, int: torch.int32, float: torch.float32, complex: torch.complex64}
 
 
 def as_dtype(dtype: Any) -> torch.dtype:
@@ -27,11 +32,15 @@ def as_dtype(dtype: Any) -> torch.dtype:
 
     >>> as_dtype("float16"), as_dtype(None)
     (torch.float16, torch.float32)
+    >>> as_dtype(float), as_dtype(int)
+    (torch.float32, torch.int32)
     """
     if isinstance(dtype, torch.dtype):
         return dtype
     if dtype is None:
         return BY_NAME[config.floatx()]
+    if isinstance(dtype, type) and dtype in _PYTHON_TYPES:
+        return _PYTHON_TYPES[dtype]
     if isinstance(dtype, DTypePolicy):
         return as_dtype(dtype.compute_dtype)
     name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
@@ -90,6 +99,7 @@ class DTypePolicy:
 
 
 Policy = DTypePolicy  # the name that tf.keras gave it
+FloatDTypePolicy = DTypePolicy  # Keras 3's, beside those of quantized layers
 
 _default_policy: DTypePolicy | None = None
 
@@ -116,3 +126,20 @@ def as_policy(policy: Any) -> DTypePolicy:
             raise ValueError(f"Expected a DTypePolicy, and got a config of {policy.get('class_name')!r}.")
         return DTypePolicy(policy["config"]["name"])
     return DTypePolicy(policy if isinstance(policy, str) else dtype_name(policy))
+
+
+get = deserialize = as_policy
+
+
+def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
+    """The config of a policy with its class, from which :func:`deserialize` makes an equal one.
+
+    >>> deserialize(serialize(DTypePolicy("mixed_float16")))
+    DTypePolicy('mixed_float16')
+    """
+    return {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": dtype_policy.get_config(),
+        "registered_name": None,
+    }

@@ -11,7 +11,10 @@ import numpy as np
 import torch
 
 from lamina import config, registry
+from lamina.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 from lamina.dialects import any_spelling
+from lamina.dtypes import dtype_name as standardize_dtype
+from lamina.graph.symbolic import SymbolicTensor
 from lamina.random import set_random_seed
 from lamina.registry import (
     CustomObjectScope,
@@ -21,13 +24,15 @@ from lamina.registry import (
     get_registered_object,
     register_keras_serializable,
 )
+from lamina.training.progbar import Progbar
 from lamina.training.py_dataset import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 __all__ = [
-    "CustomObjectScope", "PyDataset", "Sequence", "clear_session", "custom_object_scope", "deserialize_keras_object",
-    "get_custom_objects", "get_file", "get_registered_name", "get_registered_object", "normalize",
-    "pack_x_y_sample_weight", "register_keras_serializable", "serialize_keras_object", "set_random_seed",
-    "to_categorical", "unpack_x_y_sample_weight",
+    "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "clear_session", "custom_object_scope",
+    "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging", "get_custom_objects",
+    "get_file", "get_registered_name", "get_registered_object", "get_source_inputs", "is_interactive_logging_enabled",
+    "is_keras_tensor", "normalize", "pack_x_y_sample_weight", "register_keras_serializable", "serialize_keras_object",
+    "set_random_seed", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
 
 serialize_keras_object = registry.serialize
@@ -139,6 +144,39 @@ def get_file(
             f"{str(path)!r} is not there, and lamina downloads nothing: {source}, and put it there."
         )
     return str(path)
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether ``x`` is a symbolic tensor, which has a shape and no numbers.
+
+    >>> is_keras_tensor(torch.ones(1))
+    False
+    """
+    return isinstance(x, SymbolicTensor)
+
+
+def get_source_inputs(tensor: Any) -> list[Any]:
+    """The symbolic inputs that a symbolic tensor was made of, each once.
+
+    >>> from lamina.layers import Dense, Input
+    >>> x = Input(shape=(3,))
+    >>> get_source_inputs(Dense(1)(x) * 2) == [x]
+    True
+    """
+    if not is_keras_tensor(tensor):
+        raise ValueError(f"get_source_inputs takes a symbolic tensor, and got {tensor!r:.80}.")
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
+    due = [tensor]
+    while due:
+        value = due.pop()
+        inputs = value.node.inputs if value.node is not None else []
+        if not inputs:
+            found[id(value)] = value
+        elif id(value.node) not in seen:
+            seen.add(id(value.node))
+            due += reversed(inputs)
+    return list(found.values())
 
 
 def clear_session(free_memory: bool = True) -> None:

@@ -14,8 +14,9 @@ from torch.nn import Parameter
 from lamina import initializers
 from lamina.dtypes import as_dtype
 from lamina.lasting import lasting
+from lamina.naming import scope_path
 
-__all__ = ["Variable", "are_unchanged", "unchanged"]
+__all__ = ["StatelessScope", "Variable", "are_unchanged", "unchanged"]
 
 
 class Variable(Tensor):
@@ -72,14 +73,14 @@ class Variable(Tensor):
         made = _first_numbers(initializer, shape, dtype)
         if trainable and made.dtype.is_floating_point:
             parameter = Parameter(made)
-            cast(Any, parameter).path = path or name
+            cast(Any, parameter).path = path or scope_path() + name
             return parameter
         return made.as_subclass(cls)
 
     def __init__(self, *_: Any, name: str = "variable", path: str = "", **__: Any) -> None:
         super().__init__()
         self.name = name
-        self.path = path or name
+        self.path = path or scope_path() + name
 
     @classmethod
     def holding(cls, value: Tensor, name: str, owner: str) -> Variable:
@@ -138,6 +139,81 @@ def are_unchanged() -> bool:
     return _kept > 0
 
 
+class StatelessScope:
+    """A ``with`` block: variables have other numbers inside, and afterwards their own again.
+
+    What ``assign`` and layers make of the variables named here is theirs inside the block only, and is read from the
+    scope later. Variables that are not named are kept, too, when ``assign`` changes them.
+
+    Arguments:
+        state_mapping: pairs of a variable and the numbers that it has inside.
+        collect_losses, initialize_variables: Keras's; losses are read from layers, and variables are always initialized.
+
+    Raises:
+        ValueError: for numbers of another shape than the variable's; and for numbers that gradients are to be taken of:
+            ``layer.stateless_call`` gives those.
+
+    Source: https://keras.io/api/utils/ (Keras 3's scopes)
+
+    >>> total = Variable(1.0, trainable=False)
+    >>> with StatelessScope([(total, 5.0)]) as scope:
+    ...     _ = total.assign_add(2.0)
+    >>> scope.get_current_value(total), total.value
+    (tensor(7.), tensor(1.))
+    """
+
+    def __init__(
+        self, state_mapping: Any = None, collect_losses: bool = False, initialize_variables: bool = True
+    ) -> None:
+        self._mapping: list[tuple[Tensor, Tensor]] = []
+        for variable, value in state_mapping or ():
+            if not isinstance(variable, Tensor):
+                raise ValueError(
+                    f"A StatelessScope takes pairs of a variable and its numbers, and got {variable!r:.80}."
+                )
+            new = torch.as_tensor(value, dtype=variable.dtype, device=variable.device)
+            if new.shape != variable.shape:
+                raise ValueError(f"A variable of shape {tuple(variable.shape)} was given numbers of shape "
+                                 f"{tuple(new.shape)} in a StatelessScope.")  # fmt: skip
+            if new.requires_grad and new is not variable and not isinstance(new, Parameter):
+                raise ValueError("A StatelessScope takes no gradients of the numbers that it is given; "
+                                 "layer.stateless_call(...) and torch.func.functional_call do.")  # fmt: skip
+            self._mapping.append((variable, new))
+        self._before: dict[int, tuple[Tensor, Tensor]] = {}  # variables by identity, and the numbers they had outside
+        self._values: dict[int, Tensor] = {}
+
+    def keep(self, variable: Tensor) -> None:
+        """Before a variable changes: remember what it was."""
+        if id(variable) not in self._before:
+            self._before[id(variable)] = variable, variable.detach().clone()
+
+    def __enter__(self) -> StatelessScope:
+        _stateless.append(self)
+        for variable, value in self._mapping:
+            _assign(variable, value.detach().clone())
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _stateless.remove(self)
+        for variable, before in self._before.values():
+            self._values[id(variable)] = variable.detach().clone().as_subclass(Tensor)
+            variable.detach().copy_(before)
+
+    def get_current_value(self, variable: Tensor) -> Tensor | None:
+        """The numbers that a variable had when the block ended; ``None`` for one that nobody changed or named."""
+        if self in _stateless and id(variable) in self._before:
+            return variable.detach().clone().as_subclass(Tensor)
+        return self._values.get(id(variable))
+
+
+_stateless: list[StatelessScope] = []
+
+
+def _keep(variable: Tensor) -> None:
+    if _stateless:
+        _stateless[-1].keep(variable)
+
+
 def _assign(self: Tensor, value: Any) -> Tensor:
     """Set the numbers, in place and outside of any gradient. (Keras's name; lamina adds it to ``torch.Tensor``.)"""
     if _kept:
@@ -147,6 +223,7 @@ def _assign(self: Tensor, value: Any) -> Tensor:
         raise ValueError(
             f"assign needs numbers of the variable's shape {tuple(self.shape)}, and got {tuple(new.shape)}."
         )
+    _keep(self)
     self.detach().copy_(new.detach())
     return self
 
@@ -154,6 +231,7 @@ def _assign(self: Tensor, value: Any) -> Tensor:
 def _assign_add(self: Tensor, value: Any) -> Tensor:
     """Add to the numbers, as ``assign``."""
     if not _kept:
+        _keep(self)
         self.detach().add_(torch.as_tensor(value, dtype=self.dtype, device=self.device).detach())
     return self
 
@@ -161,6 +239,7 @@ def _assign_add(self: Tensor, value: Any) -> Tensor:
 def _assign_sub(self: Tensor, value: Any) -> Tensor:
     """Take from the numbers, as ``assign``."""
     if not _kept:
+        _keep(self)
         self.detach().sub_(torch.as_tensor(value, dtype=self.dtype, device=self.device).detach())
     return self
 

@@ -7,8 +7,12 @@ import os
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
+import torch
 
+import lamina
 from lamina import config
 from lamina.layers import Conv2D
 
@@ -105,3 +109,81 @@ def test_home(monkeypatch, tmp_path):
     assert config.keras_home() == tmp_path
     monkeypatch.delenv("KERAS_HOME")
     assert config.keras_home().name == ".keras"
+
+
+# ---- Keras 3's switches --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def switches():
+    before = dict(config._switches)
+    yield
+    config._switches.update(before)
+    torch.backends.cuda.enable_flash_sdp(True)
+
+
+def test_every_name_of_keras_s_is_there_and_starts_as_in_keras():
+    public = {name for name in dir(keras.config) if not name.startswith("_")}
+    assert public - set(config.__all__) == {"dtype_policy", "set_dtype_policy"}  # of lamina.dtypes
+    for name in public:
+        if name.startswith("is_") or name in ("backend", "max_epochs", "max_steps_per_epoch", "floatx", "epsilon"):
+            assert getattr(config, name)() == getattr(keras.config, name)(), name
+
+
+def test_switches_say_what_was_set(switches):
+    for name, off in (("interactive_logging", False), ("traceback_filtering", False), ("flash_attention", False)):
+        getattr(config, f"disable_{name}")()
+        assert getattr(config, f"is_{name}_enabled")() is off
+        assert getattr(keras.config, f"is_{name}_enabled")() is not off
+        getattr(config, f"enable_{name}")()
+        assert getattr(config, f"is_{name}_enabled")() == getattr(keras.config, f"is_{name}_enabled")()
+
+
+def test_flash_attention_is_torch_s_switch(switches):
+    config.disable_flash_attention()
+    assert not torch.backends.cuda.flash_sdp_enabled()
+    config.enable_flash_attention()
+    assert torch.backends.cuda.flash_sdp_enabled()
+
+
+def test_lines_of_progress_go_to_the_logger(switches, capsys, caplog):
+    model = lamina.Sequential([lamina.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    config.disable_interactive_logging()
+    with caplog.at_level("INFO", logger="lamina"):
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=2)
+    assert capsys.readouterr().out == ""
+    assert [record.getMessage()[:15] for record in caplog.records] == ["Epoch 1/2 - 1/1", "Epoch 2/2 - 1/1"]
+
+
+def test_limits_end_training_early(switches):
+    model = lamina.Sequential([lamina.layers.Dense(1, input_shape=(2,))])
+    model.compile("sgd", "mse")
+    x, y = np.ones((8, 2)), np.ones((8, 1))
+    config.set_max_epochs(2)
+    config.set_max_steps_per_epoch(3)
+    assert len(model.fit(x, y, epochs=5, batch_size=1, verbose=0).history["loss"]) == 2
+    assert int(model.optimizer.iterations) == 6
+    assert model.predict(x, batch_size=2, verbose=0).shape == (6, 1)
+    assert len(model.fit(x, y, epochs=1, verbose=0).epoch) == 1
+    config.set_max_epochs(None)
+    config.set_max_steps_per_epoch(None)
+    assert model.predict(x, batch_size=2, verbose=0).shape == (8, 1)
+
+
+def test_limits_from_the_environment():
+    code = "from lamina import config; print(config.max_epochs(), config.max_steps_per_epoch())"
+    environment = {**os.environ, "KERAS_MAX_EPOCHS": "3", "KERAS_MAX_STEPS_PER_EPOCH": "4"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split() == ["3", "4"]
+
+
+def test_what_lamina_does_not_do_is_said():
+    config.set_backend("torch")
+    with pytest.raises(ValueError, match="torch alone, and was asked for the backend 'jax'"):
+        config.set_backend("jax")
+    with pytest.warns(UserWarning, match="runs no code from files"):
+        config.enable_unsafe_deserialization()
+    for value in (0, 1.5, True, "2"):
+        with pytest.raises(ValueError, match="max_epochs must be a whole number"):
+            config.set_max_epochs(value)

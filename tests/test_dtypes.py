@@ -18,7 +18,7 @@ def _policy():
     ("given", "dtype"),
     [
         ("float32", torch.float32), (np.float64, torch.float64), (np.dtype("int8"), torch.int8), (torch.bool, torch.bool),
-        ("torch.int64", torch.int64), (None, torch.float32), (int, torch.int64),
+        ("torch.int64", torch.int64), (None, torch.float32), (int, torch.int32), (float, torch.float32),
         (DTypePolicy("mixed_bfloat16"), torch.bfloat16),
     ],
 )  # fmt: skip

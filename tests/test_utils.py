@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lamina import utils
+from lamina import layers, utils
 
 
 @pytest.mark.parametrize(
@@ -166,3 +166,31 @@ def test_batches_are_packed_and_unpacked_as_in_keras(parts):
     packed = utils.pack_x_y_sample_weight(*parts)
     assert packed == keras.utils.pack_x_y_sample_weight(*parts)
     assert utils.unpack_x_y_sample_weight(packed) == keras.utils.unpack_x_y_sample_weight(packed)
+
+
+# ---- symbolic tensors, types, logging ------------------------------------------------------------------------------
+
+
+def test_source_inputs_are_found_once_each_and_in_order():
+    a, b = layers.Input((3,)), layers.Input((3,))
+    y = layers.Add()([layers.Dense(3)(b), a, a * 2])
+    assert [utils.get_source_inputs(y + b)[i] is one for i, one in enumerate((b, a))] == [True, True]
+    assert len(utils.get_source_inputs(y + b)) == 2
+    assert utils.get_source_inputs(a)[0] is a
+    with pytest.raises(ValueError, match="symbolic tensor, and got"):
+        utils.get_source_inputs(torch.ones(1))
+
+
+def test_symbolic_tensors_are_told_apart():
+    assert utils.is_keras_tensor(layers.Input((3,)))
+    assert not utils.is_keras_tensor(np.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [None, "float16", np.int64, torch.bfloat16, "int"])
+def test_types_by_keras_s_name(dtype):
+    assert utils.standardize_dtype(dtype) == keras.utils.standardize_dtype(dtype)
+
+
+def test_python_s_own_types_have_keras_s_names():
+    for dtype in (float, int, bool):
+        assert utils.standardize_dtype(dtype) == keras.utils.standardize_dtype(dtype)

@@ -56,6 +56,8 @@ class OldModule(types.ModuleType):
             return [public for public in dir(self) if not public.startswith("_")]
         if name == "__version__":
             return translator.GENERATIONS[translator.dialect() or "keras3"].version
+        if name == "version" and not below:
+            return lambda: self.__version__
         if name.startswith("__"):  # what Python asks of modules; lamina's answers would be another module's
             raise AttributeError(name)
         child = f"{below}.{name}".lstrip(".")
@@ -81,7 +83,7 @@ class OldModule(types.ModuleType):
         names = {public for module in self._targets() for public in _public_names(module)}
         names -= {public for public in names if public.startswith("_")}
         if not below:  # `from keras import *` gives keras.layers and the like
-            names |= {path for path in paths.PATHS if path and "." not in path and _is_there(path)}
+            names |= {path for path in paths.PATHS if path and "." not in path and _is_there(path)} | {"version"}
         renamed = {old for old, new in paths.NAMES.get(part, {}).items() if new in names}
         return sorted(names | renamed | paths.BYGONE.get(part, frozenset()))
 

@@ -63,7 +63,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     **{f"datasets.{name}": (f"lamina.datasets.{name}",) for name in _DATA_SETS.split()},
     **{f"applications.{name}": (f"lamina.applications.{name}",) for name in _APPLICATIONS.split()},
     "dtype_policies": ("lamina.dtypes",),
-    "mixed_precision": ("lamina.dtypes",),
+    "mixed_precision": ("lamina.dtypes", "lamina.optimizers"),
     "mixed_precision.experimental": ("lamina.dtypes",),
     **{f"ops.{name}": (f"lamina.ops.{name}", "lamina.ops") for name in ("numpy", "nn", "linalg", "image", "core")},
     "optimizers": ("lamina.optimizers",),

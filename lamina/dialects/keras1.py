@@ -7,6 +7,7 @@ asked for only where the dialect ``"keras1"`` is active.
 from __future__ import annotations
 
 from lamina.dialects.generation import Call, Generation, Gone
+from lamina.dialects.keras3 import PROGBAR
 
 # ---- arguments -----------------------------------------------------------------------------------------------------
 
@@ -250,6 +251,7 @@ GENERATION = Generation(
         "metrics": {"accuracy": "acc"},  # the name in the history, whichever was asked for
     },
     calls={
+        "Progbar": PROGBAR,
         "Model.compile": Call("optimizer loss metrics loss_weights sample_weight_mode", defaults=_COMPILED),
         "Sequential.compile": Call("optimizer loss metrics sample_weight_mode", defaults=_COMPILED),
         "Sequential.train_on_batch": Call("x y class_weight sample_weight"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lamina.dialects.generation import Call, Generation
+from lamina.dialects.keras3 import PROGBAR
 
 _CONV = ("activation use_bias kernel_initializer bias_initializer kernel_regularizer bias_regularizer "
          "activity_regularizer kernel_constraint bias_constraint")  # fmt: skip
@@ -126,6 +127,7 @@ GENERATION = Generation(
                                     f"validation_steps class_weight {_HINTS} shuffle initial_epoch"),
         "Model.evaluate_generator": Call(f"generator steps {_HINTS} verbose"),
         "Model.predict_generator": Call(f"generator steps {_HINTS} verbose"),
+        "Progbar": PROGBAR,
         "SGD": Call("lr momentum decay nesterov", _OPTIMIZER),
         "RMSprop": Call("lr rho epsilon decay", _OPTIMIZER),
         "Adagrad": Call("lr epsilon decay", _OPTIMIZER, defaults={"lr": 0.01, "initial_accumulator_value": 0.0}),

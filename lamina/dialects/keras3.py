@@ -139,6 +139,10 @@ _GENERATOR = {"generator": "x"}
 _ACCURACY = Gone((False,), "give `metrics=['accuracy']` to compile().")
 _L1L2 = {"l1": 0.01, "l2": 0.01}
 
+# Of Keras 1, 2 and tf.keras.
+PROGBAR = Call(
+    "target width verbose interval stateful_metrics unit_name", defaults={"width": 30, "averages_at_end": True}
+)
 CALLS = {
     "Model.compile": Call(gone=_COMPILED),
     "Model.fit": Call(renamed=_FITTED, gone=_HINTS | {"show_accuracy": _ACCURACY}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lamina.dialects.generation import Call, Generation
+from lamina.dialects.keras3 import PROGBAR
 
 _WEIGHTS = "use_bias kernel_initializer recurrent_initializer bias_initializer"
 _PENALTIES = "kernel_regularizer recurrent_regularizer bias_regularizer activity_regularizer"
@@ -83,6 +84,7 @@ GENERATION = Generation(
         "regularizer": {"l1_l2": {"class_name": "L1L2", "config": {"l1": 0.01, "l2": 0.01}}},
     },
     calls={
+        "Progbar": PROGBAR,
         "Model.compile": Call("optimizer loss metrics loss_weights weighted_metrics run_eagerly steps_per_execution "
                               "jit_compile", defaults={"keep_trainable": True}),
         "Model.fit": Call("x y batch_size epochs verbose callbacks validation_split validation_data shuffle "

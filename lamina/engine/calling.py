@@ -72,7 +72,11 @@ def run_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     try:
         with _surroundings(layer, args, training):
             more = {"kept_masks": masks} if layer._hands_over_mask else {}
-            outputs = nn.Module.__call__(layer, *args, **kwargs, **more)
+            if layer._remat_mode is None:
+                outputs = nn.Module.__call__(layer, *args, **kwargs, **more)
+            else:
+                call = functools.partial(nn.Module.__call__, layer)
+                outputs = layer.rematerialized_call(call, *args, **kwargs)(*args, **kwargs, **more)
     except Exception as error:
         explain(layer, args, error)
         raise

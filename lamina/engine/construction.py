@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lamina import dialects
+from lamina.engine.scopes import remat_mode
 from lamina.errors import did_you_mean
 from lamina.registry import deserialize, serialize
 
@@ -30,6 +31,8 @@ class LayerMeta(type):
                 return made
             object.__setattr__(made, "_arguments", bind(cls, args, kwargs))
             made.__init__(*args, **kwargs)
+            if remat_mode() is not None:
+                object.__setattr__(made, "_remat_mode", remat_mode())
             return made
 
 

@@ -21,7 +21,7 @@ from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
 from lamina.engine import calling
 from lamina.engine.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
 from lamina.engine.input_spec import InputSpec
-from lamina.engine.weights import WeightOwner
+from lamina.engine.keras3 import Keras3Methods
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
 from lamina.lasting import lasting
 from lamina.registry import Table, serialize
@@ -29,7 +29,7 @@ from lamina.registry import Table, serialize
 LAYERS: Table[Layer] = Table("layer", "keras.layers")
 
 
-class Layer(WeightOwner, metaclass=LayerMeta):
+class Layer(Keras3Methods, metaclass=LayerMeta):
     """The base of all layers, lamina's and yours. A layer of yours needs only ``call`` (or, in torch's way, ``forward``).
 
     Arguments:
@@ -254,6 +254,7 @@ class Layer(WeightOwner, metaclass=LayerMeta):
             and not (self._makes_masks and self._begins_masks)
             and "training" not in self._call_arguments
             and self.dtype_policy.compute_dtype == self.dtype_policy.variable_dtype
+            and self._remat_mode is None
         )
 
     def _takes(self, dtype: torch.dtype) -> bool:

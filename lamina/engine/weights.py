@@ -16,6 +16,7 @@ from lamina.dtypes import DTypePolicy, as_dtype
 from lamina.engine.tracking import Items, track
 from lamina.graph.symbolic import is_symbolic
 from lamina.lasting import lasting
+from lamina.naming import scope_path
 from lamina.variables import Variable, are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
@@ -137,7 +138,7 @@ class WeightOwner(nn.Module):
             self.register_parameter(key, value)
         else:
             self.register_buffer(key, value)
-        _tell_path(value, self._path + key)
+        _tell_path(value, scope_path() + self._path + key)
         if regularizer is not None:
             self._regularizers[key] = regularizers.get(regularizer)
         if constraint is not None:

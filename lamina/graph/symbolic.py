@@ -12,7 +12,7 @@ import math
 import operator
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -66,9 +66,53 @@ class Node:
             if mask is not None:
                 mask.node = self
 
+    # What Keras calls these.
+
+    @property
+    def operation(self) -> Any:
+        """What was called."""
+        return self.target
+
+    layer = outbound_layer = operation
+
+    @property
+    def input_tensors(self) -> list[Any]:
+        """The symbolic tensors that went in."""
+        return [value for value in self.inputs if isinstance(value, SymbolicTensor)]
+
+    @property
+    def output_tensors(self) -> list[Any]:
+        """The symbolic tensors that came out."""
+        return leaves(self.outputs)
+
+    @property
+    def is_input(self) -> bool:
+        """Whether nothing went in: the call stands for what a model is given."""
+        return not self.inputs
+
+    @property
+    def parent_nodes(self) -> list[Node]:
+        """The calls that made what went in."""
+        return list({id(value.node): value.node for value in self.inputs if value.node is not None}.values())
+
+    @property
+    def inbound_layers(self) -> Any:
+        """The layers that made what went in: a list, or for one tensor the one."""
+        made = [tensor.node.target for tensor in self.input_tensors if tensor.node is not None]
+        return made[0] if len(made) == 1 else made
+
     def __repr__(self) -> str:
         name = getattr(self.target, "name", None) or getattr(self.target, "__name__", self.target)
         return f"<Node {name}>"
+
+
+class KerasHistory(NamedTuple):
+    """Where a symbolic tensor comes from: what was called, the how-manieth call of it that was, and the place in its
+    outputs."""
+
+    operation: Any
+    node_index: int
+    tensor_index: int
 
 
 class Call:
@@ -132,6 +176,15 @@ class SymbolicTensor(SymbolicValue):
         self.mask: SymbolicTensor | None = None
         self.optional = False
         self._sizes: tuple[tuple[int, ...], tuple[int, ...]] | None = sizes
+
+    @property
+    def _keras_history(self) -> KerasHistory:
+        """Keras's name for where the tensor comes from."""
+        if self.node is None:
+            return KerasHistory(None, 0, 0)
+        calls = getattr(self.node.target, "_nodes", [])
+        place = next((place for place, node in enumerate(calls) if node is self.node), 0)
+        return KerasHistory(self.node.target, place, self.index)
 
     @property
     def ndim(self) -> int:

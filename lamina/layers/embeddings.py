@@ -80,8 +80,12 @@ class Embedding(LowRank):
         self.sparse = sparse
         self.supports_masking = mask_zero
         self._makes_masks = bool(mask_zero)
-        self.input_dtype = "int64"
         self._settle_low_rank(lora_rank, lora_alpha)
+
+    @property
+    def input_dtype(self) -> str:
+        """Rows are chosen by whole numbers."""
+        return "int64"
 
     def build(self, input_shape: Shape | None = None) -> None:
         self.embeddings = self.add_weight(

@@ -16,14 +16,14 @@ from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
+from lamina.models.keras3 import Keras3Model
 from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
-from lamina.training.trainer import Trainer
 from lamina.variables import are_unchanged
 
 
-class Model(Trainer, Layer):
+class Model(Keras3Model, Layer):
     """A model: layers that belong together, with ``compile``, ``fit``, ``evaluate``, ``predict`` and ``save``.
 
     ``Model(inputs, outputs)`` is the way from symbolic inputs to symbolic outputs. A subclass makes its layers in

@@ -307,6 +307,38 @@ class Optimizer(VariableOwner):
         with torch.no_grad():
             variable.sub_(value)
 
+    def stateless_apply(
+        self, optimizer_variables: Sequence[Any], grads: Sequence[Any], trainable_variables: Sequence[Any]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """One step on other numbers than the model's and the optimizer's own, which stay as they are.
+
+        Arguments:
+            optimizer_variables: state in the order of ``variables``.
+            trainable_variables: numbers in the order of the variables that the optimizer was built for.
+
+        Returns:
+            The trainable variables and the optimizer's after the step.
+        """
+        if not self.built:
+            raise ValueError(f"{type(self).__name__} {self.name!r} must be built before stateless_apply: call "
+                             "`build(variables)`.")  # fmt: skip
+        before, params = [variable.clone() for variable in self.variables], list(self._params)
+        if (len(trainable_variables), len(optimizer_variables)) != (len(params), len(before)):
+            raise ValueError(f"{type(self).__name__} {self.name!r} has {len(params)} trainable variables and {len(before)} "
+                             f"of its own, and stateless_apply got {len(trainable_variables)} and "
+                             f"{len(optimizer_variables)}.")  # fmt: skip
+        weights = [param.detach().clone() for param in params]
+        try:
+            self._set_state([torch.as_tensor(value) for value in optimizer_variables])
+            for param, value in zip(params, trainable_variables, strict=True):
+                self.assign(param, value)
+            self.apply(grads, params)
+            return [param.detach().clone() for param in params], [variable.value.clone() for variable in self.variables]
+        finally:
+            self._set_state(before)
+            for param, value in zip(params, weights, strict=True):
+                self.assign(param, value)
+
     def apply(self, grads: Iterable[Any], trainable_variables: Iterable[Tensor] | None = None) -> None:
         """One step for any of the variables; builds the optimizer for them when it is not built yet."""
         grads = list(grads)

@@ -14,6 +14,7 @@ from lamina import losses, optimizers
 from lamina import metrics as all_metrics
 from lamina.dialects import any_spelling
 from lamina.engine.calling import build_for, in_mode
+from lamina.engine.keras3 import metrics_in
 from lamina.engine.layer import Layer
 from lamina.engine.weights import WeightOwner
 from lamina.errors import did_you_mean
@@ -174,20 +175,7 @@ class Compiled(WeightOwner):
     def metrics(self) -> list[Metric]:
         """As in Keras 3: the mean of the loss, ``compile_metrics`` (all that were compiled, as one), the loss of each
         output where there are several, and the metrics that are attributes of the model and its layers."""
-        return [*(self._objective or ()), *self._own_metrics()]
-
-    def _own_metrics(self) -> list[Metric]:
-        found: dict[int, Metric] = {}
-        for module in self.modules():
-            if module is not self and (isinstance(module, Compiled) or getattr(module, "_is_builtin", False)):
-                continue  # lamina's own layers hold none
-            for value in vars(module).values():
-                if isinstance(value, Metric):
-                    found[id(value)] = value
-                elif isinstance(value, (list, tuple, dict)):
-                    items = value.values() if isinstance(value, dict) else value
-                    found |= {id(item): item for item in items if isinstance(item, Metric)}
-        return list(found.values())
+        return [*(self._objective or ()), *metrics_in(self, but=Compiled)]
 
     @property
     def metrics_names(self) -> list[str]:

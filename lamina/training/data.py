@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lamina import config
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.training.py_dataset import PyDataset
@@ -51,6 +52,9 @@ class Batches:
         self._source = source
         self.length = length
         self.steps = math.ceil(steps) if steps is not None else length  # Keras 2's scripts pass rows / batch_size
+        most = config.max_steps_per_epoch()
+        if most is not None:
+            self.steps = most if self.steps is None else min(self.steps, most)
 
     def restart(self) -> None:
         """Let the next epoch begin a new pass."""

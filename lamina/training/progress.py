@@ -7,6 +7,8 @@ wait for the device.
 from __future__ import annotations
 
 import html
+import io
+import logging
 import math
 import os
 import shutil
@@ -14,6 +16,8 @@ import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, TextIO
+
+from lamina import config
 
 INTERVAL = 0.1  # seconds between two drawings
 BAR = 20  # characters
@@ -29,7 +33,8 @@ class ProgressBar:
         steps: how many an epoch has; ``None`` when nobody knows yet.
         verbose: 0 for silence, 1 or ``"auto"`` for a bar, 2 for one line an epoch.
         label: what is going on when it is not training: ``"evaluate"``, ``"predict"``.
-        stream: where to write, ``sys.stdout`` by default.
+        stream: where to write, ``sys.stdout`` by default; the logger ``lamina`` after
+            ``config.disable_interactive_logging()``.
 
     Raises:
         ValueError: for another ``verbose``.
@@ -49,9 +54,10 @@ class ProgressBar:
         self.epochs = epochs
         self.steps = steps
         self.label = label
-        self.verbose = 1 if verbose == "auto" else int(verbose)
+        interactive = config.is_interactive_logging_enabled()
+        self.verbose = (1 if interactive else 2) if verbose == "auto" else int(verbose)
         self._epoch = 0
-        self._view = _view(self.verbose, stream or sys.stdout)
+        self._view = view(self.verbose, stream or (sys.stdout if interactive else ToLogger()))
         self._start_clock()
 
     def epoch_begin(self, epoch: int) -> None:
@@ -100,17 +106,18 @@ class ProgressBar:
 class Line:
     """What a line says, before it is known how it is shown."""
 
-    def __init__(self, count: str, part: float, time: str, pace: str, figures: list[str]) -> None:
+    def __init__(self, count: str, part: float, time: str, pace: str, figures: list[str], width: int = BAR) -> None:
         self.count = count
         self.part = min(1.0, part)
         self.time = time
         self.pace = pace
         self.figures = figures
+        self.width = width
 
     def bar(self, done: str, rest: str) -> tuple[str, str]:
         """The part of the bar that is done, and the rest."""
-        filled = round(self.part * BAR)
-        return done * filled, rest * (BAR - filled)
+        filled = round(self.part * self.width)
+        return done * filled, rest * (self.width - filled)
 
     def with_bar(self, bar: str) -> str:
         """``25/125 ━━━━──────── 1s 5ms/step - loss: 0.3000``"""
@@ -145,7 +152,7 @@ class Silent:
 class Lines(Silent):
     """One plain line an epoch: for files, pipes and logs."""
 
-    def __init__(self, stream: TextIO, always: bool) -> None:
+    def __init__(self, stream: TextIO | ToLogger, always: bool) -> None:
         self.stream = stream
         self.always = always  # also where a line has no figures, as after predict()
         self._heading = ""
@@ -157,6 +164,15 @@ class Lines(Silent):
         if has_figures or self.always:
             self.stream.write(f"{self._heading}{line.without_bar()}\n")
             self.stream.flush()
+
+
+class ToLogger(io.TextIOBase):
+    """A stream whose lines go to the logger ``lamina``."""
+
+    def write(self, text: str) -> int:
+        """Log one line."""
+        logging.getLogger("lamina").info(text.rstrip("\n"))
+        return len(text)
 
 
 class Terminal(Silent):
@@ -233,7 +249,8 @@ class Notebook(Silent):
             self._handle.update(data, raw=True)
 
 
-def _view(verbose: int, stream: TextIO) -> Silent:
+def view(verbose: int, stream: Any) -> Silent:
+    """The way to show progress on a stream."""
     if verbose == 0:
         return Silent()
     display = _notebook_display() if stream is sys.stdout else None
@@ -284,9 +301,9 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
 
 
-def per_step(seconds: float) -> str:
+def per_step(seconds: float, step: str = "step") -> str:
     """``5ms/step``"""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
-            return f"{seconds / size:.0f}{unit}/step"
-    return f"{seconds * 1e6:.0f}us/step"
+            return f"{seconds / size:.0f}{unit}/{step}"
+    return f"{seconds * 1e6:.0f}us/{step}"

@@ -217,6 +217,8 @@ def build_optimizer(optimizer: Any, model: nn.Module, params: list[nn.Parameter]
         return
     constraints = _constraints(model)
     names = {id(param): name.replace(".", "/") for name, param in model.named_parameters()}
+    if isinstance(model, WeightOwner):  # whose weights are told their paths, as Keras has them, when they are asked for
+        names |= {id(weight): weight.path for weight in model.weights if getattr(weight, "path", None)}  # pyright: ignore[reportAttributeAccessIssue]
     optimizer.build(params, constraints=[constraints.get(id(param)) for param in params],
                     names=[names.get(id(param), "") for param in params])  # fmt: skip
 

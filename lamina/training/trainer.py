@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lamina import config
 from lamina.dialects import any_spelling
 from lamina.engine.calling import in_mode
 from lamina.graph.symbolic import leaves, map_structure
@@ -76,6 +77,7 @@ class Trainer(OlderMethods, OneBatch):
             raise TypeError(f"epochs must be a whole number, and got {epochs!r}.")
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation((x, y, sample_weight), validation_split)
+        epochs = min(epochs, config.max_epochs() or epochs)
         batches = self._batches(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
         validation = None
         if validation_data is not None:

@@ -101,7 +101,7 @@ def test_torch_optimizers(make):
 def test_an_optimizer_of_other_parameters():
     model = regressor()
     model.compile(torch.optim.SGD(regressor().parameters(), lr=0.1), "mse")
-    message = ("torch's SGD was made without the variable 'first/kernel' of shape (4, 5). Make it from "
+    message = (f"torch's SGD was made without the variable '{model.name}/first/kernel' of shape (4, 5). Make it from "
                "`model.parameters()`, or pass its class.")  # fmt: skip
     with pytest.raises(ValueError, match=exactly(message)):
         fit(model)
@@ -111,8 +111,9 @@ def test_the_optimizer_knows_names_and_constraints():
     model = regressor(kernel_constraint="non_neg")
     model.compile(lamina.optimizers.Adam(name="adam"), "mse")
     fit(model)
+    of_first = f"adam/{model.name}_first_kernel"
     assert [variable.path for variable in model.optimizer.variables][2:4] == [
-        "adam/first_kernel_momentum", "adam/first_kernel_velocity"]  # fmt: skip
+        f"{of_first}_momentum", f"{of_first}_velocity"]  # fmt: skip
     assert (model.get_weights()[0] >= 0).all()
 
 
