@@ -127,7 +127,7 @@ class WeightOwner(nn.Module):
             raise ValueError(f"The initializer of weight {name!r} of {type(self).__name__} {self.name!r} must make shape "
                              f"{sizes}, and made {tuple(value.shape)}.")  # fmt: skip
         if layout is not None:
-            value = value.permute(layout).contiguous().permute(sorted(range(len(layout)), key=layout.__getitem__))
+            value = _laid_out(value, layout)
         return self._own(self._free_name(name or "weight"), value, trainable, regularizer, constraint)
 
     def _own(self, key: str, value: torch.Tensor, trainable: bool, regularizer: Any, constraint: Any) -> Any:
@@ -378,6 +378,16 @@ _IGNORED_ARGUMENTS = {"autocast", "aggregation", "synchronization", "overwrite_w
 # Attributes of layers that may hold a dict or list and never hold layers.
 _PLAIN_ATTRIBUTES = {"_losses", "_regularizers", "_constraints", "_nodes", "_arguments", "_build_shapes", "input_spec",
                      "trainable_weights", "non_trainable_weights", "arguments", "axis", "axes", "shared_axes"}  # fmt: skip
+
+
+def _laid_out(value: torch.Tensor, layout: tuple[int, ...]) -> torch.Tensor:
+    """A copy that lies in memory with its axes in this order, as its strides say along axes of size 1, too: what copies
+    nothing leaves those, and torch's kernels take them for another order."""
+    strides, step = [1] * len(layout), 1
+    for axis in reversed(layout):
+        strides[axis] = step
+        step *= max(value.shape[axis], 1)
+    return value.new_empty_strided(value.shape, strides).copy_(value)
 
 
 def weights_of(module: nn.Module, path: str = "") -> Iterator[torch.Tensor]:

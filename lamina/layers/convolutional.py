@@ -18,12 +18,13 @@ from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
+from lamina.kernels import convolution
+from lamina.kernels.convolution import CONVOLUTIONS
 from lamina.kernels.windows import same_padding, slid_shape
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
 
 Pads = list[tuple[int, int]]  # zeros before and after, for each spatial axis
-CONVOLUTIONS: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 class Convolving(Layer):
@@ -54,6 +55,9 @@ class Convolving(Layer):
         # The kernel's axes in the order of memory: as torch's kernels like it for the data's own order.
         self._kernel_layout = (self.rank + 1, *space, self.rank) if self._channels_last else self._kernel_to_torch
         self._extent = tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True))
+        # What torch is told, in place of what it fails at; and whether it is given data in its own order of axes.
+        self._points, self._steps, self._dilation = convolution.told(self.kernel_size, self.strides, self.dilation_rate)
+        self._reordered = False
         self._pads = self._pads_of_any_size()
         self._padding = None if self._pads is None else _even(self._pads)
 
@@ -63,6 +67,8 @@ class Convolving(Layer):
             return [(0, 0)] * self.rank
         if self.padding == "causal":
             return [(self._extent[0] - 1, 0)]
+        if self._points is not None:  # a window of one point stands on one, wherever it stands
+            return [(0, 0)] * self.rank
         if max(self.strides) == 1:
             return [same_padding(extent, extent, 1) for extent in self._extent]
         return None
@@ -82,6 +88,12 @@ class Convolving(Layer):
 
     def _expect(self, channels: int) -> None:
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={-1 if self._channels_last else 1: channels})
+
+    def _settle_order(self, channels: int) -> None:
+        """Decide in which order torch gets the data, ``channels`` being how many of a group a sum is over."""
+        self._reordered = convolution.mixes_rows(self.strides, channels)
+        if self._reordered:
+            self._kernel_layout = self._kernel_to_torch
 
     def _weight(self, name: str, shape: tuple[int, ...], kind: str, layout: tuple[int, ...] | None = None) -> Any:
         """A weight with the initializer, regularizer and constraint of its kind."""
@@ -110,11 +122,14 @@ class Convolving(Layer):
 
     def _slide(self, x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int) -> torch.Tensor:
         """Cross-correlation with this layer's windows of a kernel in torch's order of axes."""
+        if self._points is not None:
+            x = x[self._points]
         if not self._as_row:
             x, padding = self._padded(x)
-            return CONVOLUTIONS[self.rank](x, kernel, bias, self.strides, padding, self.dilation_rate, groups)
+            x = convolution.in_order(x) if self._reordered else x
+            return CONVOLUTIONS[self.rank](x, kernel, bias, self._steps, padding, self._dilation, groups)
         row, padding = self._padded(x.unsqueeze(2))  # (B, C, L) -> (B, C, 1, L)
-        return F.conv2d(row, kernel.unsqueeze(2), bias, (1, *self.strides), (0, *padding), (1, *self.dilation_rate),
+        return F.conv2d(row, kernel.unsqueeze(2), bias, (1, *self._steps), (0, *padding), (1, *self._dilation),
                         groups).squeeze(2)  # (B, C, 1, L) -> (B, filters, l)  # fmt: skip
 
     def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
@@ -226,6 +241,7 @@ class Conv(LowRank, Convolving):
         if channels % self.groups:
             raise ValueError(f"{who(self)} can't split {channels} input channels into {self.groups} groups.")
         self.compute_output_shape(input_shape)  # refuses inputs that are too small
+        self._settle_order(channels // self.groups)
         shape = (*self.kernel_size, channels // self.groups, self.filters)
         self.kernel = self._weight("kernel", shape, "kernel", self._kernel_layout)
         self.bias = self._weight("bias", (self.filters,), "bias") if self.use_bias else None

@@ -16,12 +16,12 @@ from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec
 from lamina.graph.symbolic import Shape
+from lamina.kernels import convolution
+from lamina.kernels.convolution import CONVOLUTIONS
 from lamina.kernels.windows import same_padding, slid_shape
 from lamina.layers.cell import Cell, States, Step
 from lamina.layers.cells import lstm_bias, lstm_step
 from lamina.layers.recurrent import CellLayer, shared_with_cell
-
-_CONVOLUTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 class ConvLSTMCell(Cell):
@@ -106,18 +106,22 @@ class ConvLSTMCell(Cell):
         self._kernel_to_torch = (self.rank + 1, self.rank, *space)  # (*K, in, out) -> (out, in, *K)
         self._extent = tuple((k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True))
         self._channel_axis = -1 if self._channels_last else 1
+        self._window = convolution.told(self.kernel_size, self.strides, self.dilation_rate)
+        self._recurrent_window = None, (1,) * self.rank, (1,) * self.rank
 
     def build(self, input_shape: Shape) -> None:
         sizes = input_shape[1:]
         if None in sizes:
             raise ValueError(f"{who(self)} needs to know all sizes of its inputs but the batch, and got {input_shape}.")
-        channels = sizes[self._channel_axis if self._channels_last else 0]
+        channels: Any = sizes[self._channel_axis if self._channels_last else 0]
         self._state_shape = self.compute_output_shape(input_shape)[0][1:]
         # The kernels' axes in the order of memory: as torch likes it for the data's own order.
         space = range(self.rank)
         layout = (self.rank + 1, *space, self.rank) if self._channels_last else self._kernel_to_torch
+        self._reordered = convolution.mixes_rows(self.strides, channels)
         self.kernel = self.add_weight(
-            name="kernel", shape=(*self.kernel_size, channels, 4 * self.filters), layout=layout,
+            name="kernel", shape=(*self.kernel_size, channels, 4 * self.filters),
+            layout=self._kernel_to_torch if self._reordered else layout,
             initializer=self.kernel_initializer, regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint)  # fmt: skip
         self.recurrent_kernel = self.add_weight(
@@ -145,17 +149,16 @@ class ConvLSTMCell(Cell):
         strides, same = self.strides, self.padding == "same"
         sizes = x.shape[1:-1] if self._channels_last else x.shape[2:]
         pads = [same_padding(*axis) for axis in zip(sizes, self._extent, strides, strict=True)] if same else None
-        x = self._convolve(x, self.kernel, self.bias, pads, strides, self.dilation_rate, groups)
+        x = self._convolve(x, self.kernel, self.bias, pads, self._window, groups)
         return x if steps is None else x.unflatten(0, steps)  # -> (B, T, *S, 4 * filters)
 
     def stepper(self, masks: Any = None) -> Step:
-        ones = (1,) * self.rank
         pads = [same_padding(size, size, 1) for size in self.kernel_size]
         activation, gate, axis = self.activation, self.recurrent_activation, self._channel_axis
 
         def step(x: torch.Tensor, states: States) -> tuple[torch.Tensor, States]:
             h, groups = self._for_gates(states[0], masks)
-            z = x + self._convolve(h, self.recurrent_kernel, None, pads, ones, ones, groups)
+            z = x + self._convolve(h, self.recurrent_kernel, None, pads, self._recurrent_window, groups)
             return lstm_step(z.chunk(4, axis), states[1], activation, gate)
 
         return step
@@ -168,16 +171,21 @@ class ConvLSTMCell(Cell):
         return torch.cat([x * mask for mask in masks], axis), 4
 
     def _convolve(
-        self, x: torch.Tensor, kernel: torch.Tensor, bias: Any, pads: Any, strides: Any, dilation: Any, groups: int
+        self, x: torch.Tensor, kernel: torch.Tensor, bias: Any, pads: Any, window: Any, groups: int
     ) -> torch.Tensor:
+        points, strides, dilation = window
         x = x if self._to_torch is None else x.permute(self._to_torch)  # (B, *S, C) -> (B, C, *S)
+        x = x if points is None else x[points]
         padding: Any = 0
+        if points is not None:
+            pads = None  # a window of one point stands on one, wherever it stands
         if pads is not None and all(before == after for before, after in pads):
             padding = tuple(before for before, _ in pads)  # torch's kernel pads by itself, which copies nothing
         elif pads is not None:
             x = F.pad(x, [side for pair in reversed(pads) for side in pair])
+        x = convolution.in_order(x) if self._reordered and kernel is self.kernel else x
         weight = kernel.permute(self._kernel_to_torch)
-        x = _CONVOLUTIONS[self.rank](x, weight, bias, strides, padding, dilation, groups)
+        x = CONVOLUTIONS[self.rank](x, weight, bias, strides, padding, dilation, groups)
         return x if self._to_torch is None else x.permute(self._from_torch)  # (B, C, *S) -> (B, *S, C)
 
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -9,16 +9,15 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.engine.arguments import int_tuple, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS
 from lamina.graph.symbolic import Shape
+from lamina.kernels import convolution
+from lamina.kernels.convolution import TRANSPOSED
 from lamina.layers.convolutional import Convolving
-
-TRANSPOSED: dict[int, Any] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 def transposed_padding(extent: int, stride: int, output_padding: int | None, padding: str) -> tuple[int, int]:
@@ -120,17 +119,21 @@ class ConvTranspose(Convolving):
         windows = zip(self._extent, self.strides, added, strict=True)
         self._ends = [transposed_padding(*window, self.padding) for window in windows]
         row = (slice(0, 1),) if self._as_row else ()
-        self._kept = (..., *row, *(slice(None, min(behind, 0) or None) for _, behind in self._ends))
-        self._cuts = any(behind < 0 for _, behind in self._ends)
         one, none = ((1,), (0,)) if self._as_row else ((), ())
+        behind = [more for _, more in self._ends]
+        if self._points is not None:  # zeros come behind each point by `spread`, one short of the stride
+            behind = [more - stride + 1 for more, stride in zip(behind, self.strides, strict=True)]
+            self._spread_by = (*one, *self.strides)
+        self._kept = (..., *row, *(slice(None, min(more, 0) or None) for more in behind))
+        self._cuts = min(behind) < 0
         self._torch_arguments = {
-            "stride": (*one, *self.strides), "padding": (*none, *(ends for ends, _ in self._ends)),
-            "output_padding": (*none, *(max(behind, 0) for _, behind in self._ends)),
-            "dilation": (*one, *self.dilation_rate),
+            "stride": (*one, *self._steps), "padding": (*none, *(ends for ends, _ in self._ends)),
+            "output_padding": (*none, *(max(more, 0) for more in behind)), "dilation": (*one, *self._dilation),
         }  # fmt: skip
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels_of(input_shape)
+        self._settle_order(self.filters)
         shape = (*self.kernel_size, self.filters, channels)
         self.kernel = self._weight("kernel", shape, "kernel", self._kernel_layout)
         self.bias = self._weight("bias", (self.filters,), "bias") if self.use_bias else None
@@ -140,7 +143,10 @@ class ConvTranspose(Convolving):
         kernel = self.kernel.permute(self._kernel_to_torch)  # (*K, filters, C) -> (C, filters, *K)
         if self._as_row:
             x, kernel = x.unsqueeze(2), kernel.unsqueeze(2)  # (B, C, L) -> (B, C, 1, L)
-        x = TRANSPOSED[x.dim() - 2](x, kernel, self.bias, **self._torch_arguments)  # -> (B, filters, *s)
+        x = convolution.in_order(x) if self._reordered else x
+        bias = self.bias if self._points is None else None
+        x = TRANSPOSED[x.dim() - 2](x, kernel, bias, **self._torch_arguments)  # -> (B, filters, *s)
+        x = x if self._points is None else convolution.spread(x, self._spread_by, self.bias)
         x = x[self._kept] if self._cuts else x
         return x.squeeze(2) if self._as_row else x
 

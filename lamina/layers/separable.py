@@ -11,7 +11,8 @@ from lamina import activations, constraints, initializers, regularizers
 from lamina.engine.arguments import positive_int
 from lamina.engine.layer import LAYERS
 from lamina.graph.symbolic import Shape
-from lamina.layers.convolutional import CONVOLUTIONS, Convolving
+from lamina.kernels.convolution import CONVOLUTIONS, mixes_rows
+from lamina.layers.convolutional import Convolving
 
 
 class Depthwise(Convolving):
@@ -20,6 +21,7 @@ class Depthwise(Convolving):
     depth_multiplier: int
 
     def _depthwise_weight(self, name: str, channels: int) -> Any:
+        self._reordered = mixes_rows(self.strides, 1)
         layout = (self.rank, self.rank + 1, *range(self.rank))  # torch's order, in which both of its views are free
         return self._weight(name, (*self.kernel_size, channels, self.depth_multiplier), "depthwise", layout)
 

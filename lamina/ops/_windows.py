@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from lamina.config import standardize_data_format
+from lamina.kernels import convolution
 from lamina.kernels.windows import same_padding
 from lamina.ops._tensors import as_inexact, as_tensor, operations, promoted, recorded, tensors
 
 Sizes = tuple[int, ...]
-_CONVOLUTIONS: dict[int, Callable[..., Any]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-_TRANSPOSED: dict[int, Callable[..., Any]] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 def _each(value: Any, rank: int, name: str) -> Sizes:
@@ -54,7 +52,7 @@ def _convolve(x: Any, kernel: Any, strides: Any, padding: str, dilation: Any, gr
     if padding == "same":
         extent = tuple(rate * (size - 1) + 1 for rate, size in zip(dilation, kernel.shape[2:], strict=True))
         x = F.pad(x, _same_sides(x, extent, strides))
-    return _CONVOLUTIONS[rank](x, kernel, None, strides, 0, dilation, groups)
+    return convolution.convolve(x, kernel, strides, 0, dilation, groups)
 
 
 @recorded
@@ -121,7 +119,7 @@ def conv_transpose(
     strides, dilation = _each(strides, rank, "strides"), _each(dilation_rate, rank, "dilation_rate")
     wanted = (None,) * rank if output_padding is None else _each(output_padding, rank, "output_padding")
     weight = kernel.permute(-1, -2, *range(rank))
-    full = _TRANSPOSED[rank](x, weight, None, strides, 0, 0, 1, dilation)
+    full = convolution.convolve_transposed(x, weight, strides, dilation)
     for axis in range(rank):
         extent = dilation[axis] * (kernel.shape[axis] - 1) + 1
         length, start = _transposed_span(x.shape[axis + 2], extent, strides[axis], padding, wanted[axis])
