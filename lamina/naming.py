@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -17,11 +18,29 @@ def unique_name(class_name: str) -> str:
     >>> unique_name("Dense"), unique_name("Dense")
     ('dense', 'dense_1')
     """
-    base = snake_case(class_name)
-    base = base if base[:1] != "_" else f"private{base}"
+    base = base_name(class_name)
     number = _counts[base]
     _counts[base] += 1
     return f"{base}_{number}" if number else base
+
+
+def base_name(class_name: str) -> str:
+    """What the automatic names of a class begin with."""
+    base = snake_case(class_name)
+    return base if base[:1] != "_" else f"private{base}"
+
+
+def automatic_base(name: str, class_name: str) -> str | None:
+    """What ``name`` begins with, if it is one that :func:`unique_name` makes; ``None`` for a name that somebody chose.
+
+    >>> automatic_base("dense_3", "Dense"), automatic_base("head", "Dense")
+    ('dense', None)
+    """
+    base = re.sub(r"_[1-9]\d*$", "", name)
+    return base if base in (base_name(class_name), _SECOND_BASES.get(class_name)) else None
+
+
+_SECOND_BASES = {"Functional": "merge"}  # the model that Keras 1's Merge makes of branches
 
 
 def reset_names() -> None:

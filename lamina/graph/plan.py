@@ -9,6 +9,7 @@ from __future__ import annotations
 import keyword
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,6 +19,7 @@ import torch
 from torch import fx
 
 from lamina.graph.symbolic import Call, Node, SymbolicTensor, SymbolicValue, leaves, map_structure
+from lamina.naming import automatic_base
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Plan:
     Arguments:
         inputs: symbolic tensors, in the order that ``forward`` takes them.
         outputs: a structure of symbolic tensors.
+        keys_of: gives the attributes under which the model is to own modules; by default :func:`module_keys`.
         aside: symbolic tensors that are computed at each call, and not given out: a model's added losses.
 
     Attributes:
@@ -68,7 +71,11 @@ class Plan:
     """
 
     def __init__(
-        self, inputs: list[SymbolicTensor], outputs: Any, reserved: Callable[[str], bool], aside: Sequence[Any] = ()
+        self,
+        inputs: list[SymbolicTensor],
+        outputs: Any,
+        keys_of: Callable[[list[torch.nn.Module]], list[str]] | None = None,
+        aside: Sequence[Any] = (),
     ) -> None:
         self._numbers: dict[int, int] = {}
         self.values: list[tuple[Any, Any]] = []  # (shape, dtype) of every value
@@ -78,14 +85,23 @@ class Plan:
         output_leaves = leaves(outputs)
         mask_tensors = [getattr(leaf, "mask", None) for leaf in output_leaves]
         order = GraphOrder(inputs, output_leaves, [mask for mask in mask_tensors if mask is not None] + list(aside))
-        self._name_modules(order, reserved)
-        self.input_names = [_identifier(tensor.name or f"input_{i}") for i, tensor in enumerate(inputs)]
+        keys = keys_of(order.modules) if keys_of is not None else module_keys(order.modules, lambda _: False)
+        self.modules.update(zip(keys, order.modules, strict=True))
+        self._keys = {id(module): key for key, module in self.modules.items()}
+        self.input_names = [self._input_name(tensor, f"input_{i}") for i, tensor in enumerate(inputs)]
         self.steps = [self._step(node) for node in order.nodes]
         self.outputs = map_structure(self._reference, outputs)
         self.masks = [None if mask is None else self._reference(mask) for mask in mask_tensors]
         self.aside = [self._reference(tensor) for tensor in aside]
         self.calls = self._calls(order.nodes)
-        self._numbers = {}  # they name live tensors by id, so they end here
+        self._numbers, self._keys = {}, {}  # they name live tensors and modules by id, so they end here
+
+    def rename(self, key: str, new: str) -> None:
+        """Have a module under another attribute."""
+        self.modules = {new if one == key else one: module for one, module in self.modules.items()}
+        for step in self.steps:
+            if step.kind == "call_module" and step.target == key:
+                step.target = step.name = new
 
     # -- numbering --
 
@@ -108,12 +124,10 @@ class Plan:
             return Constant(name)
         return leaf
 
-    def _name_modules(self, order: GraphOrder, reserved: Callable[[str], bool]) -> None:
-        self._keys: dict[int, str] = {}
-        for module in order.modules:
-            key = module_key(module, reserved, self.modules)
-            self.modules[key] = module
-            self._keys[id(module)] = key
+    def _input_name(self, tensor: SymbolicTensor, otherwise: str) -> str:
+        """What generated code calls an input: as its layer, whose automatic name has a number of the process."""
+        key = self._keys.get(id(tensor.node.target)) if tensor.node is not None and _is_input(tensor.node) else None
+        return key or identifier(tensor.name or otherwise)
 
     def _step(self, node: Node) -> Step:
         args, kwargs = map_structure(self._reference, node.args), map_structure(self._reference, node.kwargs)
@@ -123,7 +137,7 @@ class Plan:
             return Step("call_module", key, key, args, kwargs, outputs, tuple(map(self._reference, node.masks)))
         if isinstance(node.target, str):
             return Step("call_method", node.target, node.target, args, kwargs, outputs)
-        return Step("call_function", node.target, _identifier(node.target.__name__), args, kwargs, outputs)
+        return Step("call_function", node.target, identifier(node.target.__name__), args, kwargs, outputs)
 
     def _calls(self, nodes: list[Node]) -> dict[int, Step]:
         found: dict[int, Step] = {}
@@ -313,20 +327,49 @@ def _is_list(structure: Any) -> bool:
     return isinstance(structure, (list, tuple))
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """``name`` as Python can spell it."""
     name = re.sub(r"\W", "_", name)
     return f"_{name}" if not name or name[0].isdigit() or keyword.iskeyword(name) else name
 
 
-def module_key(module: torch.nn.Module, reserved: Callable[[str], bool], taken: Collection[str]) -> str:
-    """The attribute under which a model owns a module: its name where Python and the model allow that name."""
-    wanted = _identifier(getattr(module, "name", None) or type(module).__name__.lower())
-    wanted += "_" if reserved(wanted) else ""
-    key, copies = wanted, 0
-    while key in taken:
-        copies += 1
-        key = f"{wanted}_{copies}"
-    return key
+def module_keys(
+    modules: Sequence[torch.nn.Module],
+    reserved: Callable[[str], bool],
+    taken: Collection[str] = (),
+    counts: Counter[str] | None = None,
+) -> list[str]:
+    """The attributes under which a model owns modules, from which the keys of a ``state_dict`` are made.
+
+    A name that somebody gave is the key, where Python and the model allow it. Any other module goes by its class and its
+    place among those of the model (``dense``, ``dense_1``), since an automatic name counts the layers of the whole process.
+    ``counts`` has the numbers to go on from when modules come one at a time.
+    """
+    bases = [key_base(module) for module in modules]
+    keys: dict[int, str] = {}
+    used: set[str] = set()
+    counts = Counter() if counts is None else counts
+    for place in sorted(range(len(modules)), key=lambda place: not bases[place][1]):  # names that were given come first
+        base = bases[place][0]
+        while (key := _numbered(base, counts[base], reserved)) in used or key in taken:
+            counts[base] += 1
+        used.add(key)
+        keys[place] = key
+    return [keys[place] for place in range(len(modules))]
+
+
+def key_base(module: torch.nn.Module) -> tuple[str, bool]:
+    """What a module's key begins with, and whether that is a name which somebody gave it."""
+    name = getattr(module, "name", None)
+    if not isinstance(name, str) or not name:
+        return identifier(type(module).__name__.lower()), False
+    automatic = automatic_base(name, getattr(module, "_keras_class_name", type(module).__name__))
+    return identifier(automatic or name), automatic is None
+
+
+def _numbered(base: str, number: int, reserved: Callable[[str], bool]) -> str:
+    key = f"{base}_{number}" if number else base
+    return f"{key}_" if reserved(key) else key
 
 
 class GraphOrder:

@@ -17,13 +17,14 @@ from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
 from lamina.models.keras3 import Keras3Model
+from lamina.models.keys import Keyed
 from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
 from lamina.variables import are_unchanged
 
 
-class Model(Keras3Model, Layer):
+class Model(Keras3Model, Keyed):
     """A model: layers that belong together, with ``compile``, ``fit``, ``evaluate``, ``predict`` and ``save``.
 
     ``Model(inputs, outputs)`` is the way from symbolic inputs to symbolic outputs. A subclass makes its layers in
@@ -70,7 +71,7 @@ class Model(Keras3Model, Layer):
                     raise ValueError(f"The {what} of a model must be symbolic tensors, which come from Input(), and got "
                                      f"{describe(leaf)}.")  # fmt: skip
         inputs, outputs = by_key(inputs), by_key(outputs)
-        plan = Plan(leaves(inputs), outputs, self._is_reserved, aside)
+        plan = Plan(leaves(inputs), outputs, self._keys_of, aside)
         names = [getattr(module, "name", key) for key, module in plan.modules.items()]
         for position, layer_name in enumerate(names):
             if layer_name in names[:position]:
@@ -79,9 +80,6 @@ class Model(Keras3Model, Layer):
         # A plan stands for the symbolic tensors, which a copy of the model must not drag along.
         self._arguments = {name: value for name, value in self._arguments.items() if not is_symbolic(value)}
         self._adopt(plan, inputs, outputs, aside)
-
-    def _is_reserved(self, key: str) -> bool:
-        return hasattr(type(self), key) or key in self.__dict__
 
     def _adopt(self, plan: Plan, inputs: Any, outputs: Any, aside: Sequence[Any] = ()) -> None:
         """Own what the plan uses, and forget an earlier plan."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 from lamina.engine.calling import as_shapes, map_shapes, shapes_of, who
 from lamina.engine.layer import Layer
 from lamina.errors import describe
-from lamina.graph.plan import Plan, module_key
+from lamina.graph.plan import Plan, key_base, module_keys
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.core import Aside, Input, InputLayer, Lambda
 from lamina.models.model import Model
@@ -42,6 +43,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(name=name, trainable=trainable)
+        self._counts: Counter[str] = Counter()  # for the keys of layers to come
         self._chain: tuple[Any, SymbolicTensor] | None = (
             None  # the input (or a list of them), and the last layer's output
         )
@@ -63,8 +65,7 @@ class Sequential(Model):
                 raise ValueError(f"{who(self)} has its input already; an Input can only come first.")
             return self._start(layer.output)
         name = getattr(layer, "name", None)
-        twin = self._modules.get(module_key(layer, self._is_reserved, ()))
-        if twin is not None and name is not None and getattr(twin, "name", None) == name:
+        if name is not None and any(getattr(other, "name", None) == name for other in self._modules.values()):
             raise ValueError(
                 f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`."
             )
@@ -74,7 +75,13 @@ class Sequential(Model):
         if start is not None:
             self._start(start)
         self._extend([layer], otherwise=before)
-        self._modules[self._key(layer)] = layer
+        is_given = key_base(layer)[1]
+        counts = Counter() if is_given else self._counts
+        key = module_keys([layer], self._is_reserved, () if is_given else self._modules, counts)[0]
+        if key in self._modules:  # a name that was given comes before the automatic ones
+            self._own_stack([*self._modules.values(), layer])
+        else:
+            self._modules[key] = layer
         self._forget_plan()
 
     def pop(self) -> Any:
@@ -82,7 +89,8 @@ class Sequential(Model):
         if not self._modules:
             raise TypeError(f"{who(self)} has no layers to take off.")
         self._restore_chain()
-        _, layer = self._modules.popitem()
+        *rest, layer = self._modules.values()
+        self._own_stack(rest)
         if self._chain is not None:
             self._start(self._chain[0])
             self._extend(self._modules.values(), otherwise=None)
@@ -103,7 +111,7 @@ class Sequential(Model):
     def prepare(self) -> None:
         """Plan the stack, when its input is known and it changed since it was last planned."""
         if self._chain is not None and self._plan is None and self._modules:
-            plan = Plan(leaves(self._chain[0]), self._chain[1], self._is_reserved)
+            plan = Plan(leaves(self._chain[0]), self._chain[1], self._keys_of)
             plan.modules = {key: module for key, module in plan.modules.items() if not isinstance(module, InputLayer)}
             self._adopt(plan, *self._chain)
 
@@ -166,8 +174,14 @@ class Sequential(Model):
         raise TypeError(f"A Sequential is made of layers, modules and functions, and got {describe(layer)}."
                         + (f" Did you mean {layer.__name__}()?" if isinstance(layer, type) else ""))  # fmt: skip
 
-    def _key(self, layer: Any) -> str:
-        return module_key(layer, self._is_reserved, self._modules)
+    def keyed_modules(self) -> dict[str, nn.Module]:
+        return dict(self._modules)  # pyright: ignore[reportReturnType]
+
+    def _own_stack(self, layers: list[Any]) -> None:
+        """Own these layers, in order, and no others."""
+        self._modules.clear()
+        self._counts.clear()
+        self._modules.update(zip(module_keys(layers, self._is_reserved, (), self._counts), layers, strict=True))
 
     def _forget_plan(self) -> None:
         self._plan, self._forward, self._symbols = None, None, None

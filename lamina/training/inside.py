@@ -38,7 +38,7 @@ def _split(loss: Any, target: Any, output_shape: tuple[int | None, ...]) -> list
     values = loss.call(y_true, y_pred)
     inner = _independent_of([y_true, y_pred], values)
     if inner:
-        loss.fn = _Looking(Plan([y_true, y_pred, *inner], values, lambda _: False))
+        loss.fn = _Looking(Plan([y_true, y_pred, *inner], values))
     return inner
 
 

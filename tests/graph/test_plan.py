@@ -13,7 +13,7 @@ from torch import nn
 
 from lamina.graph.plan import Plan
 from lamina.layers import Activation, Dense, Dropout, Flatten, Input, Lambda, Layer, Masking
-from lamina.models import Model, Sequential
+from lamina.models import Model, Sequential, clone_model
 from lamina.naming import reset_names
 
 
@@ -435,7 +435,7 @@ def test_functions_become_layers():
 def test_a_plan_needs_only_some_steps_for_some_outputs():
     x = Input((3,))
     a, b = Dense(2, name="a")(x), Dense(2, name="b")(x)
-    plan = Plan([x], [a, b], lambda key: False)
+    plan = Plan([x], [a, b])
     assert [plan.steps[number].name for number in plan.needed(plan.outputs[1])] == ["b"]
     assert plan.step_of(plan.outputs[0]) == 0
 
@@ -446,3 +446,83 @@ def test_constants_are_no_weights():
     assert [weight.shape for weight in model.weights] == [(3, 2), (2,)]
     assert len(model.get_weights()) == 2
     assert model.count_params() == 8
+
+
+# ---- keys ------------------------------------------------------------------------------------------------------------
+
+
+def keys_of(model):
+    return list(model._modules)
+
+
+def test_keys_count_the_layers_of_the_model_by_class():
+    Dense(2), Dropout(0.1), Dense(2)  # made before, so that automatic names go on from these
+    x = Input((3,))
+    twice = Dense(3)
+    h = twice(Dropout(0.1)(twice(Dense(3)(x))))
+    model = Model(x, nn.Linear(3, 2)(nn.Linear(3, 3)(Dense(3, name="out")(Dense(3)(h)))))
+    assert [layer.name for layer in model.layers if isinstance(layer, Dense)] == [
+        "dense_3",
+        "dense_2",
+        "dense_4",
+        "out",
+    ]
+    assert keys_of(model) == ["input_layer", "dense", "dense_1", "dropout", "dense_2", "out", "linear", "linear_1"]
+    assert model.code.startswith("def forward(self, input_layer):\n    dense = self.dense(input_layer)")
+
+
+def test_a_name_that_was_given_comes_before_an_automatic_one():
+    Dense(2)
+    x = Input((3,), name="x")
+    model = Model(x, Flatten(name="dense")(Dense(3)(x)))
+    assert keys_of(model) == ["x", "dense_1", "dense"]
+    stack = Sequential([Input((3,)), Dense(3), Flatten(name="dense"), Dense(3)])
+    assert keys_of(stack) == ["dense_1", "dense", "dense_2"]
+    stack.pop(), stack.pop()
+    assert keys_of(stack) == ["dense"]
+    stack.add(Dense(2))
+    assert keys_of(stack) == ["dense", "dense_1"]
+    assert stack(torch.zeros(2, 3)).shape == (2, 2)
+
+
+def test_keys_of_copies_and_configs_are_the_model_s():
+    Dense(2)
+    model = Sequential([Input((3,)), Dense(3), Sequential([Dense(3), Dense(2)]), Dense(2, name="last")])
+    expected = ["dense.kernel", "dense.bias", "sequential.dense.kernel", "sequential.dense.bias",
+                "sequential.dense_1.kernel", "sequential.dense_1.bias", "last.kernel", "last.bias"]  # fmt: skip
+    again = Sequential.from_config(model.get_config())
+    for one in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model)), clone_model(model), again):
+        assert list(one.state_dict()) == expected
+
+
+def test_one_torch_module_twice_in_a_stack():
+    relu, linear = nn.ReLU(), nn.Linear(3, 3)
+    stack = Sequential([Input((3,)), linear, relu, linear, relu, nn.Linear(3, 2)])
+    x = torch.randn(2, 3)
+    torch.testing.assert_close(stack(x), stack.layers[-1](relu(linear(relu(linear(x))))))
+    assert len(stack.layers) == 5
+
+
+class WithHead(Model):
+    """An attribute after the functional part, under the name that a layer of that part goes by."""
+
+    def __init__(self):
+        x = Input((3,))
+        super().__init__(x, Dense(4)(Dense(4)(x)))
+        self.dense = Dense(4)
+
+
+def test_an_attribute_does_not_exchange_a_layer_of_the_graph():
+    model = WithHead()
+    hidden = model.layers[1]
+    assert hidden is not model.dense
+    assert keys_of(model) == ["input_layer", "dense_2", "dense_1", "dense"]
+    x = torch.randn(2, 3)
+    torch.testing.assert_close(model(x), model.layers[2](hidden(x)))
+
+
+def test_torch_exchanges_modules_by_attribute():
+    x = Input((3,))
+    model = Model(x, nn.Linear(3, 2)(x))
+    model.linear = nn.Linear(3, 5)  # as tools that put adapters into models do
+    assert model(torch.zeros(1, 3)).shape == (1, 5)
