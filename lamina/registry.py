@@ -203,6 +203,8 @@ def serialize(obj: Any) -> Any:
         return obj
     if isinstance(obj, (list, tuple)):
         return [serialize(item) for item in obj]
+    if isinstance(obj, FunctionConfig):
+        return obj
     if isinstance(obj, dict):
         return {str(key): serialize(value) for key, value in obj.items()}
     if isinstance(obj, (np.integer, np.floating, np.bool_)):
@@ -225,6 +227,38 @@ def serialize(obj: Any) -> Any:
     if callable(obj) and hasattr(obj, "__name__"):
         return _serialize_function(obj)
     raise TypeError(f"Cannot write {type(obj).__name__} {obj!r} into a config: it has no get_config() method.")
+
+
+class FunctionConfig(dict[str, Any]):
+    """A function in a config: in memory the function itself, in JSON its name. ``from_config`` of a config that was never
+    written needs no registration.
+
+    Arguments:
+        function: what the config stands for.
+        kind: ``"function"``, ``"class"``, or ``"__lambda__"``, which has no name that a file could hold.
+    """
+
+    def __init__(self, function: Any, kind: str) -> None:
+        name = get_registered_name(function)
+        super().__init__(module="builtins", class_name=kind, config=name, registered_name=kind)
+        self.function = function
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FunctionConfig:
+        return self
+
+
+def check_written(config: Any) -> None:
+    """Refuse to write a config that holds a lambda: files hold no code.
+
+    Raises:
+        TypeError: for such a config.
+    """
+    if isinstance(config, FunctionConfig) and config["class_name"] == "__lambda__":
+        raise TypeError("A lambda can't be written into a file: files hold no code. Give the function a name with "
+                        "`def` and register it with `register_keras_serializable`.")  # fmt: skip
+    parts = config.values() if isinstance(config, dict) else config if isinstance(config, (list, tuple)) else ()
+    for part in parts:
+        check_written(part)
 
 
 def _serialize_object(obj: Any) -> Config:
@@ -267,11 +301,10 @@ def _serialize_function(function: Any) -> Any:
     for table in TABLES.values():
         if table.members.get(function.__name__) is function:
             return function.__name__
-    if function.__name__ == "<lambda>":
-        raise TypeError("A lambda can't be written into a config: files hold no code. Give the function a name with "
-                        "`def` and register it with `register_keras_serializable`.")  # fmt: skip
-    kind = "class" if isinstance(function, type) else "function"
-    return {"module": "builtins", "class_name": kind, "config": get_registered_name(function), "registered_name": kind}
+    is_class = isinstance(function, type)
+    return FunctionConfig(
+        function, "__lambda__" if function.__name__ == "<lambda>" else "class" if is_class else "function"
+    )
 
 
 # ---- reading configs -----------------------------------------------------------------------------------------------
@@ -347,6 +380,8 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None, kind:
         return [deserialize(item, custom_objects, kind) for item in config]
     if not isinstance(config, dict):
         return config
+    if isinstance(config, FunctionConfig) and kind != "value":
+        return config.function
     if "class_name" not in config:
         return {key: deserialize(value, custom_objects, kind) for key, value in config.items()}
     with reading(config):

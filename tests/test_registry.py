@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import importlib
 import json
 import re
@@ -20,6 +21,7 @@ from lamina.registry import (
     TABLES,
     ConfigError,
     CustomObjectScope,
+    check_written,
     deserialize,
     get_custom_objects,
     get_registered_name,
@@ -183,10 +185,29 @@ def test_your_own_objects_are_written_as_keras_writes_them():
     assert written == {"module": "builtins", "class_name": "function", "config": "registry_tests>tripled",
                        "registered_name": "function"}  # fmt: skip
     assert deserialize(written, kind="activation") is tripled
-    with pytest.raises(TypeError, match="A lambda can't be written into a config: files hold no code"):
-        serialize(lambda x: x)
+    assert deserialize(json.loads(json.dumps(written)), kind="activation") is tripled
     with pytest.raises(TypeError, match="Cannot write object"):
         serialize(object())
+
+
+def test_a_function_stays_itself_in_memory_and_a_lambda_is_in_no_file():
+    def local(x):
+        return x + 1
+
+    for function in (local, lambda x: x * 2):
+        config = serialize([Dense(1, activation=function), {"f": function}])
+        assert deserialize(copy.deepcopy(config))[0].activation is function
+        assert deserialize(config)[1]["f"] is function
+        with pytest.raises(ValueError, match=r"only plain values|runs no code from a file"):
+            deserialize(config[1], kind="value")
+    check_written(serialize(local))
+    with pytest.raises(TypeError, match="A lambda can't be written into a file: files hold no code"):
+        check_written(config)
+    written = json.loads(json.dumps(config))
+    with pytest.raises(ValueError, match="lamina runs no code from a file"):
+        deserialize(written)
+    with pytest.raises(ValueError, match="not registered"):
+        deserialize(json.loads(json.dumps(serialize(local))))
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------

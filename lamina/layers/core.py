@@ -31,7 +31,7 @@ from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
-from lamina.registry import deserialize, find_named, serialize
+from lamina.registry import FunctionConfig, deserialize, find_named, serialize
 
 
 @LAYERS.register()
@@ -463,7 +463,9 @@ class Lambda(Layer):
         given: dict[str, Any] = {}
         for key in ("function", "output_shape", "mask"):
             value = config.get(key)
-            if _is_code(value):  # the shape can be found out, and a mask has its place in the function
+            if isinstance(value, FunctionConfig):  # a config that was never written
+                given[key] = value.function
+            elif _is_code(value):  # the shape can be found out, and a mask has its place in the function
                 given[key] = _in_place_of_code(config.get("name")) if key == "function" else None
             elif isinstance(value, (dict, str)):
                 given[key] = deserialize(

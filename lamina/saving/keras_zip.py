@@ -11,7 +11,7 @@ from typing import Any
 
 from lamina.engine.calling import who
 from lamina.engine.weights import within_budget
-from lamina.registry import ConfigError, CustomObjectScope, deserialize, reading, serialize
+from lamina.registry import ConfigError, CustomObjectScope, check_written, deserialize, reading, serialize
 from lamina.saving import weights_h5
 from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
@@ -49,6 +49,7 @@ def save(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> No
 def to_json(model: Any, **options: Any) -> str:
     """A model's config as JSON, which has no NaN and no infinity."""
     config = serialize(model)
+    check_written(config)
     try:
         return json.dumps(config, allow_nan=False, **options)
     except ValueError as error:

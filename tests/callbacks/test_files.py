@@ -13,6 +13,7 @@ import pytest
 import torch
 from callbacks.fake import FakeModel, play
 
+import lamina
 from lamina.callbacks import (
     BackupAndRestore,
     CSVLogger,
@@ -22,6 +23,8 @@ from lamina.callbacks import (
     SwapEMAWeights,
     TensorBoard,
 )
+from lamina.layers import Dense, Embedding, Flatten
+from lamina.models import Sequential
 
 VALUES = [0.9, 0.7, 0.8, 0.6, 0.6, 0.5]
 
@@ -289,17 +292,86 @@ def test_tensorboard_has_keras_tags_and_folders(tmp_path):
 
 
 def test_tensorboard_says_what_it_does_not_do(tmp_path):
-    pytest.importorskip("tensorboard")
-    with pytest.warns(UserWarning, match=r"^TensorBoard: write_images=True has no effect in lamina\.$"):
-        TensorBoard(tmp_path, write_images=True)
+    with pytest.warns(UserWarning, match=r"^TensorBoard: write_grads=True has no effect in lamina\.$"):
+        TensorBoard(tmp_path, write_grads=True)
+    for wrong in (-1, (5, 2), "a", (1, 2, 3), None):
+        with pytest.raises(ValueError, match="profile_batch must be a batch or the first and last"):
+            TensorBoard(tmp_path, profile_batch=wrong)
 
 
-def test_tensorboard_that_is_not_installed(monkeypatch):
+def test_tensorboard_that_is_not_installed_is_missed_when_training_begins(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    callback = TensorBoard()
+    callback.set_model(FakeModel())
     with pytest.raises(
         ImportError, match=r"^The TensorBoard callback needs tensorboard: pip install 'lamina\[tensorboard\]'\.$"
     ):
-        TensorBoard()
+        callback.on_train_begin()
+
+
+@pytest.fixture
+def embedded():
+    pytest.importorskip("tensorboard")
+    model = Sequential([Embedding(3, 2, input_length=4, name="words"), Flatten(), Dense(1, name="out")])
+    model.compile("sgd", "mse")
+    return model
+
+
+X, Y = np.array([[0, 1, 2, 0], [1, 1, 0, 2]] * 4), np.ones((8, 1))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tensorboard_of_a_script_under_as_keras(embedded, tmp_path):
+    with lamina.as_keras("tf_keras"):
+        import tensorflow  # noqa: F401
+
+        embedded.fit(X, Y, verbose=0, validation_data=(X, Y), callbacks=[TensorBoard(tmp_path)])
+    assert list(scalars(tmp_path / "train")[0]) == ["epoch_loss", "epoch_learning_rate"]
+    validation = scalars(tmp_path / "validation")[0]
+    assert list(validation) == ["evaluation_loss_vs_iterations", "epoch_loss"]
+    assert validation["evaluation_loss_vs_iterations"][0][0] == 1
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tensorboard_has_pictures_and_vectors_of_weights(embedded, tmp_path):
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("a\nb\nc\n")
+    callback = TensorBoard(tmp_path, histogram_freq=1, write_images=True, embeddings_freq=1,
+                           embeddings_metadata={"words": "labels.tsv"})  # fmt: skip
+    embedded.fit(X, Y, verbose=0, callbacks=[callback])
+    _, events = scalars(tmp_path / "train")
+    assert [tag.split("/")[-2] for tag in events.Tags()["images"]] == [
+        "embeddings",
+        "kernel",
+    ]  # one number is no picture
+    written = tmp_path / "train" / "00000" / "words"
+    assert (written / "metadata.tsv").read_text().split() == ["a", "b", "c"]
+    vectors = np.loadtxt(written / "tensors.tsv", delimiter="\t")
+    np.testing.assert_allclose(vectors, embedded.layers[0].embeddings.detach().numpy(), atol=1e-6)
+    for wrong, message in (
+        ({"word": labels}, "Did you mean 'words'"),
+        ("nowhere.tsv", "'nowhere.tsv', which is not there"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            embedded.fit(
+                X, Y, verbose=0, callbacks=[TensorBoard(tmp_path, embeddings_freq=1, embeddings_metadata=wrong)]
+            )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize(("batches", "steps"), [((2, 3), 2), ("4,9", 1), (1, 1), (0, 0)])
+def test_tensorboard_profiles_batches(embedded, tmp_path, batches, steps):
+    embedded.fit(X, Y, batch_size=2, verbose=0, callbacks=[TensorBoard(tmp_path, profile_batch=batches)])
+    traces = list((tmp_path / "train").glob("*.pt.trace.json"))
+    assert len(traces) == bool(steps)
+    events = json.loads(traces[0].read_text())["traceEvents"] if traces else []
+    assert sum(event.get("name") == "aten::embedding" for event in events) == steps
+
+
+def test_evaluation_alone_is_written(embedded, tmp_path):
+    embedded.fit(X, Y, verbose=0)
+    embedded.evaluate(X, Y, verbose=0, callbacks=[TensorBoard(tmp_path)])
+    assert list(scalars(tmp_path / "validation")[0]) == ["evaluation_loss_vs_iterations"]
 
 
 # ---- a server ------------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from lamina.layers import Dense, Dropout, Input
-from lamina.models import Model
+from lamina.layers import Dense, Dropout, Input, Lambda
+from lamina.models import Model, Sequential
 
 
 class Net(Model):
@@ -86,3 +86,19 @@ def test_a_subclass_of_a_functional_model():
     model = Doubled()
     data = torch.randn(4, 3)
     torch.testing.assert_close(model(data), model.get_layer("d")(data) * 2)
+
+
+def test_functions_stay_in_a_config_that_was_never_written():
+    def local(x):
+        return x + 1
+
+    x = Input((3,))
+    y = Lambda(lambda x: x * 2, name="twice")(Dense(3, activation=local, name="d")(x))
+    model = Model(x, y)
+    again = Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    data = torch.ones(2, 3)
+    assert torch.equal(again(data), model(data))
+    assert torch.equal(Sequential.from_config(Sequential([Input((3,)), Lambda(local)]).get_config())(data), data + 1)
+    with pytest.raises(TypeError, match="files hold no code"):
+        model.to_json()

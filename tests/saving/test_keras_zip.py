@@ -303,7 +303,7 @@ def test_subclassed_models_of_several_arguments(tmp_path: Path):
 
 def test_a_lambda_needs_a_name(tmp_path: Path):
     model = Sequential([Input((4,)), Lambda(lambda x: x * 2)])
-    with pytest.raises(TypeError, match="A lambda can't be written into a config: files hold no code"):
+    with pytest.raises(TypeError, match="A lambda can't be written into a file: files hold no code"):
         model.save(tmp_path / "m.keras")
     assert list(tmp_path.iterdir()) == []
     model = Sequential([Input((4,)), Lambda(double)])
