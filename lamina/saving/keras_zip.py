@@ -1,4 +1,4 @@
-"""``.keras``: a zip of ``metadata.json``, ``config.json`` and ``model.weights.h5``, as Keras 3 writes it."""
+"""``.keras``: a zip of ``metadata.json``, ``config.json``, ``model.weights.h5`` and ``assets/``, as Keras 3 writes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from lamina.engine.calling import who
 from lamina.engine.weights import within_budget
 from lamina.registry import ConfigError, CustomObjectScope, check_written, deserialize, reading, serialize
-from lamina.saving import weights_h5
+from lamina.saving import assets, weights_h5
 from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
 
@@ -38,12 +38,15 @@ def save(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> No
                            "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")})  # fmt: skip
     weights = weights_h5.pack(model)
     with (
+        assets.gathered(model) as files,
         replacing(path) as written,
         open(written, "wb") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
     ):
         for name, content in ((METADATA, metadata), (CONFIG, config), (WEIGHTS, weights)):
             archive.writestr(zipfile.ZipInfo(name), content)
+        for file_path, name in files:
+            archive.write(file_path, name)
 
 
 def to_json(model: Any, **options: Any) -> str:
@@ -89,6 +92,7 @@ def load(
             raise
         with opened(_read(archive, WEIGHTS, where), f"{where}/{WEIGHTS}") as root:
             weights_h5.read(model, root, whole=compile)
+        assets.restore(model, archive, lambda name: _read(archive, name, where), where)
     return model
 
 
@@ -128,12 +132,13 @@ def _archive(stream: Any, where: str) -> zipfile.ZipFile:
         raise ValueError(f"{where} is not a .keras file (a zip), or is cut off: {error}.") from error
     seen: set[str] = set()
     for name in archive.namelist():
-        known = name in (METADATA, CONFIG, WEIGHTS) or name.startswith("assets/")
-        if not known or ".." in name.split("/") or not name.isprintable() or "\\" in name:
+        if name not in (METADATA, CONFIG, WEIGHTS) and not assets.is_name(name):
             raise ValueError(f"{where} has a member {name!r}, which a .keras file does not have.")
         if name in seen:
             raise ValueError(f"{where} has two members named {name!r}.")
         seen.add(name)
+    if sum(info.compress_size for info in archive.infolist()) > os.fstat(stream.fileno()).st_size:
+        raise ValueError(f"{where} has members that overlap.")
     return archive
 
 
