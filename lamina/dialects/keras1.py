@@ -217,6 +217,7 @@ GENERATION = Generation(
     version="1.2.2",
     order=ORDER,
     defaults={
+        "BatchNormalization": {"frozen_statistics": "follow"},  # freezing it changes nothing but gamma and beta
         "SimpleRNN": {"recurrent_initializer": _ORTHOGONAL},
         "GRU": {"recurrent_initializer": _ORTHOGONAL, "recurrent_activation": _HARD_SIGMOID, "reset_after": False}
         | _PER_GATE,

@@ -34,6 +34,9 @@ _PER_GATE = {"implementation": 1}  # dropout draws anew for each gate
 _STEPS_FIRST = {"data_format": "channels_last"}  # of 1-D layers, whatever the program's image format is
 _L1L2 = {"class_name": "L1L2", "config": {"l1": 0.01, "l2": 0.01}}
 
+# While it is frozen, too, training takes the batch's own statistics; only the averages stay.
+_BATCH_NORMALIZATION = {"variance_correction": "1+epsilon", "frozen_statistics": "batch"}
+
 _POOLS = {
     "AveragePooling1D": {"pool_size": 2} | _STEPS_FIRST,
     "AveragePooling2D": {"pool_size": 2},
@@ -101,7 +104,7 @@ GENERATION = Generation(
         "LSTMCell": {"recurrent_activation": _HARD_SIGMOID} | _PER_GATE,
         "ConvLSTM2D": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM2DCell": {"recurrent_activation": _HARD_SIGMOID},
-        "BatchNormalization": {"variance_correction": "1+epsilon"},
+        "BatchNormalization": _BATCH_NORMALIZATION,
     },
     words={
         "activation": {"hard_sigmoid": _HARD_SIGMOID},
@@ -157,7 +160,7 @@ GENERATION_2_3 = replace(
         "GRUCell": {"reset_after": False},
         "ConvLSTM2D": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM2DCell": {"recurrent_activation": _HARD_SIGMOID},
-        "BatchNormalization": {"variance_correction": "1+epsilon"},
+        "BatchNormalization": _BATCH_NORMALIZATION,
     },
     words={kind: words for kind, words in GENERATION.words.items() if kind != "metrics"},
     calls={

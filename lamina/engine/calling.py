@@ -17,6 +17,7 @@ from torch import nn
 
 from lamina.dtypes import FULL_FLOATS, as_dtype
 from lamina.engine.input_spec import check_input_spec, is_shape
+from lamina.engine.modes import set_mode
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, join_runs, leaves, map_structure
@@ -196,12 +197,41 @@ def in_mode(layer: nn.Module, training: bool | None) -> Iterator[None]:
         yield
         return
     before = [(module, module.training) for module in layer.modules()]
-    layer.train(bool(training))
+    set_mode(layer, bool(training))
     try:
         yield
     finally:
         for module, mode in before:
             module.training = mode
+
+
+def for_authors(call: Callable[..., Any], after: str) -> Callable[..., Any]:
+    """``call`` of a layer of lamina's as an author's subclass calls it in Keras's words: ``super().call(x, training=False)``.
+
+    lamina's layers know their mode and need not be told; torch and generated code run ``forward``, which is ``call`` itself.
+
+    Arguments:
+        after: the argument after which Keras has ``training``; ``""`` is the last one.
+    """
+    parameters = list(inspect.signature(call).parameters.values())[1:]
+    names = [one.name for one in parameters if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    if "training" in names or any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
+        return call
+    place = names.index(after) + 1 if after in names else len(names)
+    order = [*names[:place], "training", *names[place:]]
+
+    @functools.wraps(call)
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) > len(order) or (len(args) <= place and "training" not in kwargs):
+            return call(self, *args, **kwargs)
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        training = given.pop("training")
+        if training is None or bool(training) is self.training:
+            return call(self, **given)
+        with in_mode(self, training):
+            return call(self, **given)
+
+    return called
 
 
 @contextlib.contextmanager
@@ -379,7 +409,7 @@ def run_without_data(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
     moded = _with_mode(layer, args, kwargs)
     try:
         with own_scope():
-            outputs = layer.call(*args, **moded)
+            outputs = layer.forward(*args, **moded)
     except (TypeError, ValueError, AttributeError, RuntimeError, NotImplementedError) as symbolic_error:
         try:
             outputs = _run_on_zeros(layer, args, moded)
@@ -399,7 +429,7 @@ def _run_on_zeros(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -
             return torch.zeros(sizes, dtype=leaf.dtype)
 
         with torch.no_grad(), own_scope():
-            return layer.call(*map_structure(concrete, args), **map_structure(concrete, kwargs))
+            return layer.forward(*map_structure(concrete, args), **map_structure(concrete, kwargs))
 
     second = iter(leaves(run(1)))
     return map_structure(lambda leaf: from_probes(leaf, next(second)), run(0))

@@ -74,6 +74,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _mask_arguments: tuple[str, ...]
     _hands_over_mask: bool = False  # whether `call` appends the mask that it works out to a list `kept_masks`
     _is_builtin: bool
+    _training_after: str = ""  # the argument of `call` after which Keras's has `training`; by default the last
     _keras_class_name: str
 
     def __init__(
@@ -108,7 +109,9 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         own = vars(cls)
         # torch calls forward, Keras users write call: whichever a class defines, the other name means the same.
         if "call" in own:
-            cls.forward = cls.call
+            cls.forward = own["call"]
+            if cls.__module__.startswith("lamina."):
+                cls.call = calling.for_authors(own["call"], cls._training_after)  # pyright: ignore[reportAttributeAccessIssue]
         elif "forward" in own:
             cls.call = cls.forward
         if "build" in own:

@@ -13,6 +13,7 @@ from torch import nn
 
 from lamina import constraints, initializers, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype
+from lamina.engine.modes import set_mode
 from lamina.engine.tracking import Items, track
 from lamina.graph.symbolic import is_symbolic
 from lamina.lasting import lasting
@@ -152,6 +153,9 @@ class WeightOwner(nn.Module):
         return f"{name}_weight" if taken else name
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in _CALLED_BY_TORCH and not callable(getattr(value, "__func__", None)):
+            raise AttributeError(f"An attribute of {type(self).__name__} can't be called {name!r}: {name!r} is a method that "
+                                 f"torch itself calls. Call the attribute something else, such as {name + '_'!r}.")  # fmt: skip
         if isinstance(value, (str, int, float)):
             pass
         elif isinstance(value, torch.Tensor):
@@ -169,6 +173,8 @@ class WeightOwner(nn.Module):
         elif self.__dict__.get("_modules") and isinstance(self._modules.get(f"{name}_"), Items):
             del self._modules[f"{name}_"]
         super().__setattr__(name, cast(Any, value))
+        if isinstance(value, nn.Module) and callable(getattr(type(self), name, None)):
+            self.__dict__[name] = value  # `self.to = Dense(3)`: else torch's method of that name would be found first
 
     def _rename(self, name: str, value: torch.Tensor) -> None:
         """``self.w = self.add_weight(name="kernel")``: the weight is known by its attribute, once, in its old place."""
@@ -323,6 +329,18 @@ class WeightOwner(nn.Module):
                 module.__dict__["_trainable"] = value
         self.requires_grad_(value)
 
+    def train(self, mode: bool = True) -> Any:
+        """Train from now on, with all layers inside; or infer."""
+        self.training = mode
+        for child in self.children():
+            set_mode(child, mode)
+        return self
+
+    def eval(self) -> Any:
+        """Infer from now on, with all layers inside."""
+        set_mode(self, False)
+        return self
+
     # -- losses --
 
     def add_loss(self, loss: Any) -> None:
@@ -375,6 +393,10 @@ class WeightOwner(nn.Module):
 
 _IGNORED_ARGUMENTS = {"autocast", "aggregation", "synchronization", "overwrite_with_gradient", "partitioner",
                       "use_resource", "getter", "collections", "experimental_autocast"}  # fmt: skip
+# Methods that torch calls on every module: without them it can neither run, nor move, nor list one.
+_CALLED_BY_TORCH = {"forward", "children", "modules", "parameters", "buffers", "state_dict", "load_state_dict",
+                    "named_children", "named_modules", "named_parameters", "named_buffers", "register_buffer",
+                    "register_parameter", "requires_grad_"}  # fmt: skip
 # Attributes of layers that may hold a dict or list and never hold layers.
 _PLAIN_ATTRIBUTES = {"_losses", "_regularizers", "_constraints", "_nodes", "_arguments", "_build_shapes", "input_spec",
                      "trainable_weights", "non_trainable_weights", "arguments", "axis", "axes", "shared_axes"}  # fmt: skip

@@ -45,6 +45,7 @@ class SequenceAttention(Layer):
         ValueError: when the inputs are no list of two or three, or the mask none of as many.
     """
 
+    _training_after = "mask"
     supports_masking = True
     scale: nn.Parameter | None
     _fusable = False  # whether torch's attention kernel can compute it

@@ -340,5 +340,6 @@ def call_cell(cell: Any, inputs: Any, states: States, **kwargs: Any) -> tuple[An
     """One step of any cell: the output, and the new states as a list."""
     if isinstance(cell, Layer) and "training" in cell._call_arguments:
         kwargs["training"] = cell.training
-    output, after = cell.call(inputs, states, **kwargs)
+    run = cell.forward if isinstance(cell, Layer) else cell.call
+    output, after = run(inputs, states, **kwargs)
     return output, list(after) if isinstance(after, (list, tuple)) else [after]

@@ -189,7 +189,7 @@ class ReversibleEmbedding(Embedding):
 
     def call(self, inputs: torch.Tensor, reverse: bool = False) -> torch.Tensor:
         if not reverse:
-            return super().call(inputs)
+            return super().forward(inputs)
         kernel = self.embeddings if self.tie_weights else self.reverse_embeddings.t()
         if self.reverse_dtype is not None:
             inputs, kernel = (tensor.to(as_dtype(self.reverse_dtype)) for tensor in (inputs, kernel))

@@ -51,6 +51,7 @@ class HeadedAttention(Layer):
         use_causal_mask: whether position t of the query sees only the keys up to t.
     """
 
+    _training_after = "return_attention_scores"
     supports_masking = True
 
     def __init__(
@@ -192,7 +193,7 @@ class HeadedAttention(Layer):
         if repeats > 1:
             k, v = k.repeat_interleave(repeats, -3), v.repeat_interleave(repeats, -3)
         scores = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-2, -1))  # (B, N, T, S)
-        scores = self._softmax.call(scores, mask)
+        scores = self._softmax.forward(scores, mask)
         return torch.matmul(self._dropout_layer(scores), v), scores
 
     def compute_output_spec(self, query: Any, value: Any, key: Any = None, return_attention_scores: bool = False,

@@ -107,7 +107,8 @@ class BatchNormalization(Normalization):
     """``(inputs - mean) / sqrt(variance + epsilon) * gamma + beta``, one mean and variance for each place along ``axis``.
 
     In training they are the batch's own, and moving averages of them are kept: ``moving = momentum * moving +
-    (1 - momentum) * batch``. When predicting, and when ``trainable`` is off, they are those averages.
+    (1 - momentum) * batch``. When predicting, and when ``trainable`` is off, they are those averages (but see
+    ``frozen_statistics``).
 
     Arguments:
         axis: the axis of the features; 1 for images of ``channels_first``.
@@ -122,6 +123,9 @@ class BatchNormalization(Normalization):
         variance_correction: what the moving variance of ``n`` numbers is: ``"none"`` (their variance, as in Keras 1 and
             3), ``"1+epsilon"`` (times ``n / (n - 1 - epsilon)``, Keras 2) or ``"images"`` (times ``n / (n - 1)``, for
             inputs of four or five axes only, tf.keras).
+        frozen_statistics: what mean and variance are in training when ``trainable`` is off: ``"moving"`` averages (tf.keras,
+            Keras 3), the ``"batch"``'s own while the averages stay (Keras 2), or those while the averages ``"follow"``
+            (Keras 1).
 
     Call arguments: ``mask``, with the inputs' axes but the last: numbers where it is ``False`` don't count in the
     batch's mean and variance.
@@ -143,6 +147,7 @@ class BatchNormalization(Normalization):
     tensor([0.0100])
     """
 
+    _training_after = "inputs"
     moving_mean: torch.Tensor
     moving_variance: torch.Tensor
     moving_stddev: torch.Tensor
@@ -169,6 +174,7 @@ class BatchNormalization(Normalization):
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
         variance_correction: str = "none",
+        frozen_statistics: str = "moving",
         **kwargs: Any,
     ) -> None:
         super().__init__(center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
@@ -187,6 +193,7 @@ class BatchNormalization(Normalization):
         self.synchronized = synchronized
         self.variance_correction = one_of(variance_correction, ("none", "1+epsilon", "images"), "variance_correction",
                                           self)  # fmt: skip
+        self.frozen_statistics = one_of(frozen_statistics, ("moving", "batch", "follow"), "frozen_statistics", self)
 
     def _checked_clipping(self, bounds: dict[str, float]) -> dict[str, float]:
         known = ("rmax", "rmin", "dmax")
@@ -228,43 +235,46 @@ class BatchNormalization(Normalization):
         if mask is not None and mask.dim() != inputs.dim() - 1:
             raise ValueError(f"{who(self)} needs a mask with the inputs' axes but the last, and got one of shape "
                              f"{tuple(mask.shape)} for inputs of shape {tuple(inputs.shape)}.")  # fmt: skip
-        if not (self.training and self._trainable):
+        if not (self.training and (self._trainable or self.frozen_statistics != "moving")):
             return self._apply_kernel(inputs, training=False)
+        follows = self._trainable or self.frozen_statistics == "follow"
         alone = inputs.numel() == self._features  # torch's kernel wants more than one number for a variance
         if mask is not None or self.renorm or alone or (self.synchronized and _has_peers()):
-            return self._apply_formula(inputs, mask)
+            return self._apply_formula(inputs, mask, follows)
+        if not follows:
+            return self._apply_kernel(inputs, True, self.moving_mean.clone(), self.moving_variance.clone())
         if self._missing == 1:
-            return self._apply_kernel(inputs, training=True)
+            return self._apply_kernel(inputs, True)
         # The kernel's moving variance counts n / (n - 1) times the variance, and n / (n - missing) is wanted. What the
         # kernel was given it keeps for the backward pass, so it gets a copy.
         updated = self.moving_variance.clone()
-        outputs = self._apply_kernel(inputs, training=True, moving_variance=updated)
+        outputs = self._apply_kernel(inputs, True, self.moving_mean, updated)
         count = inputs.numel() // self._features
         part = (count - 1) / (count - self._missing)
         self.moving_variance.mul_(self.momentum * (1 - part)).add_(updated, alpha=part)
         return outputs
 
-    def _apply_kernel(
-        self, inputs: torch.Tensor, training: bool, moving_variance: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def _apply_kernel(self, inputs: torch.Tensor, training: bool, moving_mean: torch.Tensor | None = None,
+                      moving_variance: torch.Tensor | None = None) -> torch.Tensor:  # fmt: skip
         # In a view, the last axis comes second: (*B, C) -> (B', C), and so does any other one: (B, C, *S).
         second, last = self._channels == 1, self._channels == inputs.dim() - 1
         x = inputs if second else inputs.flatten(0, -2) if last else inputs.movedim(self._channels, 1)
+        mean = self.moving_mean if moving_mean is None else moving_mean
         variance = self.moving_variance if moving_variance is None else moving_variance
-        y = F.batch_norm(x, self.moving_mean, variance, self.gamma, self.beta, training, 1 - self.momentum,
+        y = F.batch_norm(x, mean, variance, self.gamma, self.beta, training, 1 - self.momentum,
                          self.epsilon)  # fmt: skip
         return y if second else y.view(inputs.shape) if last else y.movedim(1, self._channels)
 
-    def _apply_formula(self, inputs: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    def _apply_formula(self, inputs: torch.Tensor, mask: torch.Tensor | None, follows: bool) -> torch.Tensor:
         x = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
         mean, variance, count = self._moments(x, mask)
         gamma = x.new_ones(()) if self.gamma is None else self.gamma.view(self._broadcast)
         beta = x.new_zeros(()) if self.beta is None else self.beta.view(self._broadcast)
         if self.renorm:
-            ratio, shift = self._renormalize(mean.detach().flatten(), variance.detach().flatten())
+            ratio, shift = self._renormalize(mean.detach().flatten(), variance.detach().flatten(), follows)
             beta = beta + shift.view(self._broadcast) * gamma
             gamma = ratio.view(self._broadcast) * gamma
-        else:
+        elif follows:
             kept = variance.detach() * (count / (count - self._missing)) if self._missing else variance.detach()
             _follow(self.moving_mean, mean.detach().flatten(), self.momentum)
             _follow(self.moving_variance, kept.flatten(), self.momentum)
@@ -286,7 +296,7 @@ class BatchNormalization(Normalization):
         return mean, everywhere(away.square().sum(self._others, keepdim=True)) / count, count
 
     @torch.no_grad()
-    def _renormalize(self, mean: torch.Tensor, variance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _renormalize(self, mean: torch.Tensor, variance: torch.Tensor, follows: bool) -> tuple[Any, Any]:
         """The correction ``r, d`` towards the moving averages, which then follow the batch's."""
         bounds, stddev = self.renorm_clipping or {}, torch.sqrt(variance + self.epsilon)
         floor = self.renorm_stddev.to(mean.dtype).clamp(min=self.epsilon**0.5)
@@ -294,6 +304,8 @@ class BatchNormalization(Normalization):
         low, high, most = bounds.get("rmin"), bounds.get("rmax"), bounds.get("dmax")
         ratio = ratio if low is None and high is None else ratio.clamp(low, high)
         shift = shift if most is None else shift.clamp(-most, most)
+        if not follows:
+            return ratio, shift
         _follow(self.renorm_mean, mean, self.renorm_momentum)
         _follow(self.renorm_stddev, stddev, self.renorm_momentum)
         _follow(self.moving_mean, mean, self.momentum)
@@ -307,8 +319,9 @@ class BatchNormalization(Normalization):
 
     def get_config(self) -> dict[str, Any]:
         settings = super().get_config()
-        if self.variance_correction == "none":  # Keras 3 does not have it
-            del settings["variance_correction"]
+        for name, as_ever in (("variance_correction", "none"), ("frozen_statistics", "moving")):
+            if settings[name] == as_ever:  # Keras 3 does not have them
+                del settings[name]
         return settings
 
 

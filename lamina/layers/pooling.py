@@ -406,7 +406,7 @@ class GlobalAveragePooling1D(GlobalAveragePool):
 
     def call(self, inputs: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         if mask is None:
-            return super().call(inputs)
+            return super().forward(inputs)
         [steps] = self._axes
         keep = mask.bool().unsqueeze(3 - steps)  # (B, T) -> (B, T, 1), or (B, 1, T) beside channels first
         total = torch.where(keep, inputs, 0.0).sum(steps, keepdim=self.keepdims)  # (B, T, C) -> (B, C)

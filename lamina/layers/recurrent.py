@@ -54,6 +54,7 @@ class RNN(Layer):
     tensor([[5., 5., 5.]])
     """
 
+    _training_after = "mask"
     supports_masking = True
 
     def __init__(

@@ -411,7 +411,7 @@ class UpSampling2D(UpSampling):
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         if self.interpolation == "nearest":
-            return super().call(inputs)
+            return super().forward(inputs)
         if self.interpolation == "bilinear":
             return self._interpolate(inputs, "bilinear")
         kernel = REACH[self.interpolation]

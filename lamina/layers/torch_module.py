@@ -9,6 +9,7 @@ from torch import nn
 from lamina.engine import calling
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, Layer
+from lamina.engine.modes import set_mode
 from lamina.errors import describe
 from lamina.graph.symbolic import SymbolicTensor
 from lamina.registry import deserialize
@@ -51,7 +52,8 @@ class TorchModuleWrapper(Layer):
         if any(isinstance(weight, nn.parameter.UninitializedParameter) for weight in module.parameters()):
             raise ValueError(f"{who(self)} got a lazy module, {type(module).__name__}, that has no weights yet. Call it "
                              "once before.")  # fmt: skip
-        self.module = module.train(self.training)
+        self.module = module
+        set_mode(module, self.training)
         self.output_shape_rule = output_shape
 
     def call(self, *args: Any, **kwargs: Any) -> Any:

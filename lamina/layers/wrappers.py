@@ -86,6 +86,7 @@ class TimeDistributed(Wrapper):
     torch.Size([2, 10, 8])
     """
 
+    _training_after = "inputs"
     supports_masking = True
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
@@ -170,6 +171,7 @@ class Bidirectional(Wrapper):
     torch.Size([2, 10, 8])
     """
 
+    _training_after = "mask"
     supports_masking = True
 
     def __init__(

@@ -11,6 +11,7 @@ from torch import nn
 
 from lamina.engine.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
 from lamina.engine.layer import Layer
+from lamina.engine.modes import set_mode
 from lamina.engine.tracking import children_of
 from lamina.errors import describe, did_you_mean
 from lamina.graph.plan import Plan, compile_graph
@@ -50,6 +51,7 @@ class Model(Keras3Model, Keyed):
     takes_integers = True
     supports_masking = True
     _begins_masks = True
+    _training_after = "inputs"
     _keras_class_name = "Functional"
     _keras_module = "keras.src.models.functional"
 
@@ -87,7 +89,7 @@ class Model(Keras3Model, Keyed):
         for key, module in plan.modules.items():
             self._modules[key] = module
             if not isinstance(module, Layer):  # torch's own modules start out training, ours inferring
-                module.train(self.training)
+                set_mode(module, self.training)
         self._constants = frozenset(plan.constants)
         for key, constant in plan.constants.items():
             if isinstance(constant, torch.Tensor) and not isinstance(constant, nn.Parameter):

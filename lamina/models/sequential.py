@@ -121,7 +121,7 @@ class Sequential(Model):
             if torch.compiler.is_compiling() or not self._modules:
                 return self._call_unplanned(inputs)
             self.prepare() if self._chain is not None else self.build(shapes_of(inputs))
-        return Model.call(self, inputs, mask, kept_masks=kept_masks)
+        return Model.forward(self, inputs, mask, kept_masks=kept_masks)
 
     forward = call
 

@@ -111,7 +111,7 @@ class Forward:
         if plan is None or is_watched(model):
             return torch.compile(model) if jit_compile else model
         masked = any(mask is not None for mask in plan.masks)
-        direct: dict[int, Any] = {number: layer.call for number, layer in self._direct.items()}
+        direct: dict[int, Any] = {number: layer.forward for number, layer in self._direct.items()}
         direct |= dict.fromkeys(self._over, torch.relu_)
         for number, (convolution, folded) in self._folded.items():
             direct |= {convolution: folded.run, number: _same}

@@ -11,6 +11,7 @@ import torch
 from lamina import config
 from lamina.dialects import any_spelling
 from lamina.engine.calling import in_mode
+from lamina.engine.modes import set_mode
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.training.callback_list import CallbackList
 from lamina.training.data import Batches, split_validation, unpack
@@ -99,7 +100,7 @@ class Trainer(OlderMethods, OneBatch):
                 hooks.on_train_end(logs)
         finally:  # also after Ctrl-C: the model infers again, with the weights of the last whole step
             bar.close()
-            self.eval()
+            set_mode(self, False)
         return self.history
 
     def _train_epochs(
@@ -134,7 +135,7 @@ class Trainer(OlderMethods, OneBatch):
 
     def _train_epoch(self, batches: Batches, hooks: CallbackList, bar: ProgressBar) -> dict[str, Any] | None:
         """The logs of an epoch; ``None`` when there was no batch."""
-        self.train()
+        set_mode(self, True)
         self.reset_metrics()
         run: Any = None
         watched = hooks.has_train_batch_hooks
@@ -149,7 +150,7 @@ class Trainer(OlderMethods, OneBatch):
             bar.step(index, self._read_logs)
             if self.stop_training:
                 break
-        self.eval()
+        set_mode(self, False)
         return None if run is None else self._read_logs()
 
     def _out_of_data(self, epoch: int, at_once: bool) -> None:

@@ -35,6 +35,8 @@ ROWS = [
     Row("BatchNormalization", {"momentum": 0.9}, (1, 3), training=True),
     Row("BatchNormalization", {"synchronized": True}, (4, 6, 3), keras=None, training=True),
     Row("BatchNormalization", {"variance_correction": "1+epsilon"}, (4, 6, 3), keras=None, training=True),
+    *(Row("BatchNormalization", {"trainable": False, "frozen_statistics": kind, **more}, (4, 6, 3), keras=None, training=True)
+      for kind in ("batch", "follow") for more in ({}, {"variance_correction": "1+epsilon"}, {"renorm": True})),
     *(Row("LayerNormalization", kwargs, (2, 4, 3, 5), tolerance=2e-5)
       for kwargs in ({}, {"axis": [2, 3]}, {"axis": (-1, -3)}, {"epsilon": 0.1}, AFFINE, BARE, {"center": False},
                      {"scale": False})),
@@ -71,6 +73,8 @@ WRONG = [
           "BatchNormalization 'b' needs a non-negative number for epsilon, and got -1."),
     Wrong("BatchNormalization", {"name": "b", "variance_correction": "keras"}, None,
           "BatchNormalization 'b' needs 'none' or '1+epsilon' or 'images' for variance_correction, and got 'keras'."),
+    Wrong("BatchNormalization", {"name": "b", "frozen_statistics": "none"}, None,
+          "BatchNormalization 'b' needs 'moving' or 'batch' or 'follow' for frozen_statistics, and got 'none'."),
     Wrong("BatchNormalization", {"name": "b", "renorm": True, "renorm_clipping": {"max": 1}}, None,
           "BatchNormalization 'b' takes the bounds rmax, rmin, dmax in renorm_clipping, and got 'max'."),
     Wrong("BatchNormalization", {"name": "b", "renorm": True, "renorm_clipping": {"rmin": 2, "rmax": 1}}, None,

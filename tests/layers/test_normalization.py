@@ -94,6 +94,24 @@ def test_a_frozen_layer_predicts_in_training_too():
     assert_same(layer.get_weights(), before)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("shape", [(6, 3), (2, 4, 3), (1, 3)])
+@pytest.mark.parametrize(("dialect", "follows"), [("keras1", True), ("keras2", False), ("keras2.3", False)])
+def test_a_frozen_layer_of_keras_1_and_2_takes_the_batch_s_statistics(dialect, follows, shape, masked):
+    x = 5 * torch.rand(shape) + 3
+    mask = torch.arange(x[..., 0].numel()).view(shape[:-1]) != 1 if masked else None
+    with using_dialect(dialect):
+        frozen, trained = layers.BatchNormalization(trainable=False), layers.BatchNormalization()
+    outputs = [gradients(layer, x, training=True, mask=mask)[:2] for layer in (frozen, trained)]
+    assert_alike(*outputs)
+    moving = trained.moving_mean, trained.moving_variance
+    wanted = moving if follows else (torch.zeros(3), torch.ones(3))
+    assert_alike((frozen.moving_mean, frozen.moving_variance), wanted)
+    assert (frozen.moving_mean == 0).all() != follows
+    with using_dialect("tf_keras"):
+        torch.testing.assert_close(layers.BatchNormalization(trainable=False, epsilon=0.0)(x, training=True), x)
+
+
 # 0, 1, 2, 3 have the variance 1.25, and 5 / 3 with one number less: see the figures of the generations.
 @pytest.mark.parametrize(("dialect", "shape", "variance"), [
     (None, (4, 1), 1.25), (None, (4, 1, 1, 1), 1.25), ("keras3", (4, 1), 1.25), ("keras1", (4, 1, 1, 1), 1.25),
