@@ -128,8 +128,9 @@ def tracked(value: list[Any] | dict[Any, Any]) -> TrackedList | TrackedDict:
 
 
 def track(owner: nn.Module, name: str, value: Any) -> Any:
-    """``value`` as the attribute is to hold it: a list or dict becomes one that registers its modules with ``owner``."""
-    held = value if isinstance(value, tuple) else tracked(value)
+    """``value`` as the attribute is to hold it: a list or dict becomes one that registers its modules with ``owner``. A tuple
+    is what it is, and so are a ``defaultdict``, a ``Counter``: the layers that they hold now are registered."""
+    held = tracked(value) if type(value) in (list, dict, TrackedList, TrackedDict) else value
     home = Home(owner, name, held)
     if isinstance(held, (TrackedList, TrackedDict)):
         held.home = home

@@ -9,6 +9,7 @@ from lamina.dialects import Alias, dialect, set_dialect, translate, translate_al
 HARD = {"recurrent_activation": "hard_sigmoid_keras2"}
 PER_GATE = {"implementation": 1}  # how dropout was drawn by default
 ORTHOGONAL = {"recurrent_initializer": {"class_name": "Orthogonal", "config": {"gain": 1.1}}}
+FOLLOW = {"frozen_statistics": "follow"}
 STEPS = {"data_format": "channels_last"}
 SAME = "as it is"
 
@@ -49,8 +50,10 @@ BARE = [
      limit("LSTM", 1, 2), SAME),
     ("Embedding", (1000, 64, "zero"), {}, {"input_dim": 1000, "output_dim": 64, "embeddings_initializer": "zero"},
      limit("Embedding", 2, 3), SAME),
-    ("BatchNormalization", (1,), {}, {"epsilon": 1}, limit("BatchNormalization", 0, 1), SAME),
-    ("BatchNormalization", (1e-5,), {}, {"epsilon": 1e-5}, limit("BatchNormalization", 0, 1), SAME),
+    ("BatchNormalization", (1,), {}, {"epsilon": 1} | FOLLOW,
+     limit("BatchNormalization", 0, 1), SAME),
+    ("BatchNormalization", (1e-5,), {}, {"epsilon": 1e-5} | FOLLOW,
+     limit("BatchNormalization", 0, 1), SAME),
     ("Dropout", (0.3, None, 7), {}, {"rate": 0.3, "noise_shape": None, "seed": 7}, SAME, SAME),
     ("MaxPooling2D", (2, 2), {}, {"pool_size": 2, "strides": 2}, SAME, SAME),
     ("MaxPooling2D", ((2, 2), (2, 2), "same"), {}, {"pool_size": (2, 2), "strides": (2, 2), "padding": "same"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
@@ -687,3 +688,17 @@ def test_a_loss_of_symbolic_tensors_is_not_lost():
         "add_loss of Dense 'd' takes a tensor that a call computed, and got <SymbolicTensor shape=(), dtype=float32>. "
         "Put it into the call of a layer, which calls add_loss there."
     )
+
+
+def test_containers_of_other_kinds_stay_what_they_are():
+    """A Counter or defaultdict as an attribute of a subclass keeps its ways; the layers in it are registered."""
+
+    class Own(Layer):
+        def __init__(self):
+            super().__init__()
+            self.counts, self.groups = Counter("aab"), defaultdict(list, first=[Dense(2)])
+
+    layer = Own()
+    assert (type(layer.counts), layer.counts["c"], layer.counts["a"]) == (Counter, 0, 2)
+    assert layer.groups["second"] == []
+    assert [type(module).__name__ for module in layer.modules()].count("Dense") == 1
