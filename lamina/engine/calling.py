@@ -51,9 +51,10 @@ def is_eager_on_cpu(*tensors: torch.Tensor | None) -> bool:
 
 def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a layer on anything: arrays, structures, symbolic tensors; with masks, a mode, or before it is built."""
+    given = args, kwargs
     args, kwargs = _first_argument_first(layer, args, kwargs)
     if is_symbolic((args, kwargs)):
-        return call_symbolically(layer, args, kwargs)
+        return call_symbolically(layer, args, kwargs, _keeps_arguments(layer, *given))
     return run_with_care(layer, args, kwargs)[0]
 
 
@@ -304,6 +305,23 @@ def _mask_of_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
     return layer.compute_mask(args[0] if args else None, previous, **further)
 
 
+def with_words_of_keras(compute_mask: Callable[..., Any]) -> Callable[..., Any]:
+    """``compute_mask`` that knows ``mask`` for another word for ``previous_mask``, and takes arrays."""
+
+    @functools.wraps(compute_mask)
+    def given(self: Layer, inputs: Any = None, *masks: Any, **kwargs: Any) -> Any:
+        if "mask" in kwargs:
+            kwargs["previous_mask"] = kwargs.pop("mask")
+        named = {name: _without_arrays(value) for name, value in kwargs.items()}
+        return compute_mask(self, _without_arrays(inputs), *map(_without_arrays, masks), **named)
+
+    return given
+
+
+def _without_arrays(x: Any) -> Any:
+    return x if x is None or isinstance(x, (torch.Tensor, SymbolicTensor)) else map_structure(_constant, x)
+
+
 def _pairs(outputs: Any, mask: Any) -> list[tuple[Any, Any]]:
     """Outputs with their masks; one mask for several outputs belongs to the first."""
     tensors = leaves(outputs)
@@ -314,16 +332,31 @@ def _pairs(outputs: Any, mask: Any) -> list[tuple[Any, Any]]:
 # ---- without data --------------------------------------------------------------------------------------------------
 
 
-def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Record a call on symbolic tensors: build the layer, work out the outputs' shapes and masks."""
+def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], shows_masks: bool) -> Any:
+    """Record a call on symbolic tensors: build the layer, work out the outputs' shapes and masks.
+
+    Arguments:
+        shows_masks: whether Keras's node of the call has the masks that the layer finds, see :class:`Node`.
+    """
     outer = enclosing_call()
     if outer is not None:
         return outer.next_value(lambda probe: _outputs_and_masks(layer, args, kwargs)[2], join_runs)
+    given = kwargs
     args, kwargs, outputs = _outputs_and_masks(layer, args, kwargs)
-    node = Node(layer, args, kwargs, outputs, _own_masks(layer, outputs))
+    found = frozenset(kwargs.keys() - given.keys())
+    node = Node(layer, args, kwargs, outputs, _own_masks(layer, outputs), found, shows_masks)
     if not in_own_scope():
         layer._nodes.append(node)
     return outputs
+
+
+def _keeps_arguments(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether Keras calls a layer with the very arguments that it was given. It adds to them the masks that it finds, so
+    those are sources of the call in its graph, and otherwise are not: the order of layers and of weights depends on it."""
+    if getattr(layer, "_plan", None) is not None and not hasattr(layer, "_chain"):
+        return True  # a functional model converts nothing before its call
+    only = args[0] if len(args) == 1 and not kwargs else None
+    return isinstance(only, SymbolicTensor) and only.dtype is layer._compute_dtype
 
 
 def _outputs_and_masks(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
@@ -339,6 +372,9 @@ def _outputs_and_masks(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any,
         if _states_its_shape(layer) and _waits_for_its_call(layer):
             run_without_data(layer, args, kwargs)
     outputs = symbolic_outputs(layer, args, kwargs)
+    plan = getattr(layer, "_plan", None)
+    if plan is not None and plan.outputs is not plan.stated_outputs and not in_own_scope():
+        outputs = [outputs]  # without data a list of one is given as it was stated
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "mask", None)) if args else None
     if layer._makes_masks or previous is not None:
         with own_scope() if _gives_masks(layer) else own_scope_if_inside():
@@ -390,14 +426,50 @@ def _waits_for_its_call(layer: Layer) -> bool:
 
 def symbolic_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Fresh symbolic tensors for what the call would return: by the layer's own rule, or by running it without data."""
-    own_rule: Any = getattr(layer, "compute_output_spec", None)
-    if own_rule is not None:
-        return map_structure(_fresh, own_rule(*args, **kwargs))
-    if not layer._infers_shape:
-        shapes = layer.compute_output_shape(**shape_arguments(layer.compute_output_shape, layer, args, kwargs))
-        dtype = _output_dtype(layer, args)
-        return map_shapes(lambda shape: SymbolicTensor(shape, dtype), shapes)
-    return run_without_data(layer, args, kwargs)
+    args, kwargs = _as_called(layer, args, kwargs)
+    if layer._has_own_spec:
+        return map_structure(_fresh, layer.compute_output_spec(*args, **kwargs))
+    return _outputs_by_shape(layer, args, kwargs)
+
+
+def output_spec(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``compute_output_spec`` of a layer that has none of its own."""
+    args, kwargs = _first_argument_first(layer, args, kwargs)
+    if not layer.built:
+        build_for(layer, args, kwargs)
+    return _outputs_by_shape(layer, *_as_called(layer, args, kwargs))
+
+
+def _outputs_by_shape(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    rule = layer.compute_output_shape
+    if layer._infers_shape:
+        try:
+            return run_without_data(layer, args, kwargs)
+        except Exception:
+            if not layer._inherits_shape:
+                raise
+    shapes = rule(**shape_arguments(rule, layer, args, kwargs))
+    dtype = _output_dtype(layer, args)
+    return map_shapes(lambda shape: SymbolicTensor(shape, dtype), shapes)
+
+
+def _as_called(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Symbolic arguments of the types in which ``call`` gets them; see :func:`_as_tensors`."""
+
+    def convert(leaf: Any, takes_integers: bool = layer.takes_integers) -> Any:
+        if not isinstance(leaf, SymbolicTensor) or not layer.autocast or leaf.is_complex():
+            return leaf
+        computed = leaf.dtype.is_floating_point or (not takes_integers and leaf.dtype is not torch.bool)
+        if not computed or leaf.dtype is layer._compute_dtype:
+            return leaf
+        cast = SymbolicTensor(leaf.shape, layer._compute_dtype, name=leaf.name, sizes=leaf.sizes)
+        cast.mask = leaf.mask
+        return cast
+
+    rest = functools.partial(convert, takes_integers=True)
+    return (*(map_structure(convert, x) for x in args[:1]), *(map_structure(rest, x) for x in args[1:])), {
+        key: map_structure(rest, value) for key, value in kwargs.items()
+    }
 
 
 def run_without_data(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -68,7 +68,9 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _arguments: dict[str, Any]
     _call_parameters: dict[str, inspect.Parameter]
     _call_arguments: frozenset[str]
-    _infers_shape: bool
+    _infers_shape: bool  # whether `call` is run without data to see what it returns
+    _inherits_shape: bool  # ... although there is a rule, which is asked where that fails
+    _has_own_spec: bool
     _makes_masks: bool
     _begins_masks: bool = False  # whether it may do so when its inputs have none; asked of lamina's own layers only
     _mask_arguments: tuple[str, ...]
@@ -116,12 +118,16 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
             cls.call = cls.forward
         if "build" in own:
             cls.build = _managed_build(own["build"])
+        if "compute_mask" in own and cls.__module__.startswith("lamina."):
+            cls.compute_mask = calling.with_words_of_keras(own["compute_mask"])
         if "get_output_shape_for" in own:  # Keras 1's name
             cls.compute_output_shape = own["get_output_shape_for"]
         parameters = list(inspect.signature(cls.call).parameters.items())[1:] if hasattr(cls, "call") else []
         cls._call_parameters = parameters = dict(parameters)
         cls._call_arguments = frozenset(parameters)
-        cls._infers_shape = cls.compute_output_shape is Layer.compute_output_shape
+        cls._infers_shape = _is_older_than_call(cls, "compute_output_shape")
+        cls._inherits_shape = cls.compute_output_shape is not Layer.compute_output_shape
+        cls._has_own_spec = not _is_older_than_call(cls, "compute_output_spec")
         cls._makes_masks = cls.compute_mask is not Layer.compute_mask
         asked = list(inspect.signature(cls.compute_mask).parameters)[3:]  # after self, the inputs and their mask
         cls._mask_arguments = tuple(name for name in asked if name in cls._call_arguments)
@@ -143,6 +149,11 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         """The output's shape for an input's; ``None`` stands for what is unknown. Unless overridden, ``call`` is run
         without data to see."""
         return calling.run_for_shape(self, input_shape)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Symbolic tensors for what a call on symbolic tensors returns; nothing is recorded. To override where shapes say
+        too little."""
+        return calling.output_spec(self, args, kwargs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the outputs. Unless overridden, the inputs' own, if the layer lets masks pass."""
@@ -283,6 +294,17 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     def extra_repr(self) -> str:
         """What ``print(model)`` shows of the layer besides its class."""
         return f"name={self.name!r}"
+
+
+def _is_older_than_call(cls: type[Layer], rule: str) -> bool:
+    """Whether a rule says nothing of a class's ``call``: it is the base's, or a layer's of lamina, whose ``call`` a subclass
+    of the user's replaced."""
+    for base in cls.__mro__:
+        if rule in vars(base):
+            return base is Layer
+        if not base.__module__.startswith("lamina.") and ("call" in vars(base) or "forward" in vars(base)):
+            return True
+    return True
 
 
 def _managed_build(build: Callable[..., None]) -> Callable[..., None]:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from lamina.graph.order import GraphOrder, is_shown
 from lamina.graph.symbolic import Call, Node, SymbolicTensor, SymbolicValue, leaves, map_structure
 from lamina.naming import automatic_base
 
@@ -32,7 +33,8 @@ class Value:
 @dataclass
 class Step:
     """One call. ``kind`` is fx's word for it: ``call_module``, ``call_function`` or ``call_method``. ``masks`` are what a
-    model gives beside its outputs, one for each leaf of those."""
+    model gives beside its outputs, one for each leaf of those. ``found`` names the masks among ``kwargs`` that nobody gave:
+    the layer found them on its inputs; ``hidden`` those that Keras's graph does not have."""
 
     kind: str
     target: Any
@@ -41,6 +43,8 @@ class Step:
     kwargs: dict[str, Any]
     outputs: Any
     masks: tuple[Any, ...] = ()
+    found: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Plan:
     Attributes:
         modules: attribute name -> module, in the order in which Keras lists a model's layers.
         constants: attribute name -> tensor, or other object that code can't spell.
+        stated_outputs: the structure of the outputs' values.
+        outputs: what a run returns: the same but, as in Keras, what is alone in a list is returned without the list.
         masks: for each leaf of ``outputs``, the value of its mask, or ``None``.
         calls: the number of a value -> the function's call that it came of, where that made several steps.
     """
@@ -84,13 +90,14 @@ class Plan:
         self.inputs = [self._number(tensor) for tensor in inputs]
         output_leaves = leaves(outputs)
         mask_tensors = [getattr(leaf, "mask", None) for leaf in output_leaves]
-        order = GraphOrder(inputs, output_leaves, [mask for mask in mask_tensors if mask is not None] + list(aside))
+        order = GraphOrder(inputs, output_leaves, mask_tensors, aside)
         keys = keys_of(order.modules) if keys_of is not None else module_keys(order.modules, lambda _: False)
         self.modules.update(zip(keys, order.modules, strict=True))
         self._keys = {id(module): key for key, module in self.modules.items()}
         self.input_names = [self._input_name(tensor, f"input_{i}") for i, tensor in enumerate(inputs)]
         self.steps = [self._step(node) for node in order.nodes]
-        self.outputs = map_structure(self._reference, outputs)
+        self.stated_outputs = map_structure(self._reference, outputs)
+        self.outputs = without_list_of_one(self.stated_outputs)
         self.masks = [None if mask is None else self._reference(mask) for mask in mask_tensors]
         self.aside = [self._reference(tensor) for tensor in aside]
         self.calls = self._calls(order.nodes)
@@ -134,7 +141,11 @@ class Plan:
         outputs = map_structure(self._reference, node.outputs)
         if isinstance(node.target, torch.nn.Module):
             key = self._keys[id(node.target)]
-            return Step("call_module", key, key, args, kwargs, outputs, tuple(map(self._reference, node.masks)))
+            hidden = frozenset(name for name in node.found if not is_shown(node, name))
+            masks = tuple(map(self._reference, node.masks))
+            if isinstance(getattr(node.target, "_plan", None), Plan):
+                outputs = without_list_of_one(outputs)
+            return Step("call_module", key, key, args, kwargs, outputs, masks, node.found, hidden)
         if isinstance(node.target, str):
             return Step("call_method", node.target, node.target, args, kwargs, outputs)
         return Step("call_function", node.target, identifier(node.target.__name__), args, kwargs, outputs)
@@ -279,7 +290,9 @@ class Plan:
             return made[leaf.index] if isinstance(leaf, Value) else leaf
 
         for step in self.steps:
-            args, kwargs = map_structure(tensor_of, step.args), map_structure(tensor_of, step.kwargs)
+            # Masks that a layer found it finds again.
+            kwargs = {name: value for name, value in step.kwargs.items() if name not in step.found}
+            args, kwargs = map_structure(tensor_of, step.args), map_structure(tensor_of, kwargs)
             target = step.target
             if step.kind == "call_module":
                 outputs = getattr(module, target)(*args, **kwargs)
@@ -296,6 +309,15 @@ class Plan:
         for step in {id(step): step for step in self.calls.values()}.values():
             Call(step.target, *map_structure(tensor_of, (step.args, step.kwargs, step.outputs)))
         return lambda structure: map_structure(tensor_of, structure)
+
+
+def without_list_of_one(structure: Any) -> Any:
+    """``structure``, or what is alone in it.
+
+    >>> without_list_of_one([1]), without_list_of_one([1, 2]), without_list_of_one({"a": 1})
+    (1, [1, 2], {'a': 1})
+    """
+    return structure[0] if isinstance(structure, (list, tuple)) and len(structure) == 1 else structure
 
 
 def compile_graph(graph: fx.Graph) -> Callable[..., Any]:
@@ -370,73 +392,3 @@ def key_base(module: torch.nn.Module) -> tuple[str, bool]:
 def _numbered(base: str, number: int, reserved: Callable[[str], bool]) -> str:
     key = f"{base}_{number}" if number else base
     return f"{key}_" if reserved(key) else key
-
-
-class GraphOrder:
-    """The nodes between inputs and outputs in an order they can run in, and the modules in Keras's order.
-
-    Keras lists layers by depth (the longest way to an output), the deepest first, and within a depth by the order in
-    which a walk from the outputs meets them. Weight lists and files follow that order, so it is kept here.
-
-    Raises:
-        ValueError: when an output depends on an ``Input`` that is not among ``inputs``.
-    """
-
-    def __init__(self, inputs: list[SymbolicTensor], outputs: list[Any], masks: list[Any]) -> None:
-        self.inputs = {id(tensor) for tensor in inputs}
-        self.nodes: list[Node] = []
-        self._met: dict[int, int] = {}  # module -> when a walk from the outputs first met it
-        self._visited: set[int] = set()
-        for tensor in outputs + masks:
-            if isinstance(tensor, SymbolicValue):
-                self._walk(tensor)
-        self.modules = self._modules_by_depth(inputs)
-
-    def _walk(self, tensor: SymbolicValue) -> None:
-        stack: list[tuple[SymbolicValue, bool]] = [(tensor, False)]
-        while stack:
-            tensor, inputs_done = stack.pop()
-            node = tensor.node
-            if id(tensor) in self.inputs:
-                if node is not None and _is_input(node):
-                    self._met.setdefault(id(node.target), len(self._met))
-                continue
-            if node is None or _is_input(node):
-                raise ValueError(f"The graph is disconnected: the outputs depend on {tensor!r}, which is not among the "
-                                 "model's inputs. Add it to `inputs`.")  # fmt: skip
-            if inputs_done:
-                self.nodes.append(node)
-                continue
-            if id(node) in self._visited:
-                continue
-            self._visited.add(id(node))
-            if isinstance(node.target, torch.nn.Module):
-                self._met.setdefault(id(node.target), len(self._met))
-            stack.append((tensor, True))
-            stack.extend((source, False) for source in reversed(node.inputs))
-
-    def _modules_by_depth(self, inputs: list[SymbolicTensor]) -> list[torch.nn.Module]:
-        depth_of_node: dict[int, int] = {}
-        depth_of_module: dict[int, int] = {}
-        modules: dict[int, torch.nn.Module] = {}
-        input_nodes = {id(tensor): tensor.node for tensor in inputs if tensor.node is not None}
-        for node in reversed(self.nodes):
-            depth = depth_of_node.get(id(node), 0)
-            if isinstance(node.target, torch.nn.Module):
-                depth = max(depth, depth_of_module.get(id(node.target), 0))
-                depth_of_module[id(node.target)] = depth
-                modules[id(node.target)] = node.target
-            for source in node.inputs:
-                source_node = input_nodes.get(id(source), source.node)
-                if source_node is not None:
-                    depth_of_node[id(source_node)] = max(depth + 1, depth_of_node.get(id(source_node), 0))
-        for node in input_nodes.values():
-            if _is_input(node):
-                modules[id(node.target)] = node.target
-                depth_of_module[id(node.target)] = depth_of_node.get(id(node), 0)
-                self._met.setdefault(id(node.target), len(self._met))
-        return sorted(modules.values(), key=lambda module: (-depth_of_module[id(module)], self._met[id(module)]))
-
-
-def _is_input(node: Node) -> bool:
-    return not node.inputs and isinstance(node.target, torch.nn.Module)

@@ -19,7 +19,7 @@ import torch
 
 from lamina.dtypes import as_dtype
 from lamina.errors import describe
-from lamina.graph.foreign import ModuleCall, enclosing_call
+from lamina.graph.foreign import ModuleCall, enclosing_call, in_own_scope
 
 Shape = tuple[int | None, ...]
 
@@ -48,12 +48,23 @@ class Node:
         args, kwargs: as in the call; symbolic tensors anywhere inside.
         outputs: the symbolic tensor, or the structure of them, that the call returned.
         masks: of a model that gives masks beside its outputs, one for each leaf of those, or ``None``.
+        found: the names of the masks among ``kwargs`` that nobody gave, and the layer found on its inputs.
+        shows_found: whether Keras's node of the call has those, too.
     """
 
     def __init__(
-        self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any, masks: list[Any] | None = None
+        self,
+        target: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        outputs: Any,
+        masks: list[Any] | None = None,
+        found: frozenset[str] = frozenset(),
+        shows_found: bool = False,
     ) -> None:
         self.masks = masks or []
+        self.found = found
+        self.shows_found = shows_found
         self.target = target
         self.args = args
         self.kwargs = kwargs
@@ -157,6 +168,14 @@ class SymbolicDim(SymbolicValue):
 class SymbolicTensor(SymbolicValue):
     """A tensor without data: ``shape`` (``None`` where unknown) and ``dtype``.
 
+    Arguments:
+        shape: with the batch.
+        dtype: ``floatx`` by default.
+        sparse, ragged: what Keras says of a tensor; lamina computes with neither.
+        record_history: is taken, and changes nothing.
+        name: what messages and plans call it.
+        sizes: both probe shapes, see :attr:`sizes`.
+
     Operators, indexing, tensor methods and torch functions work on it and return symbolic tensors.
 
     >>> x = SymbolicTensor((None, 4), "float32")
@@ -166,11 +185,24 @@ class SymbolicTensor(SymbolicValue):
 
     # NumPy arrays leave operators with a symbolic tensor to us.
     __array_ufunc__ = None
-    ragged = False
-    sparse = False
+    ragged_rank = None
+    row_splits_dtype = None
 
-    def __init__(self, shape: Shape, dtype: Any = None, name: str | None = None, sizes: Any = None) -> None:
-        self.shape: Shape = tuple(shape)
+    def __init__(
+        self,
+        shape: Any,
+        dtype: Any = None,
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        *,
+        sizes: Any = None,
+    ) -> None:
+        if sparse and ragged:
+            raise ValueError("A symbolic tensor can't be sparse and ragged at once.")
+        self.sparse, self.ragged, self.record_history = bool(sparse), bool(ragged), record_history
+        self.shape: Shape = tuple(None if size is None else int(size) for size in shape)
         self.dtype = as_dtype(dtype)
         self.name = name
         self.mask: SymbolicTensor | None = None
@@ -185,6 +217,15 @@ class SymbolicTensor(SymbolicValue):
         calls = getattr(self.node.target, "_nodes", [])
         place = next((place for place, node in enumerate(calls) if node is self.node), 0)
         return KerasHistory(self.node.target, place, self.index)
+
+    @property
+    def _keras_mask(self) -> Any:
+        """The mask, under the name by which Keras keeps it on any tensor."""
+        return self.mask
+
+    @_keras_mask.setter
+    def _keras_mask(self, mask: Any) -> None:
+        self.mask = mask
 
     @property
     def ndim(self) -> int:
@@ -248,7 +289,36 @@ class SymbolicTensor(SymbolicValue):
         return f"<SymbolicTensor shape={self.shape}, dtype={str(self.dtype).removeprefix('torch.')}{name}>"
 
     def __getitem__(self, index: Any) -> SymbolicTensor:
-        return record(operator.getitem, (self, index), {})
+        return record(get_item if goes_backwards(index) else operator.getitem, (self, index), {})
+
+    # `==` says whether two are the same one, as in Keras, so that they can be looked for in lists, sets and dicts; beside
+    # a number or data, which no symbolic tensor is, and where a function of tensors is run without data, it compares.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Any:
+        return record(torch.eq, (self, other), {}) if self._compares_with(other) else self is other
+
+    def __ne__(self, other: Any) -> Any:
+        if isinstance(other, SymbolicTensor) or self._compares_with(other):
+            return record(torch.ne, (self, other), {})
+        return self is not other
+
+    def _compares_with(self, other: Any) -> bool:
+        if isinstance(other, SymbolicTensor):
+            return other is not self and in_own_scope()
+        return isinstance(other, (int, float, complex, np.ndarray, np.generic, torch.Tensor))
+
+    def __round__(self, ndigits: int | None = None) -> SymbolicTensor:
+        return record(torch.round, (self,), {"decimals": ndigits or 0})
+
+    def __divmod__(self, other: Any) -> tuple[SymbolicTensor, SymbolicTensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[SymbolicTensor, SymbolicTensor]:
+        return other // self, other % self
+
+    def __invert__(self) -> SymbolicTensor:
+        return record(torch.logical_not if self.dtype is torch.bool else operator.invert, (self,), {})
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(torch.Tensor, name, None) if not name.startswith("_") else None
@@ -267,8 +337,34 @@ class SymbolicTensor(SymbolicValue):
         return record(func, tuple(args), kwargs or {})
 
 
-class KerasTensor(SymbolicTensor):
-    """The name that Keras 3 gives symbolic tensors."""
+# The name that Keras 3 gives symbolic tensors.
+KerasTensor = SymbolicTensor
+
+
+def goes_backwards(index: Any) -> bool:
+    """Whether a slice in an index has a negative step, which torch does not know."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(part, slice) and isinstance(part.step, int) and part.step < 0 for part in parts)
+
+
+def get_item(x: Any, index: Any) -> Any:
+    """``x[index]``, where slices may go backwards: ``x[:, ::-1]``.
+
+    >>> get_item(torch.arange(5), slice(None, None, -2))
+    tensor([4, 2, 0])
+    """
+    parts = list(index) if isinstance(index, tuple) else [index]
+    takes = [0 if part is None else part.ndim if getattr(part, "dtype", None) is torch.bool else 1 for part in parts]
+    if any(part is ... for part in parts):  # it stands for the axes that nothing else takes
+        place = next(number for number, part in enumerate(parts) if part is ...)
+        takes[place] = x.ndim - (sum(takes) - 1)
+    for number, part in enumerate(parts):
+        if isinstance(part, slice) and part.step is not None and part.step < 0:
+            axis = sum(takes[:number])
+            last = x.shape[axis] - 1
+            begin, end, step = part.indices(last + 1)
+            x, parts[number] = x.flip(axis), slice(last - begin, max(last - end, 0), -step)
+    return x[tuple(parts)]
 
 
 def _binary(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -281,17 +377,41 @@ def _binary(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[
     return forward, reflected
 
 
+def _of_bits(
+    of_bits: Callable[..., Any], of_truth: Callable[..., Any]
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """``&``, ``|`` or ``^``: of truth values by the function that Keras has for it."""
+
+    def apply(first: Any, second: Any) -> Any:
+        are_truths = all(_is_truth(one) for one in (first, second))
+        return record(of_truth if are_truths else of_bits, tuple(map(_truth, (first, second))), {})
+
+    return apply, lambda self, other: apply(other, self)
+
+
+def _is_truth(x: Any) -> bool:
+    return isinstance(x, bool) or (hasattr(x, "dtype") and x.dtype in (torch.bool, np.bool_))
+
+
+def _truth(x: Any) -> Any:
+    return torch.tensor(x) if isinstance(x, bool) else x
+
+
 def _unary(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda self: record(function, (self,), {})
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and_", "or_", "xor"):
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
     _forward, _reflected = _binary(getattr(operator, _name))
-    setattr(SymbolicTensor, f"__{_name.rstrip('_')}__", _forward)
-    setattr(SymbolicTensor, f"__r{_name.rstrip('_')}__", _reflected)
+    setattr(SymbolicTensor, f"__{_name}__", _forward)
+    setattr(SymbolicTensor, f"__r{_name}__", _reflected)
+for _name, _of_truth in (("and", torch.logical_and), ("or", torch.logical_or), ("xor", torch.logical_xor)):
+    _forward, _reflected = _of_bits(getattr(operator, f"{_name}_" if _name != "xor" else _name), _of_truth)
+    setattr(SymbolicTensor, f"__{_name}__", _forward)
+    setattr(SymbolicTensor, f"__r{_name}__", _reflected)
 for _name in ("lt", "le", "gt", "ge"):
     setattr(SymbolicTensor, f"__{_name}__", _binary(getattr(operator, _name))[0])
-for _name in ("neg", "abs", "invert"):
+for _name in ("neg", "abs"):
     setattr(SymbolicTensor, f"__{_name}__", _unary(getattr(operator, _name)))
 for _name in ("add", "sub", "mul", "floordiv", "mod"):
     _forward, _reflected = _binary(getattr(operator, _name))

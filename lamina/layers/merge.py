@@ -12,7 +12,7 @@ from lamina.engine.calling import who
 from lamina.engine.input_spec import is_shape
 from lamina.engine.layer import LAYERS, Layer
 from lamina.errors import describe
-from lamina.graph.symbolic import Shape
+from lamina.graph.symbolic import Shape, is_symbolic, record
 
 
 class Merge(Layer):
@@ -107,9 +107,30 @@ class Subtract(Merge):
         return torch.sub(inputs[0], inputs[1])
 
 
+class MaskedMerge(Merge):
+    """A merge to which a masked step of an input adds nothing, instead of the numbers that stand there."""
+
+    def call(self, inputs: Any, mask: Any = None) -> torch.Tensor:
+        if mask is None or all(one is None for one in mask):
+            return super().call(inputs)
+        rank = max(x.dim() for x in inputs)
+        # As in Keras, an input loses its mask where it gets axes.
+        masks = [self._as_wide(one, x) if x.dim() == rank else None for x, one in zip(inputs, mask, strict=True)]
+        return self.merge_masked([self._with_rank(x, rank) for x in inputs], masks)
+
+    @staticmethod
+    def _as_wide(mask: Any, x: torch.Tensor) -> Any:
+        """A mask with as many axes as its input, the last ones of size 1."""
+        return mask if mask is None else mask.reshape(*mask.shape, *(1,) * (x.dim() - mask.dim()))
+
+    def merge_masked(self, inputs: list[torch.Tensor], masks: list[Any]) -> torch.Tensor:
+        """:meth:`merge` of inputs some of which have masks."""
+        raise NotImplementedError
+
+
 @LAYERS.register()
-class Multiply(Merge):
-    """``inputs[0] * inputs[1] * ...``.
+class Multiply(MaskedMerge):
+    """``inputs[0] * inputs[1] * ...``. A masked step is left out of the product; it is 0 where it is masked in all.
 
     Source: https://keras.io/api/layers/merging_layers/multiply/
 
@@ -119,6 +140,36 @@ class Multiply(Merge):
 
     def merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         return functools.reduce(torch.mul, inputs)
+
+    def merge_masked(self, inputs: list[torch.Tensor], masks: list[Any]) -> torch.Tensor:
+        product = self.merge([x if mask is None else torch.where(mask, x, 1)
+                              for x, mask in zip(inputs, masks, strict=True)])  # fmt: skip
+        if any(mask is None for mask in masks):
+            return product
+        return torch.where(functools.reduce(torch.logical_or, masks), product, 0)
+
+
+class Extreme(MaskedMerge):
+    """The base of the merges that choose one of the inputs: where one is masked the others are asked, and the first one
+    where all are."""
+
+    def choose(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """One of two numbers, element by element."""
+        raise NotImplementedError
+
+    def merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
+        return functools.reduce(self.choose, inputs)
+
+    def merge_masked(self, inputs: list[torch.Tensor], masks: list[Any]) -> torch.Tensor:
+        chosen, known = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:], strict=True):
+            if mask is not None:
+                x = torch.where(mask, x, chosen)
+            if known is not None:
+                chosen = torch.where(known, chosen, x)
+                known = None if mask is None else torch.logical_or(known, mask)
+            chosen = self.choose(chosen, x)
+        return chosen
 
 
 @LAYERS.register()
@@ -138,8 +189,9 @@ class Average(Merge):
 
 
 @LAYERS.register()
-class Maximum(Merge):
-    """The largest of the inputs, element by element.
+class Maximum(Extreme):
+    """The largest of the inputs, element by element. Where an input is masked, the others are asked; where all are, it is the
+    first one.
 
     Source: https://keras.io/api/layers/merging_layers/maximum/
 
@@ -147,13 +199,14 @@ class Maximum(Merge):
     tensor([3., 4.])
     """
 
-    def merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        return functools.reduce(torch.maximum, inputs)
+    def choose(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        return torch.maximum(first, second)
 
 
 @LAYERS.register()
-class Minimum(Merge):
-    """The smallest of the inputs, element by element.
+class Minimum(Extreme):
+    """The smallest of the inputs, element by element. Where an input is masked, the others are asked; where all are, it is the
+    first one.
 
     Source: https://keras.io/api/layers/merging_layers/minimum/
 
@@ -161,8 +214,8 @@ class Minimum(Merge):
     tensor([1., 2.])
     """
 
-    def merge(self, inputs: list[torch.Tensor]) -> torch.Tensor:
-        return functools.reduce(torch.minimum, inputs)
+    def choose(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        return torch.minimum(first, second)
 
 
 @LAYERS.register()
@@ -216,20 +269,45 @@ class Concatenate(Merge):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         if previous_mask is None or all(mask is None for mask in previous_mask):
             return None
-        rank = inputs[0].dim()
-        masks = [self._full_mask(x, mask, rank) for x, mask in zip(inputs, previous_mask, strict=True)]
-        if self.axis % rank == rank - 1:  # the last axis has no mask of its own: a step counts where any input's does
-            return functools.reduce(torch.logical_or, [mask[..., 0] for mask in masks])
-        return torch.cat(masks, dim=self.axis)[..., 0]
+        arguments = (list(inputs), list(previous_mask), self.axis)
+        return record(mask_side_by_side, arguments, {}) if is_symbolic(arguments) else mask_side_by_side(*arguments)
 
-    @staticmethod
-    def _full_mask(x: torch.Tensor, mask: Any, rank: int) -> torch.Tensor:
-        """A mask with all axes of its input but a last one of size 1; an input without a mask counts everywhere."""
+
+def mask_side_by_side(inputs: list[torch.Tensor], masks: list[Any], axis: int) -> torch.Tensor:
+    """The mask of inputs that lie side by side along ``axis``; one without a mask counts everywhere.
+
+    Shape: a mask of each input without its last axes, or of all -> all axes of the inputs but the last.
+    """
+    rank = inputs[0].dim()
+    wide = [_wide_mask(x, mask) for x, mask in zip(inputs, masks, strict=True)]  # each (*sizes, 1)
+    if axis % rank == rank - 1:  # the last axis has no mask of its own: a step counts where any input's does
+        return functools.reduce(torch.logical_or, [mask[..., 0] for mask in wide])
+    return torch.cat(wide, dim=axis)[..., 0]
+
+
+def _wide_mask(x: torch.Tensor, mask: Any) -> torch.Tensor:
+    """A mask with all axes of its input but a last one of size 1."""
+    if mask is None:
+        return torch.ones_like(x[..., :1], dtype=torch.bool)
+    if mask.dim() == x.dim():
+        return mask.any(-1, keepdim=True)
+    return mask.reshape(*mask.shape, *(1,) * (x.dim() - mask.dim())).expand_as(x[..., :1])
+
+
+def _mask_in_keras(inputs: list[Any], masks: list[Any], axis: int) -> Any:
+    """:func:`mask_side_by_side` in the operations that Keras has for it, which are what its files and orders know."""
+    wide = []
+    for x, mask in zip(inputs, masks, strict=True):
         if mask is None:
-            return torch.ones_like(x[..., :1], dtype=torch.bool)
-        for _ in range(rank - mask.dim()):
-            mask = mask.unsqueeze(-1)
-        return mask.expand_as(x[..., :1])
+            wide.append(torch.ones_like(x, dtype=torch.bool))
+        elif mask.dim() == x.dim():
+            wide.append(mask)
+        else:
+            wide.append(torch.logical_or(torch.unsqueeze(mask, -1), torch.zeros_like(x, dtype=torch.bool)))
+    return torch.any(torch.cat(wide, dim=axis), dim=-1)
+
+
+mask_side_by_side.in_keras = _mask_in_keras  # pyright: ignore[reportFunctionMemberAccess]
 
 
 @LAYERS.register()

@@ -11,7 +11,9 @@ import torch
 from torch.nn import functional as F
 
 from lamina.dtypes import as_dtype
-from lamina.graph.symbolic import SymbolicTensor
+from lamina.graph.foreign import in_own_scope
+from lamina.graph.symbolic import SymbolicTensor, goes_backwards
+from lamina.graph.symbolic import get_item as backwards
 from lamina.ops._tensors import (
     as_inexact,
     as_number,
@@ -432,8 +434,9 @@ def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
 
 def get_item(x: Any, key: Any) -> Any:
-    """``x[key]``."""
-    return as_tensor(x)[key]
+    """``x[key]``; slices may go backwards."""
+    x = as_tensor(x)
+    return backwards(x, key) if isinstance(x, torch.Tensor) and goes_backwards(key) else x[key]
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
@@ -580,9 +583,10 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: st
 
 
 def shape(x: Any) -> tuple[Any, ...]:
-    """The sizes. An unknown one of a symbolic tensor is a symbolic size, which ``reshape`` and arithmetic take."""
+    """The sizes; ``None`` stands for an unknown one of a symbolic tensor. Inside a layer's ``call`` that is run without data
+    it is a symbolic size, which ``reshape`` and arithmetic take."""
     x = as_tensor(x)
-    return x.size() if isinstance(x, SymbolicTensor) else tuple(x.shape)
+    return x.size() if isinstance(x, SymbolicTensor) and in_own_scope() else tuple(x.shape)
 
 
 operations(globals(), apart="shape size ndim vectorize")

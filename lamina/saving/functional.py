@@ -17,6 +17,7 @@ from torch import nn
 from lamina.dtypes import dtype_name
 from lamina.engine.calling import who
 from lamina.engine.layer import Layer
+from lamina.graph.order import walk
 from lamina.graph.plan import Constant, Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves, map_structure, record
 from lamina.layers.core import AddLoss, Aside, InputLayer
@@ -53,10 +54,10 @@ class _Writer:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.plan: Plan = model._plan
+        self.values = list(self.plan.values)  # (shape, dtype) of every value, those of the file alone behind
         # What a loss that looks inside the model had it compute is the loss's business.
         self.aside = [value for value in self.plan.aside if not isinstance(self._maker_of(value), Aside)]
-        needed = self.plan.needed((self.plan.outputs, self.plan.masks, self.aside))
-        self.steps = [self.plan.steps[number] for number in needed]
+        self.steps = self._in_order()
         self.origin: dict[int, list[Any]] = {}  # value -> [entry, call, output]
         self.entries: dict[str, Config] = {}
 
@@ -71,7 +72,7 @@ class _Writer:
         for key, module in plan.modules.items():
             if key in called or isinstance(module, InputLayer):
                 self.entries[getattr(module, "name", key)] = _layer_entry(module, key)
-        for step in self._in_order():
+        for step in self.steps:
             self._add(step)
         if self._unnamed(plan.outputs):
             raise ValueError(
@@ -88,7 +89,7 @@ class _Writer:
             "trainable": model.trainable,
             "layers": list(self.entries.values()),
             "input_layers": map_structure(lambda number: place(plan.inputs[number]), model._input_structure),
-            "output_layers": map_structure(place, plan.outputs),
+            "output_layers": map_structure(place, plan.stated_outputs),
         }
 
     def _maker_of(self, value: Value) -> Any:
@@ -96,26 +97,26 @@ class _Writer:
         return None if number is None else self.plan.modules.get(self.plan.steps[number].target)
 
     def _in_order(self) -> list[Step]:
-        """The plan's steps, with the author's call of an operation in place of those that it made."""
+        """The plan's steps as Keras's graph has them: with the author's call of an operation in place of those that it
+        made, what is written otherwise than it is run, and no masks but those that Keras takes for arguments."""
         plan = self.plan
-        if not plan.calls:
-            return self.steps
-        maker: dict[int, Step] = {leaf.index: step for step in self.steps for leaf in _values_in(step.outputs)}
+        steps = [step for one in plan.steps for step in self._as_written(one)]
+        maker: dict[int, Step] = {leaf.index: step for step in steps for leaf in _values_in(step.outputs)}
         maker |= {index: call for index, call in plan.calls.items() if call.target in OPERATION_FUNCTIONS}
+
+        def before(values: Any) -> list[Step]:
+            return [maker[value.index] for value in _values_in(values) if value.index in maker]
+
         needed: dict[int, Step] = {}
-        pending = [
-            maker[value.index] for value in _values_in([plan.outputs, plan.masks, self.aside]) if value.index in maker
-        ]
+        pending = before([plan.outputs, self.aside])
         while pending:
             step = pending.pop()
             if id(step) not in needed:
                 needed[id(step)] = step
-                pending += [
-                    maker[value.index] for value in _values_in((step.args, step.kwargs)) if value.index in maker
-                ]
+                pending += before(_shown(step))
         order: dict[int, Step] = {}
         # The first of them stands at the stack's end; a step comes after all that it takes.
-        stack = [(maker[leaf.index], False) for step in reversed(self.steps) for leaf in _values_in(step.outputs)]
+        stack = [(step, False) for one in reversed(steps) for step in before(one.outputs)]
         while stack:
             step, ready = stack.pop()
             if id(step) in order or id(step) not in needed:
@@ -124,13 +125,41 @@ class _Writer:
                 order[id(step)] = step
                 continue
             stack.append((step, True))
-            stack += [
-                (maker[value.index], False) for value in _values_in((step.args, step.kwargs)) if value.index in maker
-            ]
+            stack += [(one, False) for one in before(_shown(step))]
         return list(order.values())
 
+    def _as_written(self, step: Step) -> list[Step]:
+        """A step of the plan, or those that stand for it in a file, where Keras has other words for it."""
+        in_keras = getattr(step.target, "in_keras", None)
+        if in_keras is None:
+            return [step]
+        symbols: dict[int, SymbolicTensor] = {}
+        places: dict[int, Value] = {}
+
+        def symbol(leaf: Any) -> Any:
+            if not isinstance(leaf, Value):
+                return leaf
+            if leaf.index not in symbols:
+                symbols[leaf.index] = SymbolicTensor(*self.values[leaf.index])
+                places[id(symbols[leaf.index])] = leaf
+            return symbols[leaf.index]
+
+        def place(leaf: Any) -> Any:
+            if not isinstance(leaf, SymbolicValue):
+                return leaf
+            if id(leaf) not in places:
+                places[id(leaf)] = Value(len(self.values))
+                self.values.append((getattr(leaf, "shape", ()), getattr(leaf, "dtype", None)))
+            return places[id(leaf)]
+
+        result = in_keras(*map_structure(symbol, step.args))
+        places[id(result)] = step.outputs
+        nodes = walk([result], lambda tensor: tensor.node, lambda node: node.inputs)
+        return [Step("call_function", node.target, str(node), *map_structure(place, (node.args, node.kwargs, node.outputs)))
+                for node in nodes]  # fmt: skip
+
     def _add(self, step: Step) -> None:
-        args, kwargs = step.args, step.kwargs
+        args, kwargs = _shown(step)
         if self._unnamed((args, kwargs)):  # the mask of a nested model, or something made of one
             if step.kind != "call_module":
                 return
@@ -163,7 +192,7 @@ class _Writer:
         described = describe_call(step.target, step.args, step.kwargs)
         if described[0]["module"] == LAMINA_MODULE or step.target in OPERATION_FUNCTIONS:
             return described
-        values = self.plan.values
+        values = self.values
 
         def stand_in(leaf: Any) -> Any:
             return SymbolicTensor(*values[leaf.index]) if isinstance(leaf, Value) else self._refer(leaf)
@@ -191,10 +220,15 @@ class _Writer:
             return {"class_name": "__dtype__", "config": {"name": dtype_name(leaf)}}
         if not isinstance(leaf, Value):
             return leaf
-        shape, dtype = self.plan.values[leaf.index]
+        shape, dtype = self.values[leaf.index]
         return {"class_name": "__keras_tensor__",
                 "config": {"shape": list(shape), "dtype": dtype_name(dtype or torch.int64),
                            "keras_history": self.origin[leaf.index]}}  # fmt: skip
+
+
+def _shown(step: Step) -> tuple[tuple[Any, ...], Config]:
+    """The arguments of a step without those that Keras's graph does not have; reading finds such masks by itself."""
+    return step.args, {name: value for name, value in step.kwargs.items() if name not in step.hidden}
 
 
 def _values_in(structure: Any) -> list[Value]:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from lamina.dtypes import dtype_name
 from lamina.errors import did_you_mean
+from lamina.graph.symbolic import get_item
 from lamina.saving import keras_operations
 from lamina.saving.keras_operations import KERAS_OPERATIONS, Described, describe, entry_of
 
@@ -67,7 +68,7 @@ OPERATIONS = [
     Operation("LogicalNot", torch.logical_not, ("logical_not",)),
     Operation("Maximum", torch.maximum, ("maximum",), tensors=2),
     Operation("Minimum", torch.minimum, ("minimum",), tensors=2),
-    Operation("GetItem", operator.getitem, tensors=2),
+    Operation("GetItem", operator.getitem, (get_item,), tensors=2),
     Operation("Where", torch.where, tensors=3),
     Operation("Negative", operator.neg, (torch.neg, torch.negative, "neg")),
     Operation("Absolute", operator.abs, (torch.abs, torch.absolute, "abs")),
@@ -100,6 +101,13 @@ OPERATIONS = [
     Operation("Swapaxes", torch.swapaxes, ("swapaxes",), settings={"axis1": "axis0", "axis2": "axis1"}),
     Operation("ExpandDims", torch.unsqueeze, ("unsqueeze",), settings=_AXIS),
     Operation("Squeeze", torch.squeeze, ("squeeze",), settings=_AXIS),
+    Operation("OnesLike", torch.ones_like, settings={"dtype": "dtype"}),
+    Operation("ZerosLike", torch.zeros_like, settings={"dtype": "dtype"}),
+    Operation("Round", torch.round, ("round",), settings={"decimals": "decimals"}),
+    Operation("BitwiseAnd", operator.and_, (torch.bitwise_and, "bitwise_and"), tensors=2),
+    Operation("BitwiseOr", operator.or_, (torch.bitwise_or, "bitwise_or"), tensors=2),
+    Operation("BitwiseXor", operator.xor, (torch.bitwise_xor, "bitwise_xor"), tensors=2),
+    Operation("BitwiseNot", operator.invert, (torch.bitwise_not, "bitwise_not")),
     Operation("Cast", "to", module="core", settings={"dtype": "dtype"}),
     Operation("Clip", torch.clamp, (torch.clip, "clamp", "clip"), settings={"x_min": "min", "x_max": "max"}),
 ]  # fmt: skip
@@ -162,7 +170,7 @@ def describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], in
     Raises:
         ValueError: for a function that is in none of the lists.
     """
-    if target is operator.getitem:
+    if target in (operator.getitem, get_item):
         args = (args[0], _index(args[1]))
     described = (describe(target, args, kwargs) or _describe_torch(target, args, kwargs)) if in_keras else None
     if described is not None:
@@ -204,7 +212,7 @@ def _settings(operation: Operation, rest: tuple[Any, ...], kwargs: dict[str, Any
     given = dict(zip(names, rest, strict=False)) | kwargs
     if len(rest) > len(names) or not given.keys() <= set(names) or not all(map(_is_plain, given.values())):
         return None
-    config = {key: given.get(name) for key, name in operation.settings.items()}
+    config = {key: given.get(name, 0 if key == "decimals" else None) for key, name in operation.settings.items()}
     if any(value is None for key, value in config.items() if key not in ("axis", "keepdims")):
         return None  # Keras's Clip has both bounds
     if "dtype" in config:

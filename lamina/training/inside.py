@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
-from lamina.graph.plan import GraphOrder, Plan, compile_graph
+from lamina.graph.order import GraphOrder
+from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves
 from lamina.layers.core import Aside
 from lamina.losses import LossFunctionWrapper
@@ -57,7 +58,7 @@ class _Looking:
 
 def _independent_of(given: list[SymbolicTensor], values: Any) -> list[SymbolicTensor]:
     """The last tensors on the way to ``values`` that do not depend on ``given``."""
-    nodes = GraphOrder(_beginnings(values), leaves(values), []).nodes
+    nodes = GraphOrder(_beginnings(values), leaves(values)).nodes
     depends = {id(tensor) for tensor in given}
     for node in nodes:
         if any(id(source) in depends for source in node.inputs):

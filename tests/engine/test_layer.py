@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import lamina
 from lamina import config, naming
 from lamina.engine.layer import Layer
 from lamina.layers.core import Activation, Dense, Input, Lambda
@@ -702,3 +703,58 @@ def test_containers_of_other_kinds_stay_what_they_are():
     assert (type(layer.counts), layer.counts["c"], layer.counts["a"]) == (Counter, 0, 2)
     assert layer.groups["second"] == []
     assert [type(module).__name__ for module in layer.modules()].count("Dense") == 1
+
+
+# ---- what is said without data -----------------------------------------------------------------------------------------
+
+
+def test_a_subclass_that_returns_two_tensors():
+    class Twice(Dense):
+        def call(self, inputs):
+            y = super().call(inputs)
+            return y, y[:, :1] * 2
+
+    x = Input((3,))
+    y, z = Twice(2)(x)
+    assert (y.shape, z.shape) == ((None, 2), (None, 1))
+    model = Model(x, [y, z])
+    assert [out.shape for out in model(torch.ones(4, 3))] == [(4, 2), (4, 1)]
+
+
+def test_a_subclass_whose_call_needs_data_has_its_parent_s_shape():
+    class Picky(Dense):
+        def call(self, inputs):
+            if not inputs.sum() > 0:
+                raise ValueError("no data")
+            return super().call(inputs)
+
+    assert Picky(2)(Input((3,))).shape == (None, 2)
+
+
+def test_a_subclass_with_a_rule_of_its_own():
+    class Narrow(Dense):
+        def call(self, inputs):
+            raise AssertionError("is not run")
+
+        def compute_output_shape(self, input_shape):
+            return (input_shape[0], 7)
+
+    assert Narrow(2)(Input((3,))).shape == (None, 7)
+
+
+def test_specs_of_symbolic_tensors_that_users_make():
+
+    x = lamina.KerasTensor((None, 3), dtype="float32")
+    layer = Dense(2)
+    assert layer.compute_output_spec(x).shape == (None, 2)
+    assert (layer.built, layer._nodes) == (True, [])
+    assert layer.compute_output_spec(inputs=x).shape == (None, 2)
+    assert layer(x).shape == (None, 2)
+    assert Lambda(lambda t: t[:, :1]).compute_output_spec(x).shape == (None, 1)
+
+    class Wider(Dense):
+        def compute_output_spec(self, inputs):
+            spec = super().compute_output_spec(inputs)
+            return lamina.KerasTensor((*spec.shape, 1), spec.dtype)
+
+    assert Wider(2)(x).shape == (None, 2, 1)

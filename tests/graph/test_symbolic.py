@@ -6,14 +6,16 @@ import operator
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+import lamina
 from lamina.graph.symbolic import KerasTensor, SymbolicTensor, is_symbolic, leaves, map_structure
-from lamina.layers import Dense, Input
+from lamina.layers import Dense, Embedding, Input, Lambda
 from lamina.models import Model
 
 
@@ -78,6 +80,58 @@ def test_numpy_arrays_leave_operators_to_us():
         assert model(torch.ones(1, 3)).tolist() == [[3.0, 3.0, 3.0]]
 
 
+@pytest.mark.parametrize("compare", [lambda x: x != 0.0, lambda x: operator.ne(0.0, x), lambda x: x != np.float32(0.0),
+                                     lambda x: x != torch.zeros(3), lambda x: np.zeros(3) != x, lambda x: ~(x == 0.0),
+                                     lambda x: ~operator.eq(0, x), lambda x: ~(np.zeros(3) == x)])  # fmt: skip
+def test_what_is_unequal_is_a_tensor(compare):
+    x = Input((3,))
+    model = Model(x, torch.where(compare(x), x, x - 1.0))
+    assert model(torch.tensor([[0.0, 2.0, 0.0]])).tolist() == [[-1.0, 2.0, -1.0]]
+
+
+def test_symbolic_tensors_are_looked_for_by_identity_as_in_keras():
+    x, y = Input((3,)), Input((3,))
+    assert x == x
+    assert (x == y) is False
+    assert x in [y, x]
+    assert y not in (x, None, "x")
+    assert {x: 1, y: 2}[y] == 2
+    assert [x, y].index(y) == 1
+    assert x != None  # noqa: E711
+    assert (x != y).dtype is torch.bool
+
+
+def test_where_a_function_is_run_without_data_equality_compares():
+    a, b = Input((3,)), Input((3,))
+    model = Model([a, b], Lambda(lambda pair: (pair[0] == pair[1]).float())([a, b]))
+    assert model.output_shape == (None, 3)
+    assert model([torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 0.0, 3.0]])]).tolist() == [[1.0, 0.0, 1.0]]
+
+
+ROUNDED = {
+    "round": (lambda x: round(x, 1), [[0.2, -1.3]]),
+    "round to whole numbers": (round, [[0.0, -1.0]]),
+    "divmod": (lambda x: divmod(x, 2.0), [[[0.0, -1.0]], [[0.24, 0.74]]]),
+    "divmod of a number": (lambda x: divmod(1.0, x), [[[4.0, -1.0]], [[0.04, -0.26]]]),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_rounding(name):
+    function, wanted = ROUNDED[name]
+    x = Input((2,))
+    outputs = Model(x, function(x))(torch.tensor([[0.24, -1.26]]))
+    for found, numbers in zip(outputs, wanted, strict=True) if name.startswith("divmod") else [(outputs, wanted)]:
+        torch.testing.assert_close(found, torch.tensor(numbers), rtol=1e-5, atol=1e-5)
+
+
+def test_bits_of_whole_numbers_stay_bits():
+    x = Input((2,), dtype="int32")
+    model = Model(x, [x & 6, 6 | x, x ^ 1, ~x])
+    assert [y.tolist() for y in model(torch.tensor([[5, 8]], dtype=torch.int32))] == [
+        [[4, 0]], [[7, 14]], [[4, 9]], [[-6, -9]]]  # fmt: skip
+
+
 # ---- indexing --------------------------------------------------------------------------------------------------------
 
 INDEXES = {
@@ -98,6 +152,21 @@ INDEXES = {
 @pytest.mark.parametrize("name", INDEXES)
 def test_indexing(name):
     assert_as_on_data(INDEXES[name], (2, 4, 5))
+
+
+BACKWARDS = [np.s_[:, ::-1], np.s_[..., ::-1], np.s_[:, ::-2], np.s_[::-1], np.s_[:, 3:0:-1], np.s_[:, -2:-4:-1],
+             np.s_[:, 0:2:-1], np.s_[:, ::-1, 1:3], np.s_[:, None, ::-3], np.s_[..., None, ::-1], np.s_[:, ::-1, ::-2],
+             np.s_[:, 10::-1], np.s_[:, :-10:-1], np.s_[0, ::-1], np.s_[..., ::-1, 2], np.s_[:, [2, 0], ::-1]]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", BACKWARDS, ids=str)
+def test_slices_that_go_backwards(index):
+    numbers = np.arange(40, dtype="float32").reshape(2, 4, 5)
+    x = Input((4, 5))
+    model = Model(x, x[index] * 1)
+    assert all(a in (None, b) for a, b in zip(model.output_shape, numbers[index].shape, strict=True))
+    np.testing.assert_array_equal(model(torch.from_numpy(numbers)), numbers[index])
+    np.testing.assert_array_equal(Model.from_config(model.get_config())(torch.from_numpy(numbers)), numbers[index])
 
 
 def test_unpacking_a_known_axis():
@@ -354,3 +423,21 @@ def test_a_division_of_whole_numbers_is_recorded():
     x = Input((3,), dtype="int32")
     assert (x // x).dtype is torch.int32
     assert x[x > 0].shape == (None,)
+
+
+def test_what_a_symbolic_tensor_is_called():
+    x = Input((3,))
+    assert isinstance(x, KerasTensor)
+    assert isinstance(Dense(2)(x), lamina.KerasTensor)
+    words = {word for word in dir(keras.KerasTensor) if not word.startswith(("__", "_api"))}
+    assert all(hasattr(x, word) for word in words)
+    y = lamina.KerasTensor((None, 3), "int32", name="y")
+    assert (y.shape, y.dtype, y.name, y.sparse, y.ragged) == ((None, 3), torch.int32, "y", False, False)
+    assert Dense(2).compute_output_spec(x).shape == (None, 2)
+
+
+def test_a_symbolic_mask_has_keras_s_name():
+    words = Embedding(4, 2, mask_zero=True)(Input((5,), dtype="int32"))
+    assert (words._keras_mask.shape, words._keras_mask.dtype) == ((None, 5), torch.bool)
+    assert Dense(2)(words)._keras_mask is words._keras_mask
+    assert Input((3,))._keras_mask is None
