@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from lamina.graph.order import GraphOrder, is_shown
+from lamina.graph.order import GraphOrder, is_input, is_shown
 from lamina.graph.symbolic import Call, Node, SymbolicTensor, SymbolicValue, leaves, map_structure
 from lamina.naming import automatic_base
 
@@ -133,7 +133,7 @@ class Plan:
 
     def _input_name(self, tensor: SymbolicTensor, otherwise: str) -> str:
         """What generated code calls an input: as its layer, whose automatic name has a number of the process."""
-        key = self._keys.get(id(tensor.node.target)) if tensor.node is not None and _is_input(tensor.node) else None
+        key = self._keys.get(id(tensor.node.target)) if tensor.node is not None and is_input(tensor.node) else None
         return key or identifier(tensor.name or otherwise)
 
     def _step(self, node: Node) -> Step:

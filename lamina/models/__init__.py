@@ -65,7 +65,7 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
         Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name) for tensor in model.inputs]  # fmt: skip
     tensors_of = model._plan.replay(SimpleNamespace(**parts, **constants), flat)
     inputs = map_structure(flat.__getitem__, model._input_structure)
-    outputs, losses = tensors_of(model._plan.outputs), tensors_of(model._plan.aside)
+    outputs, losses = tensors_of(model._plan.stated_outputs), tensors_of(model._plan.aside)
     clone = type(model)(inputs=inputs, outputs=outputs, name=model.name)
     if losses:
         clone._describe(inputs, outputs, losses)

@@ -33,7 +33,8 @@ class Model(Keras3Model, Keyed):
 
     Arguments:
         inputs: a symbolic tensor from ``Input()``, or a list or dict of them (Keras 1: ``input``).
-        outputs: what the layers made of them, in any structure (Keras 1: ``output``).
+        outputs: what the layers made of them, in any structure (Keras 1: ``output``). A call returns that structure; of a
+            list of one it returns what is in it.
         name: the model's name.
 
     Raises:
@@ -411,7 +412,11 @@ def _recorded_again(model: Model, plan: Plan) -> tuple[Any, Any, list[Any]]:
             tensor.node.target = inputs[name]
             inputs[name]._nodes.append(tensor.node)
     tensors_of = plan.replay(model, flat)
-    return map_structure(flat.__getitem__, model._input_structure), tensors_of(plan.outputs), tensors_of(plan.aside)
+    return (
+        map_structure(flat.__getitem__, model._input_structure),
+        tensors_of(plan.stated_outputs),
+        tensors_of(plan.aside),
+    )
 
 
 FUNCTIONAL_KEYS = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")

@@ -86,7 +86,7 @@ class Step:
         if losses is not None and only is not None:
 
             def of_only(y: Any, y_pred: Any, weight: Any) -> torch.Tensor:
-                if type(y) is torch.Tensor and weight is None:
+                if type(y) is type(y_pred) is torch.Tensor and weight is None:
                     return only(y, y_pred)
                 return losses.of_one(only, y, y_pred, weight)
 
@@ -113,7 +113,7 @@ class Step:
         if not others and self.only is not None:
             update = first[1].update_state
             return lambda y, y_pred, weight: (
-                update(y, y_pred) if type(y) is torch.Tensor and weight is None
+                update(y, y_pred) if type(y) is type(y_pred) is torch.Tensor and weight is None
                 else metrics.update_state(y, y_pred, weight)
             )  # fmt: skip
         return metrics.update_state
