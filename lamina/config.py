@@ -1,11 +1,13 @@
-"""The settings that Keras keeps for a whole program: ``floatx``, ``epsilon``, ``image_data_format``, and its switches.
+"""The settings of a whole program: Keras's ``floatx``, ``epsilon``, ``image_data_format`` and switches, and the device.
 
-The first three start from ``keras.json`` in ``$KERAS_HOME`` (``~/.keras`` when that is not set) where such a file exists, so
-an old installation keeps its image format; the setters change them for the running program only.
+Keras's first three start from ``keras.json`` in ``$KERAS_HOME`` (``~/.keras`` when that is not set) where such a file exists,
+so an old installation keeps its image format; the setters change them for the running program only. The device starts from
+``$LAMINA_DEVICE``, or from ``$KERAS_TORCH_DEVICE``, which Keras reads.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import warnings
@@ -13,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._device import DeviceContext
 
 __all__ = [
-    "backend", "disable_flash_attention", "disable_interactive_logging", "disable_traceback_filtering",
+    "accelerator", "backend", "device", "disable_flash_attention", "disable_interactive_logging", "disable_traceback_filtering",
     "enable_flash_attention", "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization",
     "epsilon", "floatx", "image_data_format", "is_flash_attention_enabled", "is_interactive_logging_enabled",
     "is_nnx_enabled", "is_traceback_filtering_enabled", "keras_home", "max_epochs", "max_steps_per_epoch", "set_backend",
-    "set_epsilon", "set_floatx", "set_image_data_format", "set_max_epochs", "set_max_steps_per_epoch",
+    "set_device", "set_epsilon", "set_floatx", "set_image_data_format", "set_max_epochs", "set_max_steps_per_epoch",
     "standardize_data_format",
 ]  # fmt: skip
 
@@ -81,6 +84,88 @@ def set_image_data_format(data_format: str) -> None:
     if data_format not in DATA_FORMATS:
         raise ValueError(f"data_format must be 'channels_last' or 'channels_first', and got {data_format!r}.")
     _settings["image_data_format"] = data_format
+
+
+# ---- the device ------------------------------------------------------------------------------------------------------
+
+
+def device() -> str:
+    """Where models run that nobody placed by hand: ``"auto"``, an accelerator where there is one, unless it was set."""
+    return _settings["device"]
+
+
+def set_device(name: Any) -> None:
+    """Say where new weights are made and where models run that nobody placed by hand.
+
+    Arguments:
+        name: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, ... in torch's words or in Keras's (``"gpu:0"``), a
+            ``torch.device``; or ``"auto"``: weights are made on the CPU, and ``fit``, ``evaluate`` and ``predict`` take
+            their model to the accelerator that torch knows, if any.
+
+    Raises:
+        ValueError: for a device that torch does not know or that is not there.
+
+    >>> set_device("cpu")
+    >>> device()
+    'cpu'
+    >>> set_device("auto")
+    """
+    _settings["device"] = "auto" if name == "auto" else str(_checked(as_device(name), "set_device"))
+
+
+def as_device(name: Any) -> torch.device:
+    """The torch device of a name in torch's words or in Keras's and TensorFlow's: ``"cuda:1"``, ``"gpu:1"``, ``"/GPU:1"``.
+
+    >>> as_device("/device:CPU:0")
+    device(type='cpu', index=0)
+    """
+    if isinstance(name, torch.device):
+        return name
+    if not isinstance(name, str):
+        raise ValueError(f"A device is a name, as 'cpu' or 'cuda:1', or a torch.device, and got {name!r}.")
+    kind, _, number = name.lower().rpartition("/")[2].removeprefix("device:").partition(":")
+    if kind == "gpu":
+        found = accelerator()
+        kind = found.type if found is not None else "cuda"
+    try:
+        return torch.device(f"{kind}:{number}" if number else kind)
+    except RuntimeError:
+        raise ValueError(f"{name!r} is no device: say 'auto', 'cpu', or an accelerator in torch's words, as "
+                         "'cuda:1'.") from None  # fmt: skip
+
+
+@functools.cache
+def accelerator() -> torch.device | None:
+    """The accelerator that torch knows of on this machine, whichever it is; ``None`` where there is none."""
+    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+
+
+def asked_device() -> torch.device | None:
+    """Where new weights are to be made, if anybody said so: torch's default device (``with torch.device(...)``,
+    ``torch.set_default_device``), else the one that is set here. ``None`` is the CPU, for the time being."""
+    for place in reversed(range(torch._C._len_torch_function_stack())):
+        mode: Any = torch._C._get_function_stack_at(place)
+        if isinstance(mode, DeviceContext):
+            return mode.device
+    name = _settings["device"]
+    return None if name == "auto" else _existing(name)
+
+
+@functools.cache
+def _existing(name: str) -> torch.device:
+    """The device of a name that may have come from the environment, which nobody has checked yet."""
+    return _checked(as_device(name), "The environment's LAMINA_DEVICE or KERAS_TORCH_DEVICE")
+
+
+def _checked(found: torch.device, who: str) -> torch.device:
+    if found.type in ("cpu", "meta"):
+        return found
+    there = accelerator()
+    count = torch.accelerator.device_count() if there is not None else 0
+    if there is None or found.type != there.type or (found.index or 0) >= count:
+        names = ", ".join(["cpu", *(f"{there.type}:{number}" for number in range(count) if there is not None)])
+        raise ValueError(f"{who} names the device {str(found)!r}, and torch sees {names} on this machine.")
+    return found
 
 
 # ---- Keras 3's switches --------------------------------------------------------------------------------------------
@@ -199,7 +284,10 @@ _switches: dict[str, Any] = {
 
 
 def _read_settings() -> dict[str, Any]:
-    settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+    place = os.environ.get("LAMINA_DEVICE") or os.environ.get("KERAS_TORCH_DEVICE") or "auto"
+    settings: dict[str, Any] = {
+        "floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "device": place,
+    }  # fmt: skip
     path = keras_home() / "keras.json"
     if not path.is_file():
         return settings

@@ -187,3 +187,65 @@ def test_what_lamina_does_not_do_is_said():
     for value in (0, 1.5, True, "2"):
         with pytest.raises(ValueError, match="max_epochs must be a whole number"):
             config.set_max_epochs(value)
+
+
+# ---- the device ----------------------------------------------------------------------------------------------------------
+
+DEVICE = "from lamina import config; print(config.device(), config.asked_device())"
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, "auto None"),
+        ({"LAMINA_DEVICE": "cpu"}, "cpu cpu"),
+        ({"KERAS_TORCH_DEVICE": "cpu"}, "cpu cpu"),
+        ({"LAMINA_DEVICE": "auto", "KERAS_TORCH_DEVICE": "cpu"}, "auto None"),
+    ],
+)
+def test_the_environment_says_where(environment, found):
+    clean = {key: value for key, value in os.environ.items() if not key.endswith("_DEVICE")}
+    done = subprocess.run(
+        [sys.executable, "-c", DEVICE], capture_output=True, text=True, env=clean | environment, check=True
+    )
+    assert done.stdout.strip() == found
+
+
+def test_a_device_of_the_environment_that_is_not_there_is_an_error_when_it_is_wanted():
+    environment = {**os.environ, "LAMINA_DEVICE": "cuda:77"}
+    done = subprocess.run([sys.executable, "-c", DEVICE], capture_output=True, text=True, env=environment, check=False)
+    assert "names the device 'cuda:77', and torch sees cpu" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "sentence"), [
+    ("cuda:77", "set_device names the device 'cuda:77', and torch sees cpu"), ("abacus", "'abacus' is no device"),
+    (3, "A device is a name, as 'cpu' or 'cuda:1', or a torch.device, and got 3."), ("gpu:x", "'gpu:x' is no device"),
+])  # fmt: skip
+def test_a_device_that_is_none(name, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        config.set_device(name)
+    assert config.device() == "auto"
+
+
+@pytest.mark.parametrize(("name", "found"), [
+    ("cpu", "cpu"), ("CPU:0", "cpu:0"), ("/device:CPU:0", "cpu:0"), ("/CPU:0", "cpu:0"), ("mps", "mps"), ("cuda:1", "cuda:1"),
+    (torch.device("cuda"), "cuda"), ("/job:localhost/replica:0/task:0/device:CPU:0", "cpu:0"),
+])  # fmt: skip
+def test_names_of_devices(name, found):
+    assert str(config.as_device(name)) == found
+
+
+def test_a_scope_is_told_apart_from_none():
+    assert config.asked_device() is None
+    with lamina.device("cpu:0"):
+        assert config.asked_device() == torch.device("cpu:0")
+    assert config.asked_device() is None
+    config.set_device("cpu")
+    assert config.asked_device() == torch.device("cpu")
+    with torch.device("meta"):
+        assert config.asked_device() == torch.device("meta")
+    torch.set_default_device("meta")
+    try:
+        assert config.asked_device() == torch.device("meta")
+    finally:
+        torch.set_default_device(None)

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from lamina.dtypes import FULL_FLOATS, as_dtype
+from lamina import config
+from lamina.dtypes import as_dtype
+from lamina.engine.devices import accelerator_or_none, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
 from lamina.engine.modes import set_mode
 from lamina.errors import describe
@@ -30,20 +32,6 @@ if TYPE_CHECKING:
 _depth = 0
 # Sizes tried for unknown dimensions when a layer can be run on real zeros only.
 _REAL_SIZES = (2, 3)
-
-
-def is_eager_on_cpu(*tensors: torch.Tensor | None) -> bool:
-    """Whether tensors are on the CPU and of one type, and nothing looks at torch's calls: where a gradient of lamina's own
-    for a few calls together pays."""
-    given = [tensor for tensor in tensors if tensor is not None]
-    dtype = given[0].dtype
-    return (
-        dtype in FULL_FLOATS
-        and all(tensor.is_cpu and tensor.dtype is dtype for tensor in given)
-        and not torch.compiler.is_compiling()
-        and not torch.is_autocast_enabled("cpu")
-        and not torch._C._are_functorch_transforms_active()
-    )
 
 
 # ---- with data -----------------------------------------------------------------------------------------------------
@@ -157,14 +145,17 @@ def _positions(layer: Layer) -> list[str]:
 def _as_tensors(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Arrays become tensors where the layer's weights are; floats become the layer's compute type."""
     device: list[torch.device] = []
+    to = layer._takes_inputs_to
 
     def convert(leaf: Any) -> Any:
         if isinstance(leaf, (np.ndarray, np.generic)):
             if not device:
-                device.append(next((weight.device for weight in layer.parameters()), torch.get_default_device()))
+                device.append(home_of(layer))
             leaf = torch.as_tensor(
                 np.array(leaf), device=device[0]
             )  # a copy: what a layer writes into is not the array
+        elif to is not None and isinstance(leaf, torch.Tensor) and leaf.is_cpu:
+            leaf = moved(leaf, to)
         if not isinstance(leaf, torch.Tensor) or not layer.autocast:
             return leaf
         if leaf.dtype.is_floating_point or (not layer.takes_integers and leaf.dtype is not torch.bool):
@@ -175,8 +166,9 @@ def _as_tensors(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[
         return leaf
 
     def convert_rest(leaf: Any) -> Any:  # masks, positions, ... beside the inputs keep their type
-        integer = isinstance(leaf, torch.Tensor) and not leaf.dtype.is_floating_point
-        return leaf if integer else convert(leaf)
+        if not isinstance(leaf, torch.Tensor) or leaf.dtype.is_floating_point:
+            return convert(leaf)
+        return moved(leaf, to) if to is not None and leaf.is_cpu else leaf
 
     kwargs = {key: map_structure(convert_rest, value) for key, value in kwargs.items()}
     return (*(map_structure(convert, x) for x in args[:1]), *(map_structure(convert_rest, x) for x in args[1:])), kwargs
@@ -240,6 +232,8 @@ def _surroundings(layer: Layer, args: tuple[Any, ...], training: bool | None) ->
     with contextlib.ExitStack() as stack:
         if training is not None:
             stack.enter_context(in_mode(layer, training))
+        if layer._runs_own_code and layer._away is not None:
+            stack.enter_context(making_at(layer._away))
         policy = layer.dtype_policy
         if policy.compute_dtype != policy.variable_dtype:
             tensor = next((leaf for leaf in leaves(args) if isinstance(leaf, torch.Tensor)), None)
@@ -498,8 +492,9 @@ def _run_on_zeros(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -
             if not isinstance(leaf, SymbolicTensor):
                 return leaf
             sizes = [_REAL_SIZES[probe] if size is None else size for size in leaf.shape]
-            return torch.zeros(sizes, dtype=leaf.dtype)
+            return torch.zeros(sizes, dtype=leaf.dtype, device=home)
 
+        home = home_of(layer)
         with torch.no_grad(), own_scope():
             return layer.forward(*map_structure(concrete, args), **map_structure(concrete, kwargs))
 
@@ -549,8 +544,11 @@ def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
     tensor = next((leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)), None)
     check_input_spec(layer.input_spec, shapes_of(args[0]) if args else None, who(layer))
     with contextlib.ExitStack() as stack:
-        if tensor is not None and tensor.device != torch.get_default_device():
-            stack.enter_context(torch.device(tensor.device))
+        where = config.asked_device() if tensor is None else tensor.device
+        if where is not None and where != making_now():
+            stack.enter_context(torch.device(where))
+            layer._placed = True
+        layer._away = accelerator_or_none(where)
         by_name = dict(zip(_positions(layer), args, strict=False)) | kwargs
         shapes = {f"{name}_shape": shapes_of(value) for name, value in by_name.items() if not name.endswith("mask")
                   and any(hasattr(leaf, "shape") for leaf in leaves(value))}  # fmt: skip

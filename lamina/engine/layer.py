@@ -20,6 +20,7 @@ from lamina import naming, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
 from lamina.engine import calling
 from lamina.engine.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
+from lamina.engine.devices import accelerator_or_none, names_a_device
 from lamina.engine.input_spec import InputSpec
 from lamina.engine.keras3 import Keras3Methods
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
@@ -77,6 +78,10 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _hands_over_mask: bool = False  # whether `call` appends the mask that it works out to a list `kept_masks`
     _is_builtin: bool
     _training_after: str = ""  # the argument of `call` after which Keras's has `training`; by default the last
+    _runs_own_code: bool  # whether `call` is, or runs, code of the user's, which makes tensors where torch's default is
+    _placed: bool = False  # whether somebody said where the layer is to be
+    _away: torch.device | None = None  # that place, where it is an accelerator
+    _takes_inputs_to: torch.device | None = None  # of a model that `fit` moved: tensors on the CPU come along
     _keras_class_name: str
 
     def __init__(
@@ -134,6 +139,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         is_current = "call" in own or (cls._hands_over_mask and "compute_mask" not in own)
         cls._hands_over_mask = is_current and "kept_masks" in parameters
         cls._is_builtin = cls.__module__.startswith("lamina.")
+        cls._runs_own_code = not cls._is_builtin or own.get("_runs_own_code", False)
         if cls._is_builtin and "__init__" in own:
             cls.__init__ = for_subclasses(own["__init__"])  # pyright: ignore[reportAttributeAccessIssue]
         if "_keras_class_name" not in own:
@@ -262,13 +268,19 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         """After ``build``: what is decided once, for all later calls."""
         self._build_shapes = shapes
         self.built = True
-        self._plain_call = (
+        self._plain_call = self._is_plain()
+
+    def _is_plain(self) -> bool:
+        """Whether a call of the layer, which is built, is the common case when its inputs are."""
+        return (
             all(not isinstance(part, Layer) or part._adds_no_loss() for part in self.modules())
             and self.autocast
             and not (self._makes_masks and self._begins_masks)
             and "training" not in self._call_arguments
             and self.dtype_policy.compute_dtype == self.dtype_policy.variable_dtype
             and self._remat_mode is None
+            and self._takes_inputs_to is None
+            and not (self._runs_own_code and self._away is not None)
         )
 
     def _takes(self, dtype: torch.dtype) -> bool:
@@ -281,10 +293,20 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
         # .to(torch.float64), .half(), ... : the policy follows the weights.
         super()._apply(fn, recurse)
-        changed = fn(torch.empty(0, dtype=self._compute_dtype)).dtype
-        if changed is not self._compute_dtype:
-            self.dtype_policy = DTypePolicy(dtype_name(changed))
+        changed = fn(torch.empty(0, dtype=self._compute_dtype, device="cpu"))
+        if changed.dtype is not self._compute_dtype:
+            self.dtype_policy = DTypePolicy(dtype_name(changed.dtype))
+        if names_a_device(fn):  # .to(device), .cpu(), .cuda(), .to_empty(device=...)
+            self._settle_at(changed.device)
         return self
+
+    def _settle_at(self, device: torch.device, takes_inputs: bool = False) -> None:
+        """Remember that the layer was placed, and where; ``takes_inputs`` of a model that has tensors come to it."""
+        self._placed = True
+        self._away = accelerator_or_none(device)
+        self._takes_inputs_to = device if takes_inputs else None
+        if self.built:
+            self._plain_call = self._is_plain()
 
     def __getstate__(self) -> dict[str, Any]:
         # Recorded calls belong to the session that described the model, and losses to the last call's data: a copy makes

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from lamina import config
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import is_symbolic
 
@@ -21,8 +22,10 @@ _remat_modes: list[RematMode] = []
 def device(device_name: Any) -> torch.device:
     """A ``with`` block in which tensors and weights are made on a device: ``"cpu"``, ``"gpu:0"``, or torch's own names.
 
+    A model that is made inside stays there: ``fit`` does not move it.
+
     Raises:
-        RuntimeError: torch's, for a name that it does not know.
+        ValueError: for a name of no device.
 
     >>> with device("meta"):
     ...     torch.zeros(1).device
@@ -30,7 +33,7 @@ def device(device_name: Any) -> torch.device:
     >>> device("gpu:1")
     device(type='cuda', index=1)
     """
-    return torch.device(device_name.lower().replace("gpu", "cuda") if isinstance(device_name, str) else device_name)
+    return config.as_device(device_name)
 
 
 def remat(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from lamina import constraints, initializers, regularizers
+from lamina import config, constraints, initializers, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype
+from lamina.engine.devices import accelerator_or_none, making_at
 from lamina.engine.modes import set_mode
 from lamina.engine.tracking import Items, track
 from lamina.graph.symbolic import is_symbolic
@@ -67,6 +68,8 @@ class WeightOwner(nn.Module):
 
     name: str
     _dtype_policy: DTypePolicy
+    _placed: bool
+    _away: torch.device | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,10 +123,14 @@ class WeightOwner(nn.Module):
         if initializer is None:
             initializer = "glorot_uniform" if wanted.is_floating_point else "zeros"
         _spend(self, name, sizes, wanted)
-        if _budget is not None and type(self).__module__.startswith("lamina."):
-            value = torch.zeros(sizes, dtype=wanted)
-        else:
-            value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)
+        where = config.asked_device()
+        with making_at(where):
+            if _budget is not None and type(self).__module__.startswith("lamina."):
+                value = torch.zeros(sizes, dtype=wanted)
+            else:
+                value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)
+        if where is not None:
+            self._placed, self._away = True, accelerator_or_none(where)
         if tuple(value.shape) != sizes:
             raise ValueError(f"The initializer of weight {name!r} of {type(self).__name__} {self.name!r} must make shape "
                              f"{sizes}, and made {tuple(value.shape)}.")  # fmt: skip

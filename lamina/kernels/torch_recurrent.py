@@ -44,11 +44,12 @@ def _kernel(name: str) -> Kernel:
         # Gradients are known whenever they are recorded: `train` only says whether torch keeps what they need.
         settings = (len(weights) == 4, 1, 0.0, torch.is_grad_enabled(), False)
         if lengths is not None:
-            return _packed(name, inputs, before, weights, lengths, settings)
+            by_length = _packed if inputs.is_cpu else _past_the_end
+            return by_length(name, inputs, before, weights, lengths, settings)
         if name == "lstm" and torch.compiler.is_compiling() and not _is_exporting():
             outputs, *after = torch.ops.lamina.lstm(inputs, before, weights, settings[0], settings[3])
         else:
-            outputs, *after = getattr(_functions, name)(inputs, _states(name, before), weights, *settings, True)
+            outputs, *after = _run(name, inputs, before, weights, settings)
         return outputs, [state.squeeze(0) for state in after]
 
     return run
@@ -66,6 +67,15 @@ def check(inputs: torch.Tensor, states: Tensors, weights: Tensors) -> None:
         if state.shape != (inputs.shape[0], units):
             raise ValueError(f"The inputs of shape {tuple(inputs.shape)} need states of shape {(inputs.shape[0], units)}, "
                              f"and got one of shape {tuple(state.shape)}.")  # fmt: skip
+
+
+def _run(name: str, inputs: torch.Tensor, states: Tensors, weights: Tensors, settings: Any) -> Any:
+    function, before = getattr(_functions, name), _states(name, states)
+    if not inputs.is_cuda or torch.compiler.is_compiling():
+        return function(inputs, before, weights, *settings, True)
+    with warnings.catch_warnings():  # cuDNN wants its weights in one piece, and copies Keras's, which is little work
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+        return function(inputs, before, weights, *settings, True)
 
 
 def _states(name: str, states: Tensors) -> Any:
@@ -104,3 +114,31 @@ def _packed(
         batch_first=True, total_length=inputs.shape[1])  # fmt: skip
     after = [state.index_select(1, back).squeeze(0) for state in after]
     return outputs, [torch.where(empty, old.squeeze(0), new) for old, new in zip(states, after, strict=True)]
+
+
+_SURE = 1e4  # before a sigmoid: exactly 1 after it, in any type of number; and exactly 0 with the other sign
+
+
+def _past_the_end(
+    name: str, inputs: torch.Tensor, states: Tensors, weights: Tensors, lengths: torch.Tensor, settings: Any
+) -> tuple[torch.Tensor, Tensors]:
+    """What :func:`_packed` gives, without a wait: packing needs the lengths as numbers, for which a GPU's work would have
+    to be done first.
+
+    All steps are run. After its end a row's inputs are 0 and one more feature is 1, whose weights shut an LSTM's input
+    gate and open its forget gate: ``c`` stays as it is, exactly, and no gradient comes from there. ``h`` is an output.
+    """
+    past = torch.arange(inputs.shape[1], device=inputs.device) >= lengths.unsqueeze(1)  # (B, T)
+    past = past.unsqueeze(-1)
+    inputs = torch.where(past, 0.0, inputs)
+    if name == "lstm":
+        units = weights[1].shape[1]
+        column = torch.zeros_like(weights[0][:, :1])
+        column[:units], column[units : 2 * units] = -_SURE, _SURE
+        inputs = torch.cat((inputs, past.to(inputs.dtype)), -1)
+        weights = [torch.cat((weights[0], column), 1), *weights[1:]]
+    outputs, *after = _run(name, inputs, states, weights, settings)
+    rows = torch.arange(len(lengths), device=lengths.device)
+    last = outputs[rows, (lengths - 1).clamp(min=0)]
+    h = torch.where((lengths > 0).unsqueeze(1), last, states[0].squeeze(0))
+    return torch.where(past, 0.0, outputs), [h, *(state.squeeze(0) for state in after[1:])]

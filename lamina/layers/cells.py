@@ -16,7 +16,8 @@ from typing import Any
 import torch
 
 from lamina import activations
-from lamina.engine.calling import is_eager_on_cpu, who
+from lamina.engine.calling import who
+from lamina.engine.devices import is_eager_on_cpu
 from lamina.engine.layer import LAYERS
 from lamina.graph.symbolic import Shape, map_structure
 from lamina.kernels import gru_steps, lstm_steps, torch_recurrent

@@ -413,6 +413,7 @@ class Lambda(Layer):
 
     supports_masking = True
     takes_integers = True
+    _runs_own_code = True
 
     def __init__(
         self,

@@ -8,7 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from lamina.engine.arguments import non_negative
-from lamina.engine.calling import is_eager_on_cpu, who
+from lamina.engine.calling import who
+from lamina.engine.devices import is_eager_on_cpu
 from lamina.engine.layer import LAYERS, InputSpec
 from lamina.graph.symbolic import Shape
 from lamina.layers.normalization import Normalization, axes_of, checked_axis, known_sizes

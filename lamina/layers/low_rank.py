@@ -15,6 +15,7 @@ from lamina import initializers
 from lamina.engine.arguments import number, positive_int
 from lamina.engine.calling import who
 from lamina.engine.construction import LayerMeta
+from lamina.engine.devices import making_at
 from lamina.engine.layer import Layer
 from lamina.engine.weights import beside_the_file
 
@@ -99,7 +100,7 @@ class LowRank(Layer):
         regularizer = self._regularizers.get(self._adapts)
         try:
             # float32 whatever the layer's own type is: updates of these may be small.
-            with beside_the_file(), weight.device:
+            with beside_the_file(), making_at(weight.device):
                 for name, shape, initializer in ((a, (*weight.shape[:-1], rank), a_initializer),
                                                  (b, (rank, weight.shape[-1]), b_initializer)):  # fmt: skip
                     self.add_weight(name=name, shape=shape, dtype="float32", regularizer=regularizer,

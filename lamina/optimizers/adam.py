@@ -189,13 +189,13 @@ class Nadam(_TwoMoments):
                  **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
         self.schedule_decay = schedule_decay
-        self._u_product = torch.ones(())
+        self._u_product = torch.ones((), device="cpu")
 
     def _make_slots(self, variables: list[Tensor]) -> None:
         super()._make_slots(variables)
         # On the CPU whatever the device: it is read each step, which must not wait for a device.
         dtype = variables[0].dtype if variables else torch.float32
-        self._u_product = self._add_state(torch.ones((), dtype=dtype), "u_product")
+        self._u_product = self._add_state(torch.ones((), dtype=dtype, device="cpu"), "u_product")
 
     def _momentum_at(self, step: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96 ** (step * self.schedule_decay))

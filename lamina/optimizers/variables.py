@@ -163,7 +163,8 @@ class VariableOwner:
     def add_variable(self, shape: Sequence[int], initializer: Any = "zeros", dtype: Any = None, aggregation: Any = None,
                      layout: Any = None, name: str | None = None) -> Variable:  # fmt: skip
         """A new state variable of any shape. ``aggregation`` and ``layout`` have no meaning on one device."""
-        zeros = torch.zeros(tuple(shape), dtype=as_dtype(dtype))
+        device = self._params[0].device if self._params else None
+        zeros = torch.zeros(tuple(shape), dtype=as_dtype(dtype), device=device)
         return self._add_state(_initial(zeros, initializer), name or "variable")
 
     @lasting
@@ -203,9 +204,9 @@ class VariableOwner:
 
         The first two are copies; set ``iterations`` and ``learning_rate`` to change them.
         """
-        counters = [Variable.holding(torch.tensor(self._iterations), "iteration", self.name)]
+        counters = [Variable.holding(torch.tensor(self._iterations, device="cpu"), "iteration", self.name)]
         if isinstance(self._learning_rate, float):
-            rate = torch.tensor(self._learning_rate, dtype=torch.float64)  # exactly, so that training goes on as it was
+            rate = torch.tensor(self._learning_rate, dtype=torch.float64, device="cpu")
             counters.append(Variable.holding(rate, "learning_rate", self.name))
         return counters + self._state
 

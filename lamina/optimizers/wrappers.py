@@ -55,8 +55,9 @@ class LossScaleOptimizer(Optimizer):
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps
         self.inner_optimizer.loss_scale_factor = None
-        self.step_counter = torch.tensor(0)
-        self.dynamic_scale = torch.tensor(float(initial_scale))
+        # On the CPU whatever the device: they are read each step, which waits for the device once, not thrice.
+        self.step_counter = torch.tensor(0, device="cpu")
+        self.dynamic_scale = torch.tensor(float(initial_scale), device="cpu")
 
     def _make_slots(self, variables: list[Tensor]) -> None:
         self.step_counter = self._add_state(self.step_counter, "step_counter")

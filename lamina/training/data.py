@@ -17,6 +17,7 @@ import torch
 from lamina import config
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
+from lamina.training.placement import send
 from lamina.training.py_dataset import PyDataset
 from lamina.training.py_dataset import unpack_x_y_sample_weight as unpack
 
@@ -24,6 +25,8 @@ Batch = tuple[Any, Any, Any]
 
 # Shuffled rows are gathered this many bytes at a time: enough that a step only slices, little enough to go unnoticed.
 GATHER_BYTES = 32 * 2**20
+# Arrays up to this many bytes go to an accelerator whole when they are gone through again and again.
+RESIDENT_BYTES = 256 * 2**20
 # What torch takes from NumPy as it is.
 _TORCH_TYPES = frozenset(np.dtype(name) for name in ("float16", "float32", "float64", "uint8", "int8", "int16", "int32",
                                                      "int64", "bool"))  # fmt: skip
@@ -97,6 +100,7 @@ def make_batches(
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
     copy: bool = False,
+    again: bool = False,
 ) -> Batches:
     """Batches from whatever ``fit``, ``evaluate`` and ``predict`` are given.
 
@@ -106,8 +110,9 @@ def make_batches(
         batch_size: rows in a batch of array data, 32 by default.
         shuffle: whether rows are in a new order each epoch; ``"batch"`` shuffles whole batches.
         class_weight: class index -> weight of its rows.
-        dtype, device: what floats become, and where the batches are to be.
+        dtype, device: what floats become, and where the batches are to be (``None``: where the data are).
         copy: whether batches lie in memory of their own, since the model may write into them.
+        again: whether several epochs are to come, so that arrays that are not large may go to the device whole, once.
 
     Raises:
         ValueError: when there is no data, or ``x`` and ``y`` differ in length.
@@ -129,13 +134,18 @@ def make_batches(
         _check_class_weight(class_weight)
         weights = class_weights(structure[1], class_weight, dtype)
         given = structure[2]
-        structure = (structure[0], structure[1], weights if given is None else weights * to_tensor(given, dtype))
+        weights = weights if given is None else weights * to_tensor(given, dtype).to(weights.device)
+        structure = (structure[0], structure[1], weights)
         tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]
     size = 32 if batch_size is None else _batch_size(batch_size)
     assemble = _assembler(structure)
     length = math.ceil(rows / size)
 
+    stay = again and device is not None and sum(tensor.nbytes for tensor in tensors) <= RESIDENT_BYTES
+
     def start() -> Iterator[Batch]:
+        if stay:  # once: those that are there already stay as they are
+            tensors[:] = [send(tensor, device) for tensor in tensors]
         return map(assemble, _slices(tensors, rows, size, shuffle, device, copy))
 
     return Batches(start, length, steps)
@@ -198,10 +208,12 @@ def class_weights(y: Any, weights: dict[int, float], dtype: torch.dtype) -> torc
     if label.dim() > 1:
         label = label.squeeze(-1) if label.shape[-1] == 1 else label.argmax(-1)
     label = label.round().long() if label.is_floating_point() else label.long()
-    table = torch.ones(max(int(label.max()), *map(int, weights)) + 1, dtype=dtype)
+    numbers = [1.0] * (max(map(int, weights), default=0) + 1)
     for index, weight in weights.items():
-        table[int(index)] = weight
-    return torch.where(label < 0, 1.0, table[label.clamp(min=0)])  # a negative label is no class
+        numbers[int(index)] = weight
+    table = torch.tensor(numbers, dtype=dtype, device=label.device)
+    unknown = (label < 0) | (label >= len(numbers))  # a negative label is no class
+    return torch.where(unknown, 1.0, table[label.clamp(0, len(numbers) - 1)])
 
 
 def _check_class_weight(weights: Any) -> None:
@@ -218,10 +230,11 @@ def _slices(
     chunk = max(1, GATHER_BYTES // (row_bytes * size)) * size
     order = None
     if shuffle == "batch":
-        whole = torch.arange(rows - rows % size).reshape(-1, size)
-        order = torch.cat([whole[torch.randperm(len(whole))].reshape(-1), torch.arange(rows - rows % size, rows)])
+        whole = torch.arange(rows - rows % size, device="cpu").reshape(-1, size)
+        mixed = whole[torch.randperm(len(whole), device="cpu")].reshape(-1)
+        order = torch.cat([mixed, torch.arange(rows - rows % size, rows, device="cpu")])
     elif shuffle:
-        order = torch.randperm(rows)
+        order = torch.randperm(rows, device="cpu")
     for begin in range(0, rows, chunk):
         if order is None:
             parts = [tensor[begin : begin + chunk] for tensor in tensors]
@@ -229,8 +242,7 @@ def _slices(
         else:
             chosen = order[begin : begin + chunk]
             parts = [tensor.index_select(0, chosen.to(tensor.device)) for tensor in tensors]
-        if device is not None:
-            parts = [part.to(device, non_blocking=True) for part in parts]
+        parts = [send(part, device) for part in parts]
         yield from zip(*(part.split(size) for part in parts), strict=True)
 
 
@@ -309,14 +321,14 @@ def _from_iterable(
         x, y, weight = unpack(data)
         if class_weight is not None:
             extra = class_weights(y, class_weight, dtype)
-            weight = extra if weight is None else extra * to_tensor(weight, dtype)
+            weight = extra if weight is None else extra * to_tensor(weight, dtype).to(extra.device)
 
         def convert(leaf: Any) -> Any:
             if leaf is None:
                 return None
-            tensor = to_tensor(leaf, dtype)
-            tensor = tensor if device is None else tensor.to(device)
-            return tensor.clone() if copy and tensor.is_cpu else tensor
+            given = to_tensor(leaf, dtype)
+            tensor = send(given, device)
+            return tensor.clone() if copy and tensor is given else tensor
 
         return tuple(map_structure(convert, _as_arrays(part)) for part in (x, y, weight))  # pyright: ignore[reportReturnType]
 
@@ -329,7 +341,7 @@ def _from_iterable(
             return Batches(lambda: batches(source[i] for i in itertools.count()), None, steps, source)
 
         def start() -> Iterator[Batch]:
-            order = torch.randperm(length).tolist() if shuffle else range(length)
+            order = torch.randperm(length, device="cpu").tolist() if shuffle else range(length)
             return batches(source[i] for i in order)
 
         return Batches(start, length, steps, source)

@@ -33,6 +33,13 @@ def measures_foreign_code(setup: Any) -> bool:
     return any(not isinstance(one, str) and one is not None and not _is_known_object(one) for one in told)
 
 
+def penalizes_by_foreign_code(model: nn.Module) -> bool:
+    """Whether a regularizer or constraint of the weights is somebody else's."""
+    rules = (rule for module in model.modules() for name in ("_regularizers", "_constraints")
+             for rule in vars(module).get(name, {}).values())  # fmt: skip
+    return any(not _is_known_object(rule) for rule in rules)
+
+
 def copied(structure: Any) -> Any:
     """The tensors of a structure in memory of their own."""
     return map_structure(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, structure)

@@ -9,6 +9,7 @@ import torch
 
 from lamina import losses as losses_module
 from lamina import metrics as metrics_module
+from lamina.engine.devices import device_of
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import leaves
 from lamina.losses import Loss
@@ -234,10 +235,10 @@ class Objective:
 
     def follow(self, model: Any) -> None:
         """Move all means to where the model is."""
-        weight = next(model.parameters(), None)
-        if weight is not None and weight.device != self.loss_mean.total.device:
+        device = device_of(model)
+        if device is not None and device != self.loss_mean.total.device:
             for metric in self:
-                metric.to(weight.device)
+                metric.to(device)
 
     def __iter__(self) -> Iterator[Metric]:
         yield self.loss_mean

@@ -18,9 +18,10 @@ from lamina.graph.symbolic import leaves, map_structure
 from lamina.training.allocator import keep_freed_memory
 from lamina.training.compiled import Compiled
 from lamina.training.data import Batches, make_batches, to_tensor, unpack
-from lamina.training.foreign_code import copied, measures_foreign_code, runs_foreign_code
+from lamina.training.foreign_code import copied, measures_foreign_code, penalizes_by_foreign_code, runs_foreign_code
 from lamina.training.forward import Forward, Predicting, plan_of
 from lamina.training.logs import as_numbers, in_order
+from lamina.training.placement import away_of, made_at, place, send
 from lamina.training.steps import BatchFunction, Step, build_optimizer, count_rows
 
 # Who overrides one of these has the whole step run as it is written.
@@ -81,8 +82,8 @@ class OneBatch(Compiled):
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         self.clear_losses()  # nobody asks for those of the batch before
-        run, is_ours, makes = self._predict_function()
         inputs = self._input_tensor(x) if type(x) is np.ndarray else map_structure(self._input_tensor, x)
+        run, is_ours, makes = self._predict_function()
         if not is_ours:
             inputs = copied(inputs)
         with torch.inference_mode() if is_ours else torch.no_grad():
@@ -139,7 +140,8 @@ class OneBatch(Compiled):
         hooks = (f"{kind}_step", *_HOOKS)
         if self.compile_setup.run_eagerly or any(_is_overridden(self, name) for name in hooks):
             self._prepare_own(batch)
-            return functools.partial(self._run_own, getattr(self, f"{kind}_step"))
+            run = functools.partial(self._run_own, getattr(self, f"{kind}_step"))
+            return made_at(away_of(self), run)
         self._own_logs = None
         objective = self._bound(*batch[:2])
         functions: dict[str, Any] | None = self._functions
@@ -147,7 +149,8 @@ class OneBatch(Compiled):
             functions = self.__dict__["_functions"] = {"step": Step(self, objective)}
         if kind not in functions:
             step = functions["step"]
-            functions[kind] = step.train_function() if kind == "train" else step.test_function()
+            function = step.train_function() if kind == "train" else step.test_function()
+            functions[kind] = made_at(away_of(self), function) if self._runs_foreign_code() else function
         return functions[kind]
 
     def _prepare_own(self, batch: Any) -> None:
@@ -185,7 +188,8 @@ class OneBatch(Compiled):
         """The function from a batch of inputs to outputs: the author's ``predict_step``, if there is one. For ``many``
         batches it may hold weights as they are now."""
         if _is_overridden(self, "predict_step"):
-            return Predicting(lambda inputs: self.predict_step((inputs,)), False, False)
+            step = made_at(away_of(self), lambda inputs: self.predict_step((inputs,)))
+            return Predicting(step, False, False)
         if plan_of(self) is None:
             return Predicting(self, False, False)  # pyright: ignore[reportArgumentType]
         place = "_forward_to_predict_many" if many else "_forward_to_predict"
@@ -206,12 +210,18 @@ class OneBatch(Compiled):
         steps: int | None = None,
         shuffle: bool | str = False,
         by_class: Any = None,
+        again: bool = False,
     ) -> Batches:
-        keep_freed_memory()
+        device = place(self)
+        if device is None or device.type == "cpu":
+            keep_freed_memory()
         # Code that is not lamina's may write into what it is given (`x *= 2`): never into the caller's arrays.
-        writes = runs_foreign_code(self) or measures_foreign_code(self.compile_setup)
+        writes = self._runs_foreign_code()
         return make_batches(x, y, weight, batch_size=size, steps=steps, shuffle=shuffle, class_weight=by_class,
-                            dtype=self._data_dtype(), device=self._device(), copy=writes)  # fmt: skip
+                            dtype=self._data_dtype(), device=device, copy=writes, again=again)  # fmt: skip
+
+    def _runs_foreign_code(self) -> bool:
+        return runs_foreign_code(self) or measures_foreign_code(self.compile_setup) or penalizes_by_foreign_code(self)
 
     def _data_dtype(self) -> torch.dtype:
         """What floats in data become: the type of the weights, which with a mixed policy is float32."""
@@ -221,22 +231,8 @@ class OneBatch(Compiled):
         policy = getattr(self, "dtype_policy", None)
         return torch.float32 if policy is not None and policy.compute_dtype != policy.variable_dtype else dtype
 
-    def _device(self) -> torch.device | None:
-        """Where the weights are, or ``None`` for the CPU, where data lie anyway."""
-        if not _has_accelerator():
-            return None
-        weight = next(self.parameters(), None)
-        return None if weight is None or weight.device.type in ("cpu", "meta") else weight.device
-
     def _input_tensor(self, leaf: Any) -> torch.Tensor:
-        tensor = to_tensor(leaf, self._data_dtype())
-        device = self._device()
-        return tensor if device is None else tensor.to(device)
-
-
-@functools.cache
-def _has_accelerator() -> bool:
-    return torch.accelerator.is_available()
+        return send(to_tensor(leaf, self._data_dtype()), place(self))
 
 
 def to_array(tensor: Any) -> np.ndarray:

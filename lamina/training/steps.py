@@ -214,6 +214,7 @@ def build_optimizer(optimizer: Any, model: nn.Module, params: list[nn.Parameter]
     """Tell the optimizer what it is to change. One that knows all of it already keeps its state (frozen ones wait)."""
     known = {id(param) for param in optimizer.params} if optimizer.built else set()
     if optimizer.built and len(known) > len(params) and all(id(param) in known for param in params):
+        optimizer.build(optimizer.params)  # the state goes to where they are
         return
     constraints = _constraints(model)
     names = {id(param): name.replace(".", "/") for name, param in model.named_parameters()}

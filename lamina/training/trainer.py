@@ -12,13 +12,13 @@ from lamina import config
 from lamina.dialects import any_spelling
 from lamina.engine.calling import in_mode
 from lamina.engine.modes import set_mode
-from lamina.graph.symbolic import leaves, map_structure
 from lamina.training.callback_list import CallbackList
 from lamina.training.data import Batches, split_validation, unpack
 from lamina.training.history import History
 from lamina.training.logs import LazyLogs, in_order
 from lamina.training.older import OlderMethods
 from lamina.training.one_batch import OneBatch, to_array
+from lamina.training.placement import Gathered
 from lamina.training.progress import ProgressBar
 
 _FEW_BATCHES = 3  # for which what helps with many is not worth its preparation
@@ -79,10 +79,11 @@ class Trainer(OlderMethods, OneBatch):
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation((x, y, sample_weight), validation_split)
         epochs = min(epochs, config.max_epochs() or epochs)
-        batches = self._batches(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
+        batches = self._batches(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, again=True)
         validation = None
         if validation_data is not None:
-            validation = self._batches(*unpack(validation_data), validation_batch_size or batch_size, validation_steps)
+            validation = self._batches(*unpack(validation_data), validation_batch_size or batch_size, validation_steps,
+                                       again=True)  # fmt: skip
         hooks = self._hooks(callbacks, batches, epochs, verbose, add_history=True)
         self.history = hooks.history
         bar = ProgressBar(epochs, batches.steps, verbose)
@@ -237,7 +238,7 @@ class Trainer(OlderMethods, OneBatch):
         batches = self._batches(x, None, None, batch_size, steps)
         hooks = self._hooks(callbacks, batches, 1, verbose)
         bar = ProgressBar(1, batches.steps, verbose, label="predict")
-        found: list[Any] = []  # the outputs of each batch
+        found = Gathered()
         self.stop_predicting = False
         with in_mode(self, False):
             hooks.on_predict_begin()
@@ -249,18 +250,18 @@ class Trainer(OlderMethods, OneBatch):
                     hooks.on_predict_batch_begin(index)
                 self.clear_losses()
                 with mode():
-                    found.append(run(batch[0]))
+                    outputs = run(batch[0])
+                found.add(outputs)
                 if watched:
-                    hooks.on_predict_batch_end(index, {"outputs": found[-1]})
+                    hooks.on_predict_batch_end(index, {"outputs": outputs})
                 bar.step(index, dict)
                 if self.stop_predicting:
                     break
             hooks.on_predict_end()
             bar.epoch_end({})
-            if not found:
+            if found.first is None:
                 raise ValueError(f"There was no data for {self.name!r} to predict from: the first batch never came.")
-            joined = iter([to_array(torch.cat(parts)) for parts in zip(*map(leaves, found), strict=True)])
-        return map_structure(lambda _: next(joined), found[0])
+            return found.joined(to_array)
 
 
 def _is_nan(logs: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lamina import activations, layers
-from lamina.engine.calling import is_eager_on_cpu
+from lamina.engine.devices import is_eager_on_cpu
 from lamina.kernels import gru_steps
 from lamina.kernels.step_buffers import gate_of
 from lamina.layers import GRU, LSTM, Bidirectional, wrappers
