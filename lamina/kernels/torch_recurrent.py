@@ -61,6 +61,10 @@ rnn_tanh, rnn_relu, gru, lstm = (_kernel(name) for name in ("rnn_tanh", "rnn_rel
 def check(inputs: torch.Tensor, states: Tensors, weights: Tensors) -> None:
     """torch's kernels read what lies beside a tensor that is too small: their sizes are its callers' business."""
     features, units = weights[0].shape[1], weights[1].shape[1]
+    if inputs.dim() != 3:
+        raise ValueError(
+            f"A recurrent kernel takes inputs (batch, steps, features), and got shape {tuple(inputs.shape)}."
+        )
     if inputs.shape[-1] != features:
         raise RuntimeError(f"The kernel has {features} features, and got inputs of shape {tuple(inputs.shape)}.")
     for state in states:

@@ -127,7 +127,8 @@ class Cell(AbstractRNNCell):
 
     def call(self, inputs: torch.Tensor, states: Any) -> Any:
         nested = isinstance(states, (list, tuple))
-        before = list(states) if nested else [states]
+        rows = inputs.shape[0] if inputs.dim() > 1 else 1
+        before = [for_rows(state, rows) for state in (states if nested else [states])]
         masks = self.get_dropout_mask(inputs), self.get_recurrent_dropout_mask(before[0])
         output, after = self.stepper(masks[1])(self.project(inputs, masks[0]), before)
         return output, after if nested else after[0]
@@ -284,6 +285,11 @@ class DenseCell(Cell):
         nested = states_shape is None or isinstance(states_shape, list)
         states = [(inputs_shape[0], size) for size in sizes]
         return (inputs_shape[0], self.units), states if nested else states[0]
+
+
+def for_rows(state: Any, batch: int) -> Any:
+    """A state of ``batch`` rows: that of one row is the one of all."""
+    return state.expand(batch, *state.shape[1:]) if state.dim() > 1 and state.shape[0] == 1 != batch else state
 
 
 def _unfit(masks: Any, like: torch.Tensor) -> bool:

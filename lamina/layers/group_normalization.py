@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 
 from lamina.engine.arguments import non_negative
 from lamina.engine.calling import who
@@ -79,15 +78,15 @@ class GroupNormalization(Normalization):
         gamma = self.gamma if self.gamma is not None or self.beta is None else torch.ones_like(self.beta)
         weights = gamma, self.beta  # torch's kernel wants both or none
         if self._channels == 1:
-            return F.group_norm(inputs, self._groups, *weights, self.epsilon)
-        x, norm = inputs.movedim(self._channels, 1), F.group_norm  # (B, *S, C) -> (B, C, *S), channels-last memory
+            return _in_order(inputs, self._groups, *weights, self.epsilon)
+        x, norm = inputs.movedim(self._channels, 1), torch.group_norm  # (B, *S, C) -> (B, C, *S), channels-last memory
         wide = x.unsqueeze(2) if x.dim() == 3 else x  # torch knows channels-last memory for four axes and five
         layout = _LAYOUTS.get(wide.dim())
         stays = not self._copies and layout is not None and wide.is_contiguous(memory_format=layout)
         if stays and torch.is_grad_enabled():
             stays, norm = is_eager_on_cpu(x, *weights), _ChannelsLast.apply
         if not stays:
-            return F.group_norm(x.contiguous(), self._groups, *weights, self.epsilon).movedim(1, self._channels)
+            return _in_order(x, self._groups, *weights, self.epsilon).movedim(1, self._channels)
         y: Any = norm(wide, self._groups, *weights, self.epsilon)
         return (y if y.dim() == inputs.dim() else y.squeeze(2)).movedim(1, self._channels)
 
@@ -96,8 +95,15 @@ class GroupNormalization(Normalization):
         return input_shape
 
 
+def _in_order(x: torch.Tensor, groups: int, gamma: Any, beta: Any, epsilon: float) -> torch.Tensor:
+    """``torch.group_norm`` of ``(B, C, *S)`` on memory in this order. Memory of three axes is never taken for channels-last,
+    as that of pictures of one channel or one point is, which has either order."""
+    wide = x.flatten(2) if x.dim() > 3 else x
+    return torch.group_norm(wide.contiguous(), groups, gamma, beta, epsilon).view(x.shape)
+
+
 class _ChannelsLast(torch.autograd.Function):
-    """``F.group_norm`` on channels-last memory, whose own gradient crashes unless that of the inputs is asked for, too."""
+    """``torch.group_norm`` on channels-last memory, whose own gradient crashes unless that of the inputs is asked for, too."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, groups: int, gamma: Any, beta: Any, epsilon: float) -> torch.Tensor:
@@ -114,7 +120,7 @@ class _ChannelsLast(torch.autograd.Function):
         needs = ctx.needs_input_grad[0], *ctx.needs_input_grad[2:4]
         if torch.is_grad_enabled():  # the gradient is to be differentiated once more
             with torch.enable_grad():
-                y = F.group_norm(x.contiguous(), ctx.sizes[-1], gamma, beta, ctx.epsilon)
+                y = _in_order(x, ctx.sizes[-1], gamma, beta, ctx.epsilon)
             sources = [source for source, needed in zip((x, gamma, beta), needs, strict=True) if needed]
             some = iter(torch.autograd.grad(y, sources, grads, create_graph=True))
             found = [next(some) if needed else None for needed in needs]

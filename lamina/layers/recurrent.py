@@ -12,7 +12,7 @@ from lamina.engine.calling import who
 from lamina.engine.construction import BASE_ARGUMENTS, argument_names
 from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape, leaves, map_structure
-from lamina.layers.cell import build_cell, checked_cell, initial_state_of, output_size_of
+from lamina.layers.cell import DenseCell, build_cell, checked_cell, for_rows, initial_state_of, output_size_of
 from lamina.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from lamina.layers.scanning import Wanted, per_step, scan
 from lamina.registry import deserialize, serialize
@@ -40,8 +40,8 @@ class RNN(Layer):
     after it when ``return_state``. Weights are the cell's.
 
     Raises:
-        ValueError: when ``cell`` is none, the number of initial states is not the cell's, or a stateful layer's batch
-            changes its size.
+        ValueError: when ``cell`` is none, the inputs have not the axes that it takes, the number of initial states is not the
+            cell's, or a stateful layer's batch changes its size.
 
     Source: https://keras.io/api/layers/recurrent_layers/rnn/
 
@@ -78,6 +78,9 @@ class RNN(Layer):
         self.unroll = unroll
         self.zero_output_for_mask = zero_output_for_mask
         self._makes_masks = False  # a mask passes or ends here; none begins
+        first = self.cell.cells[0] if isinstance(self.cell, StackedRNNCells) else self.cell
+        if isinstance(first, DenseCell) and first._is_builtin:  # a cell of the user's may take more
+            self.input_spec = InputSpec(ndim=3)
 
     def build(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, sequences_shape: Shape, initial_state_shape: Any = None
@@ -161,7 +164,8 @@ class RNN(Layer):
 
     def _starting(self, sequences: Any, initial_state: Any) -> list[Any]:
         if initial_state is not None:
-            return self._as_states(initial_state)
+            states, batch = self._as_states(initial_state), sequences.shape[0]
+            return map_structure(lambda state: for_rows(state, batch), states)
         if not self.stateful:
             return initial_state_of(self.cell, sequences.shape[0], sequences)
         states = self._flat_states()
@@ -323,7 +327,6 @@ class SimpleRNN(CellLayer):
             **shared_with_cell(kwargs))  # fmt: skip
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll,
                          activity_regularizer=activity_regularizer, **kwargs)  # fmt: skip
-        self.input_spec = InputSpec(ndim=3)
 
 
 @LAYERS.register()
@@ -388,7 +391,6 @@ class LSTM(CellLayer):
             **shared_with_cell(kwargs))  # fmt: skip
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll,
                          activity_regularizer=activity_regularizer, **kwargs)  # fmt: skip
-        self.input_spec = InputSpec(ndim=3)
         self.use_cudnn = _cudnn(use_cudnn, self)
 
 
@@ -451,5 +453,4 @@ class GRU(CellLayer):
             **shared_with_cell(kwargs))  # fmt: skip
         super().__init__(cell, return_sequences, return_state, go_backwards, stateful, unroll,
                          activity_regularizer=activity_regularizer, **kwargs)  # fmt: skip
-        self.input_spec = InputSpec(ndim=3)
         self.use_cudnn = _cudnn(use_cudnn, self)

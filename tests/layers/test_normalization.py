@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.multiprocessing as mp
+from fuzz.children import each
+from keras_oracle import assert_as_keras
 from saving.twins import assert_same
 
 from lamina import layers
@@ -35,9 +37,9 @@ def gradients(layer, x, **call):
     return [y, *torch.autograd.grad((y * torch.linspace(0.5, 1.5, y.numel()).view_as(y)).sum(), [x, *weights])]
 
 
-def assert_alike(ours, theirs):
+def assert_alike(ours, theirs, tolerance=2e-5):
     for mine, wanted in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine.detach(), wanted.detach(), rtol=1e-5, atol=2e-5)
+        torch.testing.assert_close(mine.detach(), wanted.detach(), rtol=1e-5, atol=tolerance)
 
 
 # ---- BatchNormalization ----------------------------------------------------------------------------------------------
@@ -208,6 +210,45 @@ def test_group_normalization_of_inputs_without_gradients(shape):
     expected = torch.autograd.grad(layer(x.clone().requires_grad_()).square().sum(), layer.trainable_weights)
     found = torch.autograd.grad(layer(x).square().sum(), layer.trainable_weights)
     assert_alike(found, expected)
+
+
+def _gradients_of_weights_alone(work):
+    shape, groups, axis = work
+    layer, x = layers.GroupNormalization(groups, axis=axis), torch.randn(shape)
+    layer(x)
+    with torch.no_grad():
+        layer.gamma.copy_(torch.randn_like(layer.gamma))
+    axis %= len(shape)
+    grouped = x.double().movedim(axis, 1).flatten(1).unflatten(1, (layer._groups, -1))
+    away = grouped - grouped.mean(2, keepdim=True)
+    normal = away / (away.square().mean(2, keepdim=True) + layer.epsilon).sqrt()
+    normal = normal.reshape(x.movedim(axis, 1).shape).movedim(1, axis)
+    factors = torch.randn(shape)
+    others = [one for one in range(len(shape)) if one != axis]
+    wanted = (normal * factors).sum(others), factors.double().sum(others)
+    for _ in range(20):  # what spoils the heap is seen later
+        found = torch.autograd.grad((layer(x) * factors).sum(), layer.trainable_weights)
+    assert_alike([one.double() for one in found], wanted, 1e-3)
+    return "alike"
+
+
+def test_group_normalization_of_memory_in_any_order_at_once():
+    """Of one channel, or one point, memory is channels-last and is not: torch's kernel crashes there, in a child."""
+    works = [((4, 28, 28, 1), 1, -1), ((4, 1, 1, 6), 6, -1), ((4, 1, 1, 6), 2, -1), ((2, 7, 1, 1), 1, -1),
+             ((2, 3, 4, 5, 1), 1, -1), ((4, 1, 28, 28), 1, 1), ((4, 6, 1, 1), 3, 1), ((2, 1, 3, 4, 5), 1, 1),
+             ((3, 5, 1), 1, -1), ((3, 6), 3, -1),
+             ((1, 2, 2, 1), 1, -1), ((2, 16, 5, 5), 2, 1)]  # fmt: skip
+    assert [(work, answer) for work, answer in each(_gradients_of_weights_alone, works) if answer != "alike"] == []
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (1, 1, 2), (1, 1, 1, 2), (3, 1, 1, 2)])
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", ["GroupNormalization", "BatchNormalization", "UnitNormalization"])
+def test_normalization_of_one_value(name, training, shape):
+    """Its variance is 0: Keras answers beta."""
+    arguments = {"groups": 2} if name == "GroupNormalization" else {}
+    call = {"training": training} if name == "BatchNormalization" else {}
+    assert_as_keras(name, arguments, shape, call, atol=1e-4)
 
 
 def test_spectral_normalization_of_zeros_and_without_a_kernel():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import keras
 import numpy as np
@@ -11,7 +12,22 @@ import torch
 
 from lamina import layers
 from lamina.dialects import using_dialect
-from lamina.layers import GRU, LSTM, RNN, Dense, Embedding, Input, Layer, LSTMCell, SimpleRNN
+from lamina.kernels import torch_recurrent
+from lamina.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    ConvLSTM2DCell,
+    Dense,
+    Embedding,
+    GRUCell,
+    Input,
+    Layer,
+    LSTMCell,
+    SimpleRNN,
+    SimpleRNNCell,
+)
 from lamina.models import Model, Sequential
 
 STEPS = 6
@@ -301,6 +317,54 @@ def test_a_subclass_of_a_layer_may_pass_its_mode():
 
 
 # ---- states ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [
+    lambda: RNN(LSTMCell(2)), lambda: RNN(GRUCell(2)), lambda: RNN(SimpleRNNCell(2)), lambda: RNN([LSTMCell(2), GRUCell(2)]),
+    lambda: LSTM(2), lambda: GRU(2), lambda: SimpleRNN(2), lambda: Bidirectional(RNN(LSTMCell(2))),
+    lambda: Bidirectional(GRU(2)),
+])  # fmt: skip
+@pytest.mark.parametrize("shape", [(1, 1, 3, 2), (2, 3, 2, 2), (3, 2)])
+def test_cells_of_rows_take_three_axes(make, shape):
+    with pytest.raises(
+        ValueError, match=re.escape(f"takes inputs of 3 axes (the batch is the first), and got {shape}")
+    ):
+        make()(torch.zeros(shape))
+
+
+def test_a_cell_of_images_and_one_of_the_user_s_take_more_axes():
+    class Halved(LSTMCell):
+        def call(self, inputs, states):
+            return super().call(inputs.mean(1), states)
+
+    assert RNN(Halved(2))(torch.zeros(2, 3, 4, 5)).shape == (2, 2)
+    assert RNN(ConvLSTM2DCell(2, 1))(torch.zeros(2, 3, 4, 5, 1)).shape == (2, 4, 5, 2)
+
+
+@pytest.mark.parametrize("kernel", ["lstm", "gru", "rnn_tanh"])
+def test_torch_s_kernels_get_three_axes_only(kernel):
+    weights = [torch.zeros(8, 2), torch.zeros(8, 2)]
+    with pytest.raises(ValueError, match=r"takes inputs \(batch, steps, features\), and got shape \(1, 1, 3, 2\)"):
+        getattr(torch_recurrent, kernel)(torch.zeros(1, 1, 3, 2), [torch.zeros(1, 2)] * 2, weights)
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "GRU", "LSTM"])
+def test_a_state_of_one_row_is_that_of_all(name):
+    x, count = torch.randn(3, 4, 2), 2 if name == "LSTM" else 1
+    states = [torch.randn(1, 5, requires_grad=True) for _ in range(count)]
+    ours, theirs = getattr(layers, name)(5), getattr(keras.layers, name)(5)
+    ours(x)
+    theirs(x)
+    ours.set_weights([weight.value.detach() for weight in theirs.weights])
+    found, wanted = ours(x, initial_state=states), theirs(x, initial_state=states)
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    for mine, other in zip(*(torch.autograd.grad(y.sum(), states) for y in (found, wanted)), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-5)
+    cells = getattr(layers, f"{name}Cell")(5), getattr(keras.layers, f"{name}Cell")(5)
+    both = [cell(x[:, 0], states)[0] for cell in cells]
+    cells[0].set_weights([weight.value.detach() for weight in cells[1].weights])
+    assert both[0].shape == both[1].shape
+    torch.testing.assert_close(cells[0](x[:, 0], states)[0], both[1], rtol=1e-4, atol=1e-5)
 
 
 def test_initial_state_forms():
