@@ -17,6 +17,7 @@ from lamina.engine.arguments import fraction, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, Layer
 from lamina.graph.symbolic import Shape, SymbolicTensor
+from lamina.kernels.attention import looking
 from lamina.layers.advanced_activations import Softmax
 from lamina.layers.dropout import Dropout
 from lamina.layers.einsum_dense import EinsumDense
@@ -183,8 +184,7 @@ class HeadedAttention(Layer):
 
     def _by_kernel(self, q: Any, k: Any, v: Any, mask: torch.Tensor | None, is_causal: bool) -> torch.Tensor:
         if mask is not None and self._spreads:
-            lowest = 0.7 * torch.finfo(q.dtype).min
-            mask = torch.zeros_like(mask, dtype=q.dtype).masked_fill_(~mask, lowest)
+            q, mask = looking(q, mask)
         more = {"enable_gqa": True} if q.shape[-3] != k.shape[-3] else {}
         return F.scaled_dot_product_attention(q, k, v, mask, self.dropout if self.training else 0.0, is_causal, **more)
 

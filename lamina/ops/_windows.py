@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from lamina.config import standardize_data_format
 from lamina.kernels import convolution
+from lamina.kernels.attention import looking
 from lamina.kernels.windows import same_padding
 from lamina.ops._tensors import as_inexact, as_tensor, operations, promoted, recorded, tensors
 
@@ -290,13 +291,13 @@ def dot_product_attention(
     if is_causal and (seen is not None or added is not None):
         causal = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device).tril()
         seen, is_causal = causal if seen is None else seen & causal, False
-    if seen is not None and added is not None:
-        added = torch.where(seen, added, float("-inf"))
-    else:
-        added = seen if added is None else added
+    query = query.transpose(1, 2)  # (B, T, N, H) -> (B, N, T, H)
+    if seen is not None:
+        blind = ~seen.any(-1, keepdim=True)
+        query, seen = looking(query, seen)
+        added = seen if added is None else torch.where(blind, 0.0, added).masked_fill(~seen, float("-inf"))
     found = F.scaled_dot_product_attention(
-        query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), attn_mask=added, is_causal=is_causal,
-        scale=scale,
+        query, key.transpose(1, 2), value.transpose(1, 2), attn_mask=added, is_causal=is_causal, scale=scale,
     )  # fmt: skip
     return found.transpose(1, 2)
 
