@@ -563,7 +563,8 @@ def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
 def _check_arguments(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """A layer is built for tensors: refuse what has no shape, and a call without what ``call`` cannot do without."""
     for name in _positions(layer)[len(args) :]:
-        if layer._call_parameters[name].default is inspect.Parameter.empty and name not in kwargs:
+        needed = layer._call_parameters[name].default is inspect.Parameter.empty and name != "training"
+        if needed and name not in kwargs:
             raise TypeError(f"{who(layer)} was called without {name!r}, which it needs.")
     if layer._is_builtin and args and not any(hasattr(leaf, "shape") for leaf in leaves(args[0])):
         got = "None, as a call that lacks its `return` gives" if args[0] is None else f"{args[0]!r:.80}"

@@ -366,6 +366,39 @@ class AddLoss(Layer):
 
 
 @LAYERS.register()
+class AddMetric(Layer):
+    """The inputs, unchanged, whose mean over an epoch stands in the logs of training.
+
+    ``model.add_metric(tensor, name="...")`` makes it of a symbolic tensor.
+
+    Arguments:
+        metric_name: the name in the logs.
+        aggregation: ``"mean"``.
+
+    Shape: any -> the same.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/keras/Model#add_metric
+
+    >>> layer = AddMetric("size")
+    >>> _ = layer(torch.tensor([2.0, 4.0]))
+    >>> [metric.result() for metric in layer.metrics]
+    [tensor(3.)]
+    """
+
+    def __init__(self, metric_name: str, aggregation: str | None = "mean", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metric_name = metric_name
+        self.aggregation = aggregation
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.add_metric(inputs, self.metric_name, self.aggregation)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@LAYERS.register()
 class Aside(Layer):
     """The inputs, unchanged, of which it keeps hold until they are taken: for a loss that looks inside the model.
 

@@ -10,7 +10,10 @@ import torch
 from lamina.engine.calling import who
 from lamina.engine.keras3 import with_variables
 from lamina.engine.weights import to_numpy
+from lamina.graph.symbolic import is_symbolic
+from lamina.layers.core import AddMetric
 from lamina.training.trainer import Trainer
+from lamina.variables import are_unchanged
 
 _FORMATS: dict[str, Callable[[torch.Tensor], Any]] = {
     "backend_tensor": lambda variable: variable.detach().as_subclass(torch.Tensor),
@@ -89,6 +92,27 @@ class Keras3Model(Trainer):
         with with_variables(self, trainable_variables, non_trainable_variables) as state:
             loss = self._loss_of(x, y, y_pred, sample_weight, training=training)
         return loss, (trainable_variables, state, list(metrics_variables))
+
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean", **ignored: Any) -> None:
+        """tf.keras's way to show a number, computed inside ``call``, or a symbolic tensor that the layers of a functional
+        model gave.
+
+        >>> from lamina.layers import Dense, Input
+        >>> from lamina.models import Model
+        >>> x = Input(shape=(4,), name="x")
+        >>> code = Dense(2, name="code")(x)
+        >>> model = Model(x, Dense(4, name="again")(code))
+        >>> model.add_metric(code.square().mean(), name="size")
+        >>> [metric.name for metric in model.metrics]
+        []
+        >>> model.compile("adam", "mse")
+        >>> "size" in model.fit(torch.ones(8, 4), torch.ones(8, 4), verbose=0).history
+        True
+        """
+        if is_symbolic(value) and getattr(self, "_plan", None) is not None and not are_unchanged() and name is not None:
+            self.also_compute([AddMetric(name, aggregation)(value)])  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            super().add_metric(value, name, aggregation)  # pyright: ignore[reportAttributeAccessIssue]
 
     # -- what is run --
 

@@ -229,9 +229,13 @@ class Model(Keras3Model, Keyed):
         symbolic = [one for one in losses if is_symbolic(one)]
         if not symbolic or self._plan is None or self._keras_class_name != "Functional" or are_unchanged():
             return super().add_loss(loss)
-        inputs, outputs, aside = self._recorded()
-        self._describe(inputs, outputs, [*aside, *(AddLoss()(one) for one in symbolic)])
+        self.also_compute([AddLoss()(one) for one in symbolic])
         super().add_loss([one for one in losses if not is_symbolic(one)])
+
+    def also_compute(self, tensors: Sequence[SymbolicTensor]) -> None:
+        """Have each call compute further tensors, which it does not give out."""
+        inputs, outputs, aside = self._recorded()
+        self._describe(inputs, outputs, [*aside, *tensors])
 
     def compute_aside(self, tensors: Sequence[SymbolicTensor]) -> list[Aside]:
         """Have each call compute further tensors, too, and give the layers that hold them, in place of earlier ones."""

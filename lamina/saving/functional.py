@@ -21,7 +21,7 @@ from lamina.engine.layer import Layer
 from lamina.graph.order import walk
 from lamina.graph.plan import Constant, Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves, map_structure, record
-from lamina.layers.core import AddLoss, Aside, InputLayer
+from lamina.layers.core import AddLoss, AddMetric, Aside, InputLayer
 from lamina.registry import ConfigError, check_name, check_object, deserialize, reading, serialize, snake_case
 from lamina.saving.keras_operations import OPERATION_FUNCTIONS, KerasOperation
 from lamina.saving.limits import bounded
@@ -301,7 +301,7 @@ class _Reader:
         self._find_first_calls()
         self._call_all()
         losses = [tensor for (name, _), made in self.made.items() for tensor in made
-                  if isinstance(self.targets[name][0], AddLoss)]  # fmt: skip
+                  if isinstance(self.targets[name][0], (AddLoss, AddMetric))]  # fmt: skip
         return self._structure("input_layers"), self._structure("output_layers"), losses
 
     def _make(self, entry: Any) -> None:
