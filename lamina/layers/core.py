@@ -31,7 +31,7 @@ from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
-from lamina.registry import FunctionConfig, deserialize, find_named, serialize
+from lamina.registry import CustomObjectScope, FunctionConfig, deserialize, find_named, serialize
 
 
 @LAYERS.register()
@@ -96,6 +96,7 @@ def Input(
     batch_size: int | None = None,
     dtype: Any = None,
     sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Any = None,
     name: str | None = None,
     tensor: Any = None,
@@ -103,7 +104,7 @@ def Input(
 ) -> Any:
     """A symbolic tensor: what a functional model is described with.
 
-    Arguments: as :class:`InputLayer`. ``tensor``: a symbolic tensor that is returned as it is.
+    Arguments: as :class:`InputLayer`, which refuses ``ragged``. ``tensor``: a symbolic tensor that is returned as it is.
 
     Source: https://keras.io/api/layers/core_layers/input/
 
@@ -112,8 +113,8 @@ def Input(
     """
     if tensor is not None:
         return tensor
-    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, batch_shape=batch_shape,
-                      name=name, optional=optional).output  # fmt: skip
+    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, ragged=ragged,
+                      batch_shape=batch_shape, name=name, optional=optional).output  # fmt: skip
 
 
 @LAYERS.register()
@@ -493,7 +494,14 @@ class Lambda(Layer):
         return super().get_config() | {"output_shape": serialize(self.output_shape_rule)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Any:
+        with CustomObjectScope(custom_objects or {}):
+            return super().from_config(config | cls._functions_in(config))
+
+    @classmethod
+    def _functions_in(cls, config: dict[str, Any]) -> dict[str, Any]:
         given: dict[str, Any] = {}
         for key in ("function", "output_shape", "mask"):
             value = config.get(key)
@@ -505,7 +513,7 @@ class Lambda(Layer):
                 given[key] = deserialize(
                     {"class_name": "function", "config": value} if isinstance(value, str) else value
                 )
-        return super().from_config(config | given)
+        return given
 
 
 def _is_code(value: Any) -> bool:

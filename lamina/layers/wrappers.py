@@ -49,8 +49,8 @@ class Wrapper(Layer):
             self.layer.built = True
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        inner = {name: deserialize(config[name]) for name in ("layer", "backward_layer")
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        inner = {name: deserialize(config[name], custom_objects) for name in ("layer", "backward_layer")
                  if isinstance(config.get(name), dict)}  # fmt: skip
         return super().from_config(config | inner)
 

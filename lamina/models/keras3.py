@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -12,6 +12,7 @@ from lamina.engine.keras3 import with_variables
 from lamina.engine.weights import to_numpy
 from lamina.graph.symbolic import is_symbolic
 from lamina.layers.core import AddMetric
+from lamina.models.summary import summary as print_summary
 from lamina.training.trainer import Trainer
 from lamina.variables import are_unchanged
 
@@ -110,9 +111,22 @@ class Keras3Model(Trainer):
         True
         """
         if is_symbolic(value) and getattr(self, "_plan", None) is not None and not are_unchanged() and name is not None:
-            self.also_compute([AddMetric(name, aggregation)(value)])  # pyright: ignore[reportAttributeAccessIssue]
+            cast(Any, self).also_compute([AddMetric(name, aggregation)(value)])
         else:
-            super().add_metric(value, name, aggregation)  # pyright: ignore[reportAttributeAccessIssue]
+            cast(Any, super()).add_metric(value, name, aggregation)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print a table of the layers: name and class, output shape, parameters, and what each is connected to. See
+        :func:`lamina.models.summary.summary`."""
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     # -- what is run --
 

@@ -19,7 +19,6 @@ from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, m
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
 from lamina.models.keras3 import Keras3Model
 from lamina.models.keys import Keyed
-from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
 from lamina.variables import are_unchanged
@@ -340,24 +339,23 @@ class Model(Keras3Model, Keyed):
 
     variables = weights
 
-    def summary(self, line_length: int | None = None, print_fn: Any = None, **options: Any) -> None:
-        """Print a table of the layers: name and class, output shape, parameters, and what each is connected to."""
-        print_summary(self, line_length=line_length, print_fn=print_fn, **options)
-
     # -- saving --
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **older: Any) -> None:
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: Any = None, **older: Any) -> None:
         """Save how the model is made, its weights and how it trains to a ``.keras`` file.
 
         The file is written beside and then renamed, so a crash leaves the one that was there.
         """
-        for unknown in set(older) - {"include_optimizer", "save_format", "zipped"}:
+        for unknown in set(older) - {"include_optimizer", "save_format"}:
             raise TypeError(f"save() got an unknown argument {unknown!r}.")
         keras_zip.save(self, filepath, overwrite)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Save the weights to a ``.weights.h5`` file, in Keras 3's layout."""
-        weights_h5.save_weights(self, filepath, overwrite)
+    def save_weights(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
+        """Save the weights to a ``.weights.h5`` file, in Keras 3's layout: one file, whatever ``max_shard_size`` says is
+        an error."""
+        weights_h5.save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Set the weights from a ``.weights.h5`` file; nothing changes when one does not fit."""

@@ -25,20 +25,25 @@ from lamina.training.steps import build_optimizer
 OPTIMIZER = "optimizer"
 
 
-def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(
+    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+) -> None:
     """Write the model's weights (and its optimizer's) in Keras 3's layout.
 
     Raises:
         ValueError: when the name does not end in ``.weights.h5``, the model is not built, or the file exists and
-            ``overwrite`` is off.
+            ``overwrite`` is off; for a ``max_shard_size``, since there is one file.
     """
-    check_target(path, ".weights.h5", overwrite)
+    if max_shard_size is not None:
+        raise ValueError(f"lamina writes all weights into one file, and was asked for pieces of {max_shard_size} GB: leave "
+                         "out max_shard_size.")  # fmt: skip
+    check_target(filepath, ".weights.h5", overwrite)
     packed = pack(model)
-    with replacing(path) as written, open(written, "wb") as file:
+    with replacing(filepath) as written, open(written, "wb") as file:
         file.write(packed)
 
 
-def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Set the model's weights from a ``.weights.h5`` file. Nothing is changed when something does not fit.
 
     Arguments:
@@ -47,7 +52,7 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
     Raises:
         ValueError: naming the file, the place in it and what the model needs there.
     """
-    with opened(path) as root:
+    with opened(filepath) as root:
         read(model, root, skip_mismatch=skip_mismatch)
 
 
