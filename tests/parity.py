@@ -90,6 +90,33 @@ def map_shapes(function: Callable[[tuple[int, ...]], Any], shapes: Any) -> Any:
     return function(shapes)
 
 
+def types_of_call(layer: Any, row: Row) -> list[str]:
+    """The types of what a layer gives for the row's inputs, which are float32 where they are floats."""
+    outputs = leaves(call(layer, inputs_of(row), row, call_arguments(row)))
+    return [str(output.dtype).removeprefix("torch.") for output in outputs]
+
+
+def types_of_symbolic_call(row: Row, policy: str) -> list[str]:
+    """The types that a call without data says."""
+
+    def symbolic(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        return lamina.layers.Input(batch_shape=(None, *leaf.shape[1:]), dtype=leaf.dtype)
+
+    inputs, arguments = map_structure(symbolic, [inputs_of(row), call_arguments(row)])
+    outputs = leaves(call(make(row, dtype=policy), inputs, row, arguments))
+    return [str(output.dtype).removeprefix("torch.") for output in outputs]
+
+
+def types_of_keras(row: Row, policy: str) -> list[str] | None:
+    """The types that Keras gives; ``None`` where torch has no such kernel, or the policy is one that Keras can't do."""
+    try:
+        return types_of_call(make_keras(row, dtype=policy), row)
+    except (RuntimeError, NotImplementedError, TypeError, ValueError):
+        return None
+
+
 def random_weights(row: Row, layer: Any) -> list[np.ndarray]:
     """New numbers for a built Keras layer's weights, away from initial zeros and ones; variances stay positive."""
     rng = np.random.default_rng(seed_of(row) + 2)

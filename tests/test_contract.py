@@ -15,6 +15,7 @@ from golden import state_dict_keys
 import lamina.layers
 from lamina.engine.construction import BASE_ARGUMENTS, argument_names
 from lamina.engine.layer import Layer
+from lamina.engine.weights import to_numpy
 from lamina.graph.symbolic import leaves
 from lamina.testing import OPTIONAL, PROPERTIES, ContractError, check_layer
 
@@ -58,6 +59,53 @@ def test_values_and_gradients(row):
 @over([row for row in IN_KERAS if "lora_rank" not in row.kwargs], "values_in_float64")
 def test_values_and_gradients_in_float64(row):
     assert_equals_keras(row, "float64", 1e-9)
+
+
+# How far numbers computed in a type may lie from those of float64 on average, in parts of the largest.
+PRECISION = {"float64": 1e-6, "float16": 8e-3, "bfloat16": 6e-2}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_types(row):
+    """With every policy: what a symbolic call says is what a call gives, and what Keras gives; there are gradients, of each
+    source's own type; numbers are near those of float64."""
+    exact = parity.make(row, dtype="float64")
+    parity.call(exact, parity.inputs_of(row), row, parity.call_arguments(row))
+    values = parity.random_weights(row, exact)
+    for policy in ("float64", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16"):
+        layer = parity.make(row, dtype=policy)
+        found = parity.types_of_call(layer, row)
+        if "types" not in row.exceptions:
+            assert parity.types_of_symbolic_call(row, policy) == found, f"symbolically, {policy}"
+        if row.keras is not None and "types_of_keras" not in row.exceptions:
+            theirs = parity.types_of_keras(row, policy)
+            assert theirs in (None, found), f"in Keras, {policy}"
+        layer.set_weights([value.astype("float32") for value in values])
+        exact.set_weights([to_numpy(weight) for weight in layer.weights])
+        if "precision" not in row.exceptions:
+            assert_near(layer, exact, row, PRECISION[policy.removeprefix("mixed_")], policy)
+
+
+def assert_near(layer, exact, row, precision, policy):
+    inputs, arguments = parity.inputs_of(row), parity.call_arguments(row)
+    mine, wanted = (parity.numbers(one, row, inputs, arguments) for one in (layer, exact))
+    types = [weight.dtype for weight in layer.trainable_weights]
+    assert [gradient.dtype for gradient in mine["weight gradients"]] in (types, []), policy
+    gradients = largest(wanted["input gradients"] + wanted["weight gradients"])
+    for what, scale in (
+        ("outputs", largest(wanted["outputs"])),
+        ("input gradients", gradients),
+        ("weight gradients", gradients),
+    ):
+        scale = max(scale, 0.1 * largest(wanted["outputs"]), 1e-3)
+        for one, other in zip(mine[what], wanted[what], strict=True):
+            off = (one.detach().double() - other.detach()).abs()
+            assert one.shape == other.shape
+            assert not off.numel() or float(off.mean()) <= precision * scale, f"{what}, {policy}: off by {off.mean()}"
+
+
+def largest(tensors):
+    return max((float(tensor.detach().abs().max()) for tensor in tensors if tensor.numel()), default=0.0)
 
 
 @over([row for row in IN_KERAS if not row.call], "unknown_shapes")
@@ -128,7 +176,18 @@ def test_contract(row):
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.exceptions], ids=lambda row: row.id)
 def test_exceptions_name_a_test(row):
-    tests = {"values", "values_in_float64", "unknown_shapes", "config", "keras_takes_config", "mask", *PROPERTIES}
+    tests = {
+        "types_of_keras",
+        "types",
+        "precision",
+        "values",
+        "values_in_float64",
+        "unknown_shapes",
+        "config",
+        "keras_takes_config",
+        "mask",
+        *PROPERTIES,
+    }
     assert row.exceptions.keys() <= tests
     assert all(row.exceptions.values()), "each exception has a reason"
 

@@ -20,6 +20,7 @@ from lamina.dtypes import as_dtype
 from lamina.engine.devices import accelerator_or_none, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
 from lamina.engine.modes import set_mode
+from lamina.engine.precision import as_float, converted, in_types_of, is_mixing, own_weights_cast, stand_ins, type_for
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, join_runs, leaves, map_structure
@@ -67,6 +68,8 @@ def run_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -
             else:
                 call = functools.partial(nn.Module.__call__, layer)
                 outputs = layer.rematerialized_call(call, *args, **kwargs)(*args, **kwargs, **more)
+        if layer._is_mixed and layer._gives_compute_type and layer._call_is_builtin:
+            outputs = map_structure(lambda leaf: as_float(leaf, layer._compute_dtype), outputs)
     except Exception as error:
         explain(layer, args, error)
         raise
@@ -147,7 +150,7 @@ def _as_tensors(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[
     device: list[torch.device] = []
     to = layer._takes_inputs_to
 
-    def convert(leaf: Any) -> Any:
+    def convert(leaf: Any, integers: bool = False) -> Any:
         if isinstance(leaf, (np.ndarray, np.generic)):
             if not device:
                 device.append(home_of(layer))
@@ -156,22 +159,17 @@ def _as_tensors(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[
             )  # a copy: what a layer writes into is not the array
         elif to is not None and isinstance(leaf, torch.Tensor) and leaf.is_cpu:
             leaf = moved(leaf, to)
-        if not isinstance(leaf, torch.Tensor) or not layer.autocast:
+        if not isinstance(leaf, torch.Tensor):
             return leaf
-        if leaf.dtype.is_floating_point or (not layer.takes_integers and leaf.dtype is not torch.bool):
+        dtype = type_for(layer, leaf.dtype, integers)
+        if dtype is not leaf.dtype:
             mask = getattr(leaf, "_keras_mask", None)
-            leaf = leaf if leaf.dtype is layer._compute_dtype or leaf.is_complex() else leaf.to(layer._compute_dtype)
-            if mask is not None and not hasattr(leaf, "_keras_mask"):
+            leaf = leaf.to(dtype)
+            if mask is not None:
                 leaf._keras_mask = mask  # pyright: ignore[reportAttributeAccessIssue]
         return leaf
 
-    def convert_rest(leaf: Any) -> Any:  # masks, positions, ... beside the inputs keep their type
-        if not isinstance(leaf, torch.Tensor) or leaf.dtype.is_floating_point:
-            return convert(leaf)
-        return moved(leaf, to) if to is not None and leaf.is_cpu else leaf
-
-    kwargs = {key: map_structure(convert_rest, value) for key, value in kwargs.items()}
-    return (*(map_structure(convert, x) for x in args[:1]), *(map_structure(convert_rest, x) for x in args[1:])), kwargs
+    return converted(convert, args, kwargs)
 
 
 def _with_mode(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -234,11 +232,9 @@ def _surroundings(layer: Layer, args: tuple[Any, ...], training: bool | None) ->
             stack.enter_context(in_mode(layer, training))
         if layer._runs_own_code and layer._away is not None:
             stack.enter_context(making_at(layer._away))
-        policy = layer.dtype_policy
-        if policy.compute_dtype != policy.variable_dtype:
+        if layer._is_mixed or is_mixing():
             tensor = next((leaf for leaf in leaves(args) if isinstance(leaf, torch.Tensor)), None)
-            device = tensor.device.type if tensor is not None else "cpu"
-            stack.enter_context(torch.autocast(device, dtype=layer._compute_dtype))
+            stack.enter_context(in_types_of(layer, "cpu" if tensor is None else tensor.device.type))
         yield
 
 
@@ -464,6 +460,15 @@ def _as_called(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> t
     return (*(map_structure(convert, x) for x in args[:1]), *(map_structure(rest, x) for x in args[1:])), {
         key: map_structure(rest, value) for key, value in kwargs.items()
     }
+    args, kwargs = stand_ins(layer, args, kwargs)
+    own_rule: Any = getattr(layer, "compute_output_spec", None)
+    if own_rule is not None:
+        return map_structure(_fresh, own_rule(*args, **kwargs))
+    if not layer._infers_shape:
+        shapes = layer.compute_output_shape(**shape_arguments(layer.compute_output_shape, layer, args, kwargs))
+        dtype = _output_dtype(layer, args)
+        return map_shapes(lambda shape: SymbolicTensor(shape, dtype), shapes)
+    return run_without_data(layer, args, kwargs)
 
 
 def run_without_data(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -474,7 +479,7 @@ def run_without_data(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
     """
     moded = _with_mode(layer, args, kwargs)
     try:
-        with own_scope():
+        with own_scope(), own_weights_cast(layer):
             outputs = layer.forward(*args, **moded)
     except (TypeError, ValueError, AttributeError, RuntimeError, NotImplementedError) as symbolic_error:
         try:
@@ -495,7 +500,7 @@ def _run_on_zeros(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -
             return torch.zeros(sizes, dtype=leaf.dtype, device=home)
 
         home = home_of(layer)
-        with torch.no_grad(), own_scope():
+        with torch.no_grad(), own_scope(), _surroundings(layer, (), None):
             return layer.forward(*map_structure(concrete, args), **map_structure(concrete, kwargs))
 
     second = iter(leaves(run(1)))
@@ -563,8 +568,7 @@ def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
 def _check_arguments(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """A layer is built for tensors: refuse what has no shape, and a call without what ``call`` cannot do without."""
     for name in _positions(layer)[len(args) :]:
-        needed = layer._call_parameters[name].default is inspect.Parameter.empty and name != "training"
-        if needed and name not in kwargs:
+        if layer._call_parameters[name].default is inspect.Parameter.empty and name not in kwargs:
             raise TypeError(f"{who(layer)} was called without {name!r}, which it needs.")
     if layer._is_builtin and args and not any(hasattr(leaf, "shape") for leaf in leaves(args[0])):
         got = "None, as a call that lacks its `return` gives" if args[0] is None else f"{args[0]!r:.80}"

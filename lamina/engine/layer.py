@@ -18,7 +18,7 @@ from torch import nn
 
 from lamina import naming, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
-from lamina.engine import calling
+from lamina.engine import calling, precision
 from lamina.engine.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
 from lamina.engine.devices import accelerator_or_none, names_a_device
 from lamina.engine.input_spec import InputSpec
@@ -64,6 +64,9 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     takes_integers: bool = False  # whether integer inputs are computed with as they are, not as floats
     input_spec: Any = None
     stateful: bool = False
+    _computes: bool = True  # whether it computes itself, and does not leave that to the layers inside
+    _casts_inputs: bool = True  # whether float inputs are cast to that type
+    _gives_compute_type: bool = True  # whether the floats that it gives are of the type that it computes in
 
     call: Callable[..., Any]
     _arguments: dict[str, Any]
@@ -82,6 +85,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _placed: bool = False  # whether somebody said where the layer is to be
     _away: torch.device | None = None  # that place, where it is an accelerator
     _takes_inputs_to: torch.device | None = None  # of a model that `fit` moved: tensors on the CPU come along
+    _call_is_builtin: bool
     _keras_class_name: str
 
     def __init__(
@@ -140,6 +144,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         cls._hands_over_mask = is_current and "kept_masks" in parameters
         cls._is_builtin = cls.__module__.startswith("lamina.")
         cls._runs_own_code = not cls._is_builtin or own.get("_runs_own_code", False)
+        cls._call_is_builtin = getattr(getattr(cls, "call", None), "__module__", "").startswith("lamina.")
         if cls._is_builtin and "__init__" in own:
             cls.__init__ = for_subclasses(own["__init__"])  # pyright: ignore[reportAttributeAccessIssue]
         if "_keras_class_name" not in own:
@@ -225,6 +230,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     def dtype_policy(self, policy: Any) -> None:
         self._dtype_policy = as_policy(policy)
         self._compute_dtype = as_dtype(self._dtype_policy.compute_dtype)
+        self._is_mixed = self._dtype_policy.compute_dtype != self._dtype_policy.variable_dtype
 
     @property
     def dtype(self) -> str:
@@ -277,7 +283,8 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
             and self.autocast
             and not (self._makes_masks and self._begins_masks)
             and "training" not in self._call_arguments
-            and self.dtype_policy.compute_dtype == self.dtype_policy.variable_dtype
+            and not self._is_mixed
+            and not precision.is_mixing()
             and self._remat_mode is None
             and self._takes_inputs_to is None
             and not (self._runs_own_code and self._away is not None)

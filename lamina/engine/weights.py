@@ -405,8 +405,9 @@ _CALLED_BY_TORCH = {"forward", "children", "modules", "parameters", "buffers", "
                     "named_children", "named_modules", "named_parameters", "named_buffers", "register_buffer",
                     "register_parameter", "requires_grad_"}  # fmt: skip
 # Attributes of layers that may hold a dict or list and never hold layers.
-_PLAIN_ATTRIBUTES = {"_losses", "_regularizers", "_constraints", "_nodes", "_arguments", "_build_shapes", "input_spec",
-                     "trainable_weights", "non_trainable_weights", "arguments", "axis", "axes", "shared_axes"}  # fmt: skip
+_PLAIN_ATTRIBUTES = {"_losses", "_counts", "_regularizers", "_constraints", "_nodes", "_arguments", "_build_shapes",
+                     "input_spec", "trainable_weights", "non_trainable_weights", "arguments", "axis", "axes",
+                     "shared_axes"}  # fmt: skip
 
 
 def _laid_out(value: torch.Tensor, layout: tuple[int, ...]) -> torch.Tensor:

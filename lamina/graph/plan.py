@@ -180,6 +180,11 @@ class Plan:
         args, kwargs, outputs = map_structure(reference, (call.args, call.kwargs, call.outputs))
         return Step("call_function", call.function, call.function.__name__, args, kwargs, outputs)
 
+    def convert(self, function: Callable[[torch.dtype], torch.dtype]) -> None:
+        """Give the values new types: those that ``function`` makes of the old ones."""
+        new = {dtype: function(dtype) for dtype in {dtype for _, dtype in self.values if dtype is not None}}
+        self.values = [(shape, new.get(dtype)) for shape, dtype in self.values]
+
     # -- emitting --
 
     def emit(

@@ -7,6 +7,8 @@ torch 2.13's oneDNN, which computes them on a CPU, has faults for some windows, 
 - a window of one point along an axis, with a dilation along it: gradients in bfloat16 are of what lay in the memory before.
 - one channel in a group, and steps longer than one along the last axis but not along the one before (:func:`mixes_rows`):
   where the window has one place along the last axis, the rows are mixed up. Only in channels-last memory.
+- a window of three axes that reaches over more than the data of bfloat16, which torch is to pad: gradients of the weights
+  are of what lay in the memory before (:func:`pads_itself`).
 
 Where an axis has size 1, its stride says nothing of the memory, but torch's kernels look at it all the same, and refuse or
 confuse orders. :func:`in_order` copies a tensor so that all strides agree.
@@ -42,6 +44,13 @@ def mixes_rows(strides: Sizes, channels: int) -> bool:
     """Whether torch's channels-last kernel may mix rows up; ``channels`` are those of a group that are summed up: of the
     inputs, or of a transposed convolution's outputs."""
     return channels == 1 and len(strides) > 1 and strides[-1] > 1 and strides[-2] == 1
+
+
+def pads_itself(x: torch.Tensor, extent: Sizes) -> bool:
+    """Whether torch's convolution is to pad ``(B, C, *S)`` by itself for windows that reach over ``extent``."""
+    if len(extent) < 3 or not x.is_cpu or not (x.dtype is torch.bfloat16 or torch.is_autocast_enabled("cpu")):
+        return True
+    return all(size >= window for size, window in zip(x.shape[2:], extent, strict=True))
 
 
 def in_order(x: torch.Tensor, channels_last: bool = False) -> torch.Tensor:

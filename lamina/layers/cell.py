@@ -16,6 +16,7 @@ from lamina import activations, constraints, initializers, random, regularizers
 from lamina.engine.arguments import fraction, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import Layer
+from lamina.engine.precision import as_float, type_for
 from lamina.graph.symbolic import Shape, map_structure
 
 States = list[Any]
@@ -342,8 +343,16 @@ def initial_state_of(cell: Any, batch_size: int, inputs: Any = None) -> States:
     return [map_structure(lambda size: like.new_zeros(batch_size, size), size) for size in sizes]
 
 
+def for_cell(cell: Any, tensors: Any) -> Any:
+    """Inputs and states in the type that a cell computes in; any object but a layer takes them as they are."""
+    if not isinstance(cell, Layer):
+        return tensors
+    return map_structure(lambda leaf: as_float(leaf, type_for(cell, leaf.dtype)), tensors)
+
+
 def call_cell(cell: Any, inputs: Any, states: States, **kwargs: Any) -> tuple[Any, States]:
     """One step of any cell: the output, and the new states as a list."""
+    inputs, states = for_cell(cell, (inputs, states))
     if isinstance(cell, Layer) and "training" in cell._call_arguments:
         kwargs["training"] = cell.training
     run = cell.forward if isinstance(cell, Layer) else cell.call

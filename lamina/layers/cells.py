@@ -19,6 +19,7 @@ from lamina import activations
 from lamina.engine.calling import who
 from lamina.engine.devices import is_eager_on_cpu
 from lamina.engine.layer import LAYERS
+from lamina.engine.precision import in_compute_type
 from lamina.graph.symbolic import Shape, map_structure
 from lamina.kernels import gru_steps, lstm_steps, torch_recurrent
 from lamina.kernels.step_buffers import SIGMOID, gate_of
@@ -363,6 +364,8 @@ class StackedRNNCells(AbstractRNNCell):
     torch.Size([1, 2])
     """
 
+    _computes = False
+
     def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cells: Any = [checked_cell(cell, who(self)) for cell in cells]
@@ -396,7 +399,7 @@ class StackedRNNCells(AbstractRNNCell):
             nested = isinstance(before, (list, tuple))
             inputs, new = call_cell(cell, inputs, list(before) if nested else [before])
             after.append(new if nested else new[0])
-        return inputs, after
+        return in_compute_type(self, (inputs, after))
 
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, inputs_shape: Shape, states_shape: Any = None
@@ -404,8 +407,8 @@ class StackedRNNCells(AbstractRNNCell):
         return (inputs_shape[0], self.output_size), map_structure(lambda size: (inputs_shape[0], size), self.state_size)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-        return super().from_config(config | {"cells": [deserialize(cell, custom_objects) for cell in config["cells"]]})
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return super().from_config(config | {"cells": [deserialize(cell) for cell in config["cells"]]})
 
 
 def _alone(cell: Any, states: States) -> Any:

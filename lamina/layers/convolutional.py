@@ -19,7 +19,7 @@ from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.graph.symbolic import Shape
 from lamina.kernels import convolution
-from lamina.kernels.convolution import CONVOLUTIONS
+from lamina.kernels.convolution import CONVOLUTIONS, pads_itself
 from lamina.kernels.windows import same_padding, slid_shape
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
@@ -134,13 +134,14 @@ class Convolving(Layer):
 
     def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
         """``x`` and what torch's kernel is to pad by itself: it can where both sides are equal, and copies nothing."""
-        if self._padding is not None:
+        itself = self.rank < 3 or pads_itself(x, self._extent)
+        if self._padding is not None and itself:
             return x, self._padding
         pads = self._pads
         if pads is None:
             pads = [same_padding(*axis) for axis in zip(x.shape[-self.rank :], self._extent, self.strides, strict=True)]
         padding = _even(pads)
-        if padding is not None:
+        if padding is not None and itself:
             return x, padding
         return F.pad(x, [side for pair in reversed(pads) for side in pair]), (0,) * self.rank
 

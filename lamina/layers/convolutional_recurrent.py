@@ -17,7 +17,7 @@ from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec
 from lamina.graph.symbolic import Shape
 from lamina.kernels import convolution
-from lamina.kernels.convolution import CONVOLUTIONS
+from lamina.kernels.convolution import CONVOLUTIONS, pads_itself
 from lamina.kernels.windows import same_padding, slid_shape
 from lamina.layers.cell import Cell, States, Step
 from lamina.layers.cells import lstm_bias, lstm_step
@@ -179,7 +179,8 @@ class ConvLSTMCell(Cell):
         padding: Any = 0
         if points is not None:
             pads = None  # a window of one point stands on one, wherever it stands
-        if pads is not None and all(before == after for before, after in pads):
+        extent = tuple((size - 1) * step + 1 for size, step in zip(self.kernel_size, dilation, strict=True))
+        if pads is not None and all(before == after for before, after in pads) and pads_itself(x, extent):
             padding = tuple(before for before, _ in pads)  # torch's kernel pads by itself, which copies nothing
         elif pads is not None:
             x = F.pad(x, [side for pair in reversed(pads) for side in pair])

@@ -13,6 +13,7 @@ from lamina.dtypes import as_dtype, dtype_name
 from lamina.engine.arguments import positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS
+from lamina.engine.precision import as_float
 from lamina.graph.symbolic import Shape, SymbolicTensor
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
@@ -158,6 +159,8 @@ class ReversibleEmbedding(Embedding):
     """
 
     reverse_embeddings: nn.Parameter
+    _computes = False  # not in torch's choice of types
+    _gives_compute_type = False  # the way back has a type of its own
 
     def __init__(
         self,
@@ -189,10 +192,10 @@ class ReversibleEmbedding(Embedding):
 
     def call(self, inputs: torch.Tensor, reverse: bool = False) -> torch.Tensor:
         if not reverse:
-            return super().forward(inputs)
+            return as_float(super().forward(inputs), self._compute_dtype)
         kernel = self.embeddings if self.tie_weights else self.reverse_embeddings.t()
-        if self.reverse_dtype is not None:
-            inputs, kernel = (tensor.to(as_dtype(self.reverse_dtype)) for tensor in (inputs, kernel))
+        dtype = self._compute_dtype if self.reverse_dtype is None else as_dtype(self.reverse_dtype)
+        inputs, kernel = as_float(inputs, dtype), as_float(kernel, dtype)
         logits = F.linear(inputs, kernel)  # (*, output_dim) -> (*, input_dim)
         cap = self.logit_soft_cap
         return logits if cap is None else torch.tanh(logits / cap) * cap

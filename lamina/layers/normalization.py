@@ -16,6 +16,7 @@ from lamina import config, constraints, initializers, regularizers
 from lamina.engine.arguments import non_negative, one_of
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.precision import as_float
 from lamina.graph.symbolic import Shape
 from lamina.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
 
@@ -418,7 +419,10 @@ class LayerNormalization(Normalization):
             last = tuple(range(-len(self._sizes), 0))
             y = x * torch.rsqrt(x.var(last, correction=0, keepdim=True) + self.epsilon) * cast(torch.Tensor, self.gamma)
         else:
-            y = F.layer_norm(x, self._sizes, self.gamma, self.beta, self.epsilon)
+            gamma, beta = self.gamma, self.beta
+            if self._is_mixed and gamma is None:  # torch's gradient minds the type of beta, unless gamma is of the same
+                beta = as_float(beta, x.dtype)
+            y = F.layer_norm(x, self._sizes, gamma, beta, self.epsilon)
         return y if self._back is None else y.permute(self._back)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -468,9 +472,10 @@ class RMSNormalization(Layer):
         self.scale = self.add_weight(name="scale", shape=self._sizes, initializer="ones")
         self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, self._sizes, strict=True)))
 
-    def call(self, x: torch.Tensor) -> torch.Tensor:
-        x = x if self._order is None else x.permute(self._order)  # axis comes last
-        y = F.rms_norm(x, list(self._sizes), self.scale, self.epsilon)
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        x = inputs if self._order is None else inputs.permute(self._order)  # axis comes last
+        scale = as_float(self.scale, x.dtype) if self._is_mixed else self.scale
+        y = F.rms_norm(x, list(self._sizes), scale, self.epsilon)
         return y if self._back is None else y.permute(self._back)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from lamina.engine import calling
+from lamina.engine import calling, precision
 from lamina.engine.calling import who
 from lamina.engine.construction import BASE_ARGUMENTS, argument_names
 from lamina.engine.layer import LAYERS, InputSpec, Layer
@@ -71,6 +71,7 @@ class RNN(Layer):
         kwargs.pop("num_constants", None)  # of Keras 2's configs; the call says how many there are
         super().__init__(**kwargs)
         self.cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else checked_cell(cell, who(self))
+        self._computes = not isinstance(self.cell, Layer)
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -124,6 +125,7 @@ class RNN(Layer):
 
     def finished(self, output: Any, states: Any) -> Any:
         """What ``call`` returns of a scan."""
+        output, states = precision.in_compute_type(self, (output, states))
         if self.stateful:
             with torch.no_grad():
                 for kept, state in zip(leaves(self.states), leaves(states), strict=True):
@@ -209,19 +211,14 @@ class RNN(Layer):
             else output
         )
 
-    @property
-    def state_size(self) -> Any:
-        """The cell's: the size of its state, or a list of sizes."""
-        return self.cell.state_size
-
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         mask = per_step(leaves(previous_mask)[0]) if self.return_sequences and previous_mask is not None else None
         return [mask] + [None] * len(leaves(self.cell.state_size)) if self.return_state else mask
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Any:
         if isinstance(config.get("cell"), dict):
-            config = config | {"cell": deserialize(config["cell"], custom_objects)}
+            config = config | {"cell": deserialize(config["cell"])}
         return super().from_config(config)
 
 
@@ -259,7 +256,7 @@ class CellLayer(RNN):
         return {key: value for key, value in config.items() if key not in self.silent or value != self.silent[key]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Any:
         return super(RNN, cls).from_config(config)
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from lamina.engine.layer import Layer
+from lamina.engine.precision import in_types_of, is_mixing
 from lamina.graph.symbolic import leaves, map_structure
-from lamina.layers.cell import Cell, States, Step, call_cell
+from lamina.layers.cell import Cell, States, Step, call_cell, for_cell
 from lamina.layers.cells import StackedRNNCells
 
 
@@ -39,13 +40,24 @@ class Wanted:
 def scan(
     cell: Any, sequences: torch.Tensor, states: States, mask: Any, wanted: Wanted, **kwargs: Any
 ) -> tuple[torch.Tensor, States]:
-    """Outputs ``(B, T, ...)``, or the last ``(B, ...)``, and the last states. ``kwargs`` go to a cell of the user's."""
+    """Outputs ``(B, T, ...)``, or the last ``(B, ...)``, and the last states, of the cell's type. ``kwargs`` go to a cell of
+    the user's."""
     if sequences.shape[1] == 0:
         raise ValueError(f"A sequence needs at least one step, and got shape {tuple(sequences.shape)}.")
     if mask is not None:
         mask = per_step(mask).bool()
         if mask.dim() == 1:  # of whole sequences
             mask = mask.unsqueeze(1).expand(-1, sequences.shape[1])
+    if isinstance(cell, Layer) and (cell._is_mixed or is_mixing()):
+        with in_types_of(cell, sequences.device.type):
+            return _scan(cell, sequences, states, mask, wanted, kwargs)
+    return _scan(cell, sequences, states, mask, wanted, kwargs)
+
+
+def _scan(
+    cell: Any, sequences: torch.Tensor, states: States, mask: Any, wanted: Wanted, kwargs: dict[str, Any]
+) -> tuple[torch.Tensor, States]:
+    sequences, states = for_cell(cell, (sequences, states))
     if _is_lamina_s(cell) and not kwargs:
         run = _scan_stack if isinstance(cell, StackedRNNCells) else _scan_cell
         return run(cell, sequences, states, mask, wanted)
@@ -118,6 +130,7 @@ def can_scan_together(cells: Sequence[Any], x: torch.Tensor, states: States, mas
     one, other = cells
     return (
         _is_lamina_s(one)
+        and x.dtype is one._compute_dtype is other._compute_dtype
         and one.joins(other, x)
         and wanted.fuse
         and all(cell.fusable(x) and not (cell.training and cell.dropout) for cell in cells)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from lamina.engine.arguments import positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec
+from lamina.engine.precision import in_compute_type
 from lamina.graph.symbolic import Shape
 from lamina.layers.wrappers import Wrapper
 
@@ -67,7 +68,7 @@ class SpectralNormalization(Wrapper):
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         if self.training:
             self.normalize_kernel()
-        return self.layer(inputs)
+        return in_compute_type(self, self.layer(inputs))
 
     @torch.no_grad()
     def normalize_kernel(self) -> None:

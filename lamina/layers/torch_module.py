@@ -44,6 +44,7 @@ class TorchModuleWrapper(Layer):
     """
 
     takes_integers = True
+    _gives_compute_type = False  # the module has types of its own
 
     def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from lamina.engine import calling
+from lamina.engine import calling, precision
 from lamina.engine.arguments import one_of
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
-from lamina.graph.symbolic import Shape, is_symbolic, leaves, map_structure, record
+from lamina.graph.symbolic import Shape, SymbolicTensor, leaves, map_structure
 from lamina.layers.recurrent import RNN, check_steps, inputs_apart
 from lamina.layers.scanning import can_scan_together, per_step, scan_together
 from lamina.registry import CustomObjectScope, deserialize
@@ -42,6 +42,7 @@ class Wrapper(Layer):
         if not isinstance(layer, nn.Module):
             raise ValueError(f"{who(self)} needs a layer, and got {layer!r}.")
         self.layer = layer
+        self._computes = not isinstance(layer, Layer)
 
     def build(self, input_shape: Any = None) -> None:
         if isinstance(self.layer, Layer) and not self.layer.built:
@@ -49,8 +50,8 @@ class Wrapper(Layer):
             self.layer.built = True
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
-        inner = {name: deserialize(config[name], custom_objects) for name in ("layer", "backward_layer")
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        inner = {name: deserialize(config[name]) for name in ("layer", "backward_layer")
                  if isinstance(config.get(name), dict)}  # fmt: skip
         return super().from_config(config | inner)
 
@@ -108,34 +109,18 @@ class TimeDistributed(Wrapper):
         if self._one_batch and not (self._mixes and self.training):
             rows = inputs.flatten(0, 1)  # (B, T, *) -> (B * T, *)
             outputs = self.layer(rows) if mask is None else self.layer(rows, mask=mask.flatten(0, 1))
-            return map_structure(lambda output: output.unflatten(0, inputs.shape[:2]), outputs)
+            outputs = map_structure(lambda output: output.unflatten(0, inputs.shape[:2]), outputs)
+            return precision.in_compute_type(self, outputs)
         steps = [self.layer(inputs[:, step], **({} if mask is None else {"mask": mask[:, step]}))
                  for step in range(inputs.shape[1])]  # fmt: skip
         each = iter(zip(*(leaves(step) for step in steps), strict=True))
-        return map_structure(lambda _: torch.stack(next(each), 1), steps[0])
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The inputs' mask; where the layer keeps none of it inside a step, a step counts if anything in it does."""
-        if previous_mask is None or previous_mask.ndim == 2 or not isinstance(self.layer, Layer):
-            return previous_mask
-        inside = self.layer.compute_mask(inputs[:, 0], previous_mask[:, 0])
-        if inside is not None:
-            return previous_mask
-        return record(any_inside, (previous_mask,), {}) if is_symbolic(previous_mask) else any_inside(previous_mask)
+        return precision.in_compute_type(self, map_structure(lambda _: torch.stack(next(each), 1), steps[0]))
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         if not isinstance(self.layer, Layer):
             return calling.run_for_shape(self, input_shape)
         inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
         return calling.map_shapes(lambda shape: (shape[0], input_shape[1], *shape[1:]), inner)
-
-
-def any_inside(mask: torch.Tensor) -> torch.Tensor:
-    """Whether anything in a step counts. (Keras hands on the whole mask, which few layers then take.)"""
-    return per_step(mask)
-
-
-any_inside.in_keras = lambda mask: mask  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def _is_mixing(module: nn.Module) -> bool:
@@ -190,6 +175,8 @@ class Bidirectional(Wrapper):
 
     _training_after = "mask"
     supports_masking = True
+    _computes = False
+    _gives_compute_type = False  # the states are of the inner layers' types
 
     def __init__(
         self,
@@ -262,6 +249,7 @@ class Bidirectional(Wrapper):
         if self.return_state:
             after = (*forward[1:], *backward[1:])
             forward, backward = forward[0], backward[0]
+        forward, backward = precision.in_compute_type(self, (forward, backward))
         if self.return_sequences:
             backward = backward.flip(1)
         output = (forward, backward) if self.merge_mode is None else (_MERGES[self.merge_mode](forward, backward),)
@@ -313,6 +301,16 @@ class Bidirectional(Wrapper):
             forward = (*forward[:-1], forward[-1] + backward[-1])
         outputs = (forward, backward) if self.merge_mode is None else (forward,)
         return (*outputs, *states) if len(outputs) + len(states) > 1 else forward
+
+    def compute_output_spec(self, sequences: Any, *_: Any, **__: Any) -> Any:
+        """Symbolic outputs, and the states, which are of the types of the layers that give them."""
+        shapes = self.compute_output_shape(calling.shapes_of(sequences))
+        outputs = calling.map_shapes(lambda shape: SymbolicTensor(shape, self.compute_dtype), shapes)
+        pair = [self.forward_layer, self.backward_layer] if self.return_state else []
+        states = leaves(outputs)[2 if self.merge_mode is None else 1 :]
+        for number, state in enumerate(states):
+            state.dtype = pair[number * 2 // len(states)]._compute_dtype
+        return outputs
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         mask = per_step(leaves(previous_mask)[0]) if self.return_sequences and previous_mask is not None else None

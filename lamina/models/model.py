@@ -19,6 +19,7 @@ from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, m
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
 from lamina.models.keras3 import Keras3Model
 from lamina.models.keys import Keyed
+from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
 from lamina.variables import are_unchanged
@@ -52,6 +53,7 @@ class Model(Keras3Model, Keyed):
     supports_masking = True
     _begins_masks = True
     _training_after = "inputs"
+    _gives_compute_type = False
     _keras_class_name = "Functional"
     _keras_module = "keras.src.models.functional"
 
@@ -98,16 +100,33 @@ class Model(Keras3Model, Keyed):
                 setattr(self, key, constant)
         tensors = leaves(inputs)
         self._input_names = [tensor.name or f"input_{i}" for i, tensor in enumerate(tensors)]
-        self._input_kinds = [(len(tensor.shape), tensor.shape[-1:] == (1,), tensor.dtype) for tensor in tensors]
         numbers = iter(range(len(tensors)))
         self._input_structure = map_structure(lambda _: next(numbers), inputs)
-        # The common case: one input, taken as it is.
-        self._only_rank = self._input_kinds[0][0] if self._input_structure == 0 else None
-        self._only_is_float = self._input_kinds[0][2].is_floating_point
+        self._read_input_kinds(plan)
+        # Inputs are of the types that they state; the layers see to their own, torch's modules know of none.
+        self._casts_inputs = False
+        self._computes = any(not isinstance(module, Layer) for module in plan.modules.values())
         self._makes_masks = any(mask is not None for mask in plan.masks)
         self._hands_over_mask = self._makes_masks and type(self)._hands_over_mask
         self._built_for(map_structure(lambda tensor: tensor.shape, inputs))
         self.compile_plan()
+
+    def _read_input_kinds(self, plan: Plan) -> None:
+        kinds = [plan.values[value.index] for value in plan.inputs]
+        self._input_kinds = [(len(shape), shape[-1:] == (1,), dtype) for shape, dtype in kinds]
+        # The common case: one input, taken as it is.
+        self._only_rank = self._input_kinds[0][0] if self._input_structure == 0 else None
+        self._only_dtype = self._input_kinds[0][2]
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
+        # .to(torch.float64), .half(), ... : what the inputs and all values are, follows the weights.
+        super()._apply(fn, recurse)
+        if self._plan is not None:
+            self._plan.convert(lambda dtype: fn(torch.empty(0, dtype=dtype)).dtype)
+            self._read_input_kinds(self._plan)
+            for tensor in leaves(self._symbols[0]) if self._symbols is not None else ():
+                tensor.node.target._apply(fn)
+        return self
 
     def call(self, inputs: Any, mask: Any = None, *, kept_masks: list[Any] | None = None) -> Any:
         """Run the plan; the outputs' masks go into the list ``kept_masks``. A subclass that was not given ``inputs`` and
@@ -124,7 +143,7 @@ class Model(Keras3Model, Keyed):
             mask is None
             and type(inputs) is torch.Tensor
             and inputs.dim() == self._only_rank
-            and inputs.dtype.is_floating_point is self._only_is_float
+            and inputs.dtype is self._only_dtype
         ):
             return forward(self, inputs)
         return forward(self, *self.flatten_inputs(inputs, mask))
@@ -150,7 +169,7 @@ class Model(Keras3Model, Keyed):
 
     def flatten_inputs(self, inputs: Any, mask: Any = None) -> list[Any]:
         """The inputs in the order of the plan, from the structure, a list, or a dict by input name; each is brought to
-        the rank and kind of number that its ``Input`` states."""
+        the rank and type that its ``Input`` states."""
         structure = self._input_structure
         if isinstance(inputs, dict):
             keys = list(structure) if isinstance(structure, dict) else self._input_names
@@ -164,27 +183,11 @@ class Model(Keras3Model, Keyed):
         if len(flat) != len(self._input_kinds):
             raise ValueError(f"{who(self)} takes {len(self._input_kinds)} inputs ({', '.join(self._input_names)}), and "
                              f"got {len(flat)}.")  # fmt: skip
-        flat = [self._adjust(x, number) for number, x in enumerate(flat)]
+        flat = [_adjusted(self, x, number) for number, x in enumerate(flat)]
         for x, one in zip(flat, leaves(mask), strict=False):
             if one is not None:
                 x._keras_mask = one
         return flat
-
-    def _adjust(self, x: Any, number: int) -> Any:
-        rank, ends_in_one, dtype = self._input_kinds[number]
-        if x is None:
-            return x
-        given = len(x.shape)
-        if given == rank - 1 and ends_in_one:
-            x = torch.unsqueeze(x, -1)
-        elif given == rank + 1 and x.shape[-1] == 1:
-            x = torch.squeeze(x, -1)
-        elif given != rank:
-            raise ValueError(f"Input {self._input_names[number]!r} of {who(self)} takes {rank} axes (the batch is the "
-                             f"first), and got {tuple(x.shape)}, which has {given}.")  # fmt: skip
-        if x.dtype.is_floating_point is not dtype.is_floating_point and isinstance(x, torch.Tensor):
-            x = x.to(self._compute_dtype if dtype.is_floating_point else dtype)
-        return x
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The masks of the outputs, where the plan has any."""
@@ -228,13 +231,9 @@ class Model(Keras3Model, Keyed):
         symbolic = [one for one in losses if is_symbolic(one)]
         if not symbolic or self._plan is None or self._keras_class_name != "Functional" or are_unchanged():
             return super().add_loss(loss)
-        self.also_compute([AddLoss()(one) for one in symbolic])
-        super().add_loss([one for one in losses if not is_symbolic(one)])
-
-    def also_compute(self, tensors: Sequence[SymbolicTensor]) -> None:
-        """Have each call compute further tensors, which it does not give out."""
         inputs, outputs, aside = self._recorded()
-        self._describe(inputs, outputs, [*aside, *tensors])
+        self._describe(inputs, outputs, [*aside, *(AddLoss()(one) for one in symbolic)])
+        super().add_loss([one for one in losses if not is_symbolic(one)])
 
     def compute_aside(self, tensors: Sequence[SymbolicTensor]) -> list[Aside]:
         """Have each call compute further tensors, too, and give the layers that hold them, in place of earlier ones."""
@@ -339,23 +338,24 @@ class Model(Keras3Model, Keyed):
 
     variables = weights
 
+    def summary(self, line_length: int | None = None, print_fn: Any = None, **options: Any) -> None:
+        """Print a table of the layers: name and class, output shape, parameters, and what each is connected to."""
+        print_summary(self, line_length=line_length, print_fn=print_fn, **options)
+
     # -- saving --
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: Any = None, **older: Any) -> None:
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **older: Any) -> None:
         """Save how the model is made, its weights and how it trains to a ``.keras`` file.
 
         The file is written beside and then renamed, so a crash leaves the one that was there.
         """
-        for unknown in set(older) - {"include_optimizer", "save_format"}:
+        for unknown in set(older) - {"include_optimizer", "save_format", "zipped"}:
             raise TypeError(f"save() got an unknown argument {unknown!r}.")
         keras_zip.save(self, filepath, overwrite)
 
-    def save_weights(
-        self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
-    ) -> None:
-        """Save the weights to a ``.weights.h5`` file, in Keras 3's layout: one file, whatever ``max_shard_size`` says is
-        an error."""
-        weights_h5.save_weights(self, filepath, overwrite, max_shard_size)
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Save the weights to a ``.weights.h5`` file, in Keras 3's layout."""
+        weights_h5.save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Set the weights from a ``.weights.h5`` file; nothing changes when one does not fit."""
@@ -401,6 +401,27 @@ class Model(Keras3Model, Keyed):
         super().__setstate__(state)
         if self._plan is not None:
             self.compile_plan()
+
+
+_INDICES = {torch.int32, torch.int64}  # of which either will do
+
+
+def _adjusted(model: Model, x: Any, number: int) -> Any:
+    """An input with the axes and the type that its ``Input`` states."""
+    rank, ends_in_one, dtype = model._input_kinds[number]
+    if x is None:
+        return x
+    given = len(x.shape)
+    if given == rank - 1 and ends_in_one:
+        x = torch.unsqueeze(x, -1)
+    elif given == rank + 1 and x.shape[-1] == 1:
+        x = torch.squeeze(x, -1)
+    elif given != rank:
+        raise ValueError(f"Input {model._input_names[number]!r} of {who(model)} takes {rank} axes (the batch is the "
+                         f"first), and got {tuple(x.shape)}, which has {given}.")  # fmt: skip
+    if x.dtype is not dtype and isinstance(x, torch.Tensor) and not {x.dtype, dtype} <= _INDICES:
+        x = x.to(dtype)
+    return x
 
 
 def _recorded_again(model: Model, plan: Plan) -> tuple[Any, Any, list[Any]]:

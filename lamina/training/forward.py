@@ -98,7 +98,8 @@ class Forward:
             (layer._plain_call and not is_watched(layer), layer._compute_dtype) for layer in self._direct.values()
         ]
         activations_now = [folded.convolution.activation for _, folded in self._folded.values()]
-        return plan_of(model), is_watched(model), direct, activations_now, [is_watched(one) for one in self._inside]
+        inside = [is_watched(one) for one in self._inside]
+        return plan_of(model), is_watched(model), getattr(model, "_only_dtype", None), direct, activations_now, inside
 
     def _makes_output(self) -> bool:
         """Whether the output is new memory, whatever the inputs: the last layer is one that computes it."""
@@ -121,11 +122,11 @@ class Forward:
             emitted = torch.compile(emitted)
         if not model._plain_call:
             emitted = as_one_call(emitted)
-        rank, is_float = model._only_rank, model._only_is_float
+        rank, dtype = model._only_rank, model._only_dtype
 
         def planned(x: Any) -> Any:
             try:
-                if type(x) is torch.Tensor and x.dim() == rank and x.dtype.is_floating_point is is_float:
+                if type(x) is torch.Tensor and x.dim() == rank and x.dtype is dtype:
                     return emitted(model, x)
                 return emitted(model, *model.flatten_inputs(x))
             except Exception:
@@ -137,8 +138,10 @@ class Forward:
 
 
 def plan_of(model: Any) -> Any:
-    """The plan that a call of the model runs; ``None`` when it has none, or its author wrote ``call``."""
-    return model._plan if type(model).call.__module__.startswith("lamina.models.") else None
+    """The plan that a call of the model runs; ``None`` when it has none, or its author wrote ``call``, or only a call of the
+    model has torch's modules compute in the type of its policy."""
+    mixes = getattr(model, "_is_mixed", False) and model._computes
+    return model._plan if not mixes and type(model).call.__module__.startswith("lamina.models.") else None
 
 
 def _direct_layers(model: Any, skipped: frozenset[int]) -> dict[int, Layer]:

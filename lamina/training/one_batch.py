@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from lamina.dialects import any_spelling
+from lamina.dtypes import as_dtype
 from lamina.engine.calling import in_mode
 from lamina.engine.weights import WeightOwner, to_numpy
 from lamina.graph.symbolic import leaves, map_structure
@@ -224,12 +225,10 @@ class OneBatch(Compiled):
         return runs_foreign_code(self) or measures_foreign_code(self.compile_setup) or penalizes_by_foreign_code(self)
 
     def _data_dtype(self) -> torch.dtype:
-        """What floats in data become: the type of the weights, which with a mixed policy is float32."""
-        dtype = getattr(self, "_compute_dtype", torch.float32)
-        if dtype not in (torch.float16, torch.bfloat16):
-            return dtype
-        policy = getattr(self, "dtype_policy", None)
-        return torch.float32 if policy is not None and policy.compute_dtype != policy.variable_dtype else dtype
+        """What floats in data become: no less than float32, nor than the weights or an input; the model casts its inputs
+        itself, and targets are best exact."""
+        types = [as_dtype(self._dtype_policy.variable_dtype), *(kind[-1] for kind in getattr(self, "_input_kinds", ()))]
+        return torch.float64 if torch.float64 in types else torch.float32
 
     def _input_tensor(self, leaf: Any) -> torch.Tensor:
         return send(to_tensor(leaf, self._data_dtype()), place(self))

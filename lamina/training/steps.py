@@ -59,7 +59,8 @@ class Step:
         self._last = self.model._modules.get(plan.steps[number].target) if number is not None else None
         if number is None or not hasattr(self._last, "pre_activation") or not self._last._plain_call:
             return
-        if is_watched(self.model) or is_watched(self._last):
+        given = plan.steps[number].args[0]
+        if is_watched(self.model) or is_watched(self._last) or not self._last._takes(plan.values[given.index][1]):
             return
         activation = self._last.activation
         kind = _KINDS.get(activation) if callable(activation) else None

@@ -4,7 +4,8 @@ from catalog.row import Row, Wrong
 
 ROWS = [
     Row("RandomFourierFeatures", {"output_dim": 5}, (3, 4), keras=None),
-    Row("RandomFourierFeatures", {"output_dim": 5, "trainable": True}, (3, 4), keras=None),
+    Row("RandomFourierFeatures", {"output_dim": 5, "trainable": True}, (3, 4), keras=None,
+        exceptions={"precision": "the gradient of one number is a sum of large ones that cancel"}),
     Row("RandomFourierFeatures", {"output_dim": 5, "kernel_initializer": "laplacian", "scale": 2.0}, (3, 4), keras=None),
     Row("RandomFourierFeatures", {"output_dim": 5, "kernel_initializer": "he_normal", "trainable": True}, (3, 4),
         keras=None),

@@ -267,3 +267,17 @@ def test_a_built_layer_says_what_it_was_built_for():
 def test_missing_kernel_size():
     with pytest.raises(TypeError, match="kernel_size"):
         layers.Conv2D(8)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_windows_larger_than_bfloat16_data(size):
+    """torch's own gradient of the weights holds numbers that stand beside the data."""
+    layer = layers.Conv3D(16, 3, padding="same", dtype="bfloat16")
+    data = torch.randn(2, size, size, 4, 16).bfloat16()
+    layer.build(data.shape)
+    kernel = layer.kernel.detach().double().requires_grad_()
+    F.conv3d(data.double().permute(0, 4, 1, 2, 3), kernel.permute(4, 3, 0, 1, 2), padding=1).sum().backward()
+    for _ in range(3):
+        layer.kernel.grad = None
+        layer(data).sum().backward()
+        torch.testing.assert_close(layer.kernel.grad.double(), kernel.grad, atol=0.3, rtol=0.02)
