@@ -138,9 +138,12 @@ def get_registered_name(obj: Any) -> str:
     return _registered_names.get(obj) or obj.__name__
 
 
-def get_registered_object(name: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """The object registered (or in scope, or in ``custom_objects``) under ``name``, or ``None``."""
-    return find_custom(name, custom_objects)
+def get_registered_object(
+    name: str, custom_objects: dict[str, Any] | None = None, module_objects: dict[str, Any] | None = None
+) -> Any:
+    """The object registered (or in scope, in ``custom_objects`` or in ``module_objects``) under ``name``, or ``None``."""
+    found = find_custom(name, custom_objects)
+    return found if found is not None else (module_objects or {}).get(name)
 
 
 def get_custom_objects() -> dict[str, Any]:
@@ -386,6 +389,32 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None, kind:
         return {key: deserialize(value, custom_objects, kind) for key, value in config.items()}
     with reading(config):
         return _deserialize_object(config, custom_objects, kind)
+
+
+def deserialize_keras_object(
+    config: Any,
+    custom_objects: dict[str, Any] | None = None,
+    safe_mode: bool = True,
+    *,
+    module_objects: dict[str, Any] | None = None,
+    printable_module_name: str = "",
+) -> Any:
+    """:func:`deserialize` by Keras's name and with its arguments.
+
+    Arguments:
+        config: an object's config, or plain values, lists and dictionaries with such configs inside.
+        custom_objects: your own classes and functions by the names that the config has for them.
+        safe_mode: Keras's. Nothing in a config is run here, whatever it says.
+        module_objects: further objects by name, which Keras 1 and 2 were told beside ``custom_objects``.
+
+    >>> deserialize_keras_object({"class_name": "Zeros", "config": {}}, safe_mode=False).get_config()
+    {}
+    """
+    del safe_mode, printable_module_name
+    known = {**(module_objects or {}), **(custom_objects or {})}
+    if isinstance(config, str) and config in known:
+        return known[config]
+    return deserialize(config, known)
 
 
 @contextlib.contextmanager

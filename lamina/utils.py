@@ -19,6 +19,7 @@ from lamina.random import set_random_seed
 from lamina.registry import (
     CustomObjectScope,
     custom_object_scope,
+    deserialize_keras_object,
     get_custom_objects,
     get_registered_name,
     get_registered_object,
@@ -36,7 +37,6 @@ __all__ = [
 ]  # fmt: skip
 
 serialize_keras_object = registry.serialize
-deserialize_keras_object = registry.deserialize
 
 
 @any_spelling("to_categorical")

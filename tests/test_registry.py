@@ -23,6 +23,7 @@ from lamina.registry import (
     CustomObjectScope,
     check_written,
     deserialize,
+    deserialize_keras_object,
     get_custom_objects,
     get_registered_name,
     get_registered_object,
@@ -298,3 +299,11 @@ def test_a_plain_class_of_the_caller_s():
 
     made = deserialize({"class_name": "Half", "config": {"by": 4.0}}, {"Half": Half}, kind="activation")
     assert made(8.0) == 2.0
+
+
+def test_keras_s_arguments_of_deserializing():
+    config = serialize(Offset(2.0, name="o")) | {"registered_name": None, "class_name": "Mine"}
+    for known in ({"custom_objects": {"Mine": Offset}}, {"module_objects": {"Mine": Offset}}):
+        assert deserialize_keras_object(config, safe_mode=False, **known).by == 2.0
+    assert deserialize_keras_object("f", module_objects={"f": tripled}, printable_module_name="function") is tripled
+    assert get_registered_object("f", module_objects={"f": tripled}) is tripled

@@ -96,6 +96,10 @@ class MonitorCallback(Callback):
         self._sign = {"min": -1, "max": 1}.get(mode)
         self._warned = False
 
+    def get_monitor_value(self, logs: Mapping[str, Any] | None) -> Any:
+        """Keras's name of :meth:`current`."""
+        return self.current(logs)
+
     def current(self, logs: Mapping[str, Any] | None) -> Any:
         """The watched number; ``None``, with a warning the first time, when the logs do not have it."""
         logs = logs or {}

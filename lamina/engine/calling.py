@@ -416,7 +416,7 @@ def _waits_for_its_call(layer: Layer) -> bool:
 
 def symbolic_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Fresh symbolic tensors for what the call would return: by the layer's own rule, or by running it without data."""
-    args, kwargs = _as_called(layer, args, kwargs)
+    args, kwargs = stand_ins(layer, args, kwargs)
     if layer._has_own_spec:
         return map_structure(_fresh, layer.compute_output_spec(*args, **kwargs))
     return _outputs_by_shape(layer, args, kwargs)
@@ -427,7 +427,7 @@ def output_spec(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     args, kwargs = _first_argument_first(layer, args, kwargs)
     if not layer.built:
         build_for(layer, args, kwargs)
-    return _outputs_by_shape(layer, *_as_called(layer, args, kwargs))
+    return _outputs_by_shape(layer, *stand_ins(layer, args, kwargs))
 
 
 def _outputs_by_shape(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -441,34 +441,6 @@ def _outputs_by_shape(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any
     shapes = rule(**shape_arguments(rule, layer, args, kwargs))
     dtype = _output_dtype(layer, args)
     return map_shapes(lambda shape: SymbolicTensor(shape, dtype), shapes)
-
-
-def _as_called(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Symbolic arguments of the types in which ``call`` gets them; see :func:`_as_tensors`."""
-
-    def convert(leaf: Any, takes_integers: bool = layer.takes_integers) -> Any:
-        if not isinstance(leaf, SymbolicTensor) or not layer.autocast or leaf.is_complex():
-            return leaf
-        computed = leaf.dtype.is_floating_point or (not takes_integers and leaf.dtype is not torch.bool)
-        if not computed or leaf.dtype is layer._compute_dtype:
-            return leaf
-        cast = SymbolicTensor(leaf.shape, layer._compute_dtype, name=leaf.name, sizes=leaf.sizes)
-        cast.mask = leaf.mask
-        return cast
-
-    rest = functools.partial(convert, takes_integers=True)
-    return (*(map_structure(convert, x) for x in args[:1]), *(map_structure(rest, x) for x in args[1:])), {
-        key: map_structure(rest, value) for key, value in kwargs.items()
-    }
-    args, kwargs = stand_ins(layer, args, kwargs)
-    own_rule: Any = getattr(layer, "compute_output_spec", None)
-    if own_rule is not None:
-        return map_structure(_fresh, own_rule(*args, **kwargs))
-    if not layer._infers_shape:
-        shapes = layer.compute_output_shape(**shape_arguments(layer.compute_output_shape, layer, args, kwargs))
-        dtype = _output_dtype(layer, args)
-        return map_shapes(lambda shape: SymbolicTensor(shape, dtype), shapes)
-    return run_without_data(layer, args, kwargs)
 
 
 def run_without_data(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -568,7 +540,8 @@ def build_for(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> No
 def _check_arguments(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """A layer is built for tensors: refuse what has no shape, and a call without what ``call`` cannot do without."""
     for name in _positions(layer)[len(args) :]:
-        if layer._call_parameters[name].default is inspect.Parameter.empty and name not in kwargs:
+        needed = layer._call_parameters[name].default is inspect.Parameter.empty and name != "training"
+        if needed and name not in kwargs:
             raise TypeError(f"{who(layer)} was called without {name!r}, which it needs.")
     if layer._is_builtin and args and not any(hasattr(leaf, "shape") for leaf in leaves(args[0])):
         got = "None, as a call that lacks its `return` gives" if args[0] is None else f"{args[0]!r:.80}"

@@ -14,6 +14,8 @@ from lamina.engine.scopes import RematMode, remat
 from lamina.engine.tracking import Items
 from lamina.engine.weights import WeightOwner
 from lamina.graph.symbolic import leaves
+from lamina.registry import TABLES
+from lamina.variables import are_unchanged
 
 _QUANTIZATION = (
     "lamina does not quantize layers yet; torch.ao.quantization takes a lamina model, which is an nn.Module."
@@ -106,6 +108,26 @@ class Keras3Methods(WeightOwner):
         """The variables of :attr:`metrics`."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean", **ignored: Any) -> None:
+        """tf.keras's way to show a number, from inside ``call``: its mean over an epoch stands in the logs under ``name``.
+
+        Arguments:
+            value: what the call computed; of several numbers the mean.
+            name: the name in the logs.
+            aggregation: ``"mean"``, or ``None`` for a metric that was updated already.
+
+        Raises:
+            ValueError: without a name.
+        """
+        if name is None:
+            raise ValueError(f"add_metric of {type(self).__name__} {self.name!r} needs a name: "
+                             "`self.add_metric(value, name='...')`.")  # fmt: skip
+        metrics = self.__dict__.setdefault("_metrics_of_calls", {})
+        if name not in metrics:
+            metrics[name] = TABLES["metric"].find("Mean")(name=name)
+        if isinstance(value, torch.Tensor) and not are_unchanged():
+            metrics[name].update_state(value.detach())
+
     # -- other names --
 
     @property
@@ -142,6 +164,7 @@ def metrics_in(module: nn.Module, but: type = Items) -> list[Any]:
     found: dict[int, Any] = {}
     for part in module.modules():
         if part is not module and (getattr(part, "_is_builtin", False) or isinstance(part, (Items, but))):
+            found |= {id(one): one for one in vars(part).get("_metrics_of_calls", {}).values()}
             continue
         for value in vars(part).values():
             candidates = (

@@ -41,7 +41,7 @@ def stand_ins(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[An
     def convert(leaf: Any, integers: bool = False) -> Any:
         if not isinstance(leaf, SymbolicTensor) or (dtype := type_for(layer, leaf.dtype, integers)) is leaf.dtype:
             return leaf
-        made = SymbolicTensor(leaf.shape, dtype, name=leaf.name, sizes=leaf._sizes)
+        made = SymbolicTensor(leaf.shape, dtype, name=leaf.name, sizes=leaf.sizes)
         made.mask = leaf.mask
         return made
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from lamina.graph.foreign import own_scope
-from lamina.graph.symbolic import Call, Node, SymbolicTensor, SymbolicValue, by_key, leaves
+from lamina.graph.symbolic import Call, Node, SymbolicTensor, SymbolicValue, by_key, leaves, map_structure
 
 # What stands between values: a recorded node, or the call of an operation of Keras that made several of them.
 Maker = Node | Call
@@ -100,13 +100,20 @@ class _KerasOrder:
         """What made a value; ``None`` where the model begins."""
         if id(tensor) in self.given:
             return tensor.node if tensor.node is not None and is_input(tensor.node) else None
-        in_keras = getattr(tensor.node.target, "in_keras", None) if tensor.node is not None else None
-        if in_keras is None or tensor.node is None:
-            return tensor.call or tensor.node
+        in_keras = self._in_keras(tensor)
+        return tensor.call or tensor.node if in_keras is tensor else self._maker_of(in_keras)
+
+    def _in_keras(self, tensor: Any) -> Any:
+        """What stands for a value in Keras's graph."""
+        node = tensor.node if isinstance(tensor, SymbolicValue) else None
+        in_keras = getattr(node.target, "in_keras", None) if node is not None else None
+        if in_keras is None or node is None:
+            return tensor
         if id(tensor) not in self.in_keras:
+            args = map_structure(self._in_keras, node.args)
             with own_scope():
-                self.in_keras[id(tensor)] = in_keras(*tensor.node.args)
-        return self._maker_of(self.in_keras[id(tensor)])
+                self.in_keras[id(tensor)] = in_keras(*args)
+        return self.in_keras[id(tensor)]
 
     def _sources_of(self, maker: Maker) -> list[SymbolicValue]:
         if id(maker) not in self.sources:

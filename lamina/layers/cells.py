@@ -407,8 +407,8 @@ class StackedRNNCells(AbstractRNNCell):
         return (inputs_shape[0], self.output_size), map_structure(lambda size: (inputs_shape[0], size), self.state_size)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        return super().from_config(config | {"cells": [deserialize(cell) for cell in config["cells"]]})
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        return super().from_config(config | {"cells": [deserialize(cell, custom_objects) for cell in config["cells"]]})
 
 
 def _alone(cell: Any, states: States) -> Any:

@@ -31,7 +31,7 @@ from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
-from lamina.registry import FunctionConfig, deserialize, find_named, serialize
+from lamina.registry import CustomObjectScope, FunctionConfig, deserialize, find_named, serialize
 
 
 @LAYERS.register()
@@ -101,6 +101,7 @@ def Input(
     batch_size: int | None = None,
     dtype: Any = None,
     sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Any = None,
     name: str | None = None,
     tensor: Any = None,
@@ -108,7 +109,7 @@ def Input(
 ) -> Any:
     """A symbolic tensor: what a functional model is described with.
 
-    Arguments: as :class:`InputLayer`. ``tensor``: a symbolic tensor that is returned as it is.
+    Arguments: as :class:`InputLayer`, which refuses ``ragged``. ``tensor``: a symbolic tensor that is returned as it is.
 
     Source: https://keras.io/api/layers/core_layers/input/
 
@@ -117,8 +118,8 @@ def Input(
     """
     if tensor is not None:
         return tensor
-    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, batch_shape=batch_shape,
-                      name=name, optional=optional).output  # fmt: skip
+    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, ragged=ragged,
+                      batch_shape=batch_shape, name=name, optional=optional).output  # fmt: skip
 
 
 @LAYERS.register()
@@ -371,6 +372,39 @@ class AddLoss(Layer):
 
 
 @LAYERS.register()
+class AddMetric(Layer):
+    """The inputs, unchanged, whose mean over an epoch stands in the logs of training.
+
+    ``model.add_metric(tensor, name="...")`` makes it of a symbolic tensor.
+
+    Arguments:
+        metric_name: the name in the logs.
+        aggregation: ``"mean"``.
+
+    Shape: any -> the same.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/keras/Model#add_metric
+
+    >>> layer = AddMetric("size")
+    >>> _ = layer(torch.tensor([2.0, 4.0]))
+    >>> [metric.result() for metric in layer.metrics]
+    [tensor(3.)]
+    """
+
+    def __init__(self, metric_name: str, aggregation: str | None = "mean", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metric_name = metric_name
+        self.aggregation = aggregation
+
+    def call(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.add_metric(inputs, self.metric_name, self.aggregation)
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@LAYERS.register()
 class Aside(Layer):
     """The inputs, unchanged, of which it keeps hold until they are taken: for a loss that looks inside the model.
 
@@ -465,7 +499,14 @@ class Lambda(Layer):
         return super().get_config() | {"output_shape": serialize(self.output_shape_rule)}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None, safe_mode: bool | None = None
+    ) -> Any:
+        with CustomObjectScope(custom_objects or {}):
+            return super().from_config(config | cls._functions_in(config))
+
+    @classmethod
+    def _functions_in(cls, config: dict[str, Any]) -> dict[str, Any]:
         given: dict[str, Any] = {}
         for key in ("function", "output_shape", "mask"):
             value = config.get(key)
@@ -477,7 +518,7 @@ class Lambda(Layer):
                 given[key] = deserialize(
                     {"class_name": "function", "config": value} if isinstance(value, str) else value
                 )
-        return super().from_config(config | given)
+        return given
 
 
 def _is_code(value: Any) -> bool:

@@ -300,10 +300,11 @@ def _mask_in_keras(inputs: list[Any], masks: list[Any], axis: int) -> Any:
     for x, mask in zip(inputs, masks, strict=True):
         if mask is None:
             wide.append(torch.ones_like(x, dtype=torch.bool))
-        elif mask.dim() == x.dim():
+        elif mask.dim() == x.dim() and (mask.shape[-1] == x.shape[-1] or axis in (-1, x.dim() - 1)):
             wide.append(mask)
         else:
-            wide.append(torch.logical_or(torch.unsqueeze(mask, -1), torch.zeros_like(x, dtype=torch.bool)))
+            steps = torch.any(mask, dim=-1, keepdim=True) if mask.dim() == x.dim() else torch.unsqueeze(mask, -1)
+            wide.append(torch.logical_or(steps, torch.zeros_like(x, dtype=torch.bool)))
     return torch.any(torch.cat(wide, dim=axis), dim=-1)
 
 

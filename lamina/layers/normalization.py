@@ -472,8 +472,8 @@ class RMSNormalization(Layer):
         self.scale = self.add_weight(name="scale", shape=self._sizes, initializer="ones")
         self.input_spec = InputSpec(ndim=len(input_shape), axes=dict(zip(axes, self._sizes, strict=True)))
 
-    def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        x = inputs if self._order is None else inputs.permute(self._order)  # axis comes last
+    def call(self, x: torch.Tensor) -> torch.Tensor:
+        x = x if self._order is None else x.permute(self._order)  # axis comes last
         scale = as_float(self.scale, x.dtype) if self._is_mixed else self.scale
         y = F.rms_norm(x, list(self._sizes), scale, self.epsilon)
         return y if self._back is None else y.permute(self._back)

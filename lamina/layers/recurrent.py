@@ -211,14 +211,19 @@ class RNN(Layer):
             else output
         )
 
+    @property
+    def state_size(self) -> Any:
+        """The cell's: the size of its state, or a list of sizes."""
+        return self.cell.state_size
+
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         mask = per_step(leaves(previous_mask)[0]) if self.return_sequences and previous_mask is not None else None
         return [mask] + [None] * len(leaves(self.cell.state_size)) if self.return_state else mask
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         if isinstance(config.get("cell"), dict):
-            config = config | {"cell": deserialize(config["cell"])}
+            config = config | {"cell": deserialize(config["cell"], custom_objects)}
         return super().from_config(config)
 
 
@@ -256,7 +261,7 @@ class CellLayer(RNN):
         return {key: value for key, value in config.items() if key not in self.silent or value != self.silent[key]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         return super(RNN, cls).from_config(config)
 
 

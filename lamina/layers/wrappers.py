@@ -11,7 +11,7 @@ from lamina.engine import calling, precision
 from lamina.engine.arguments import one_of
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
-from lamina.graph.symbolic import Shape, SymbolicTensor, leaves, map_structure
+from lamina.graph.symbolic import Shape, SymbolicTensor, is_symbolic, leaves, map_structure, record
 from lamina.layers.recurrent import RNN, check_steps, inputs_apart
 from lamina.layers.scanning import can_scan_together, per_step, scan_together
 from lamina.registry import CustomObjectScope, deserialize
@@ -50,8 +50,8 @@ class Wrapper(Layer):
             self.layer.built = True
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        inner = {name: deserialize(config[name]) for name in ("layer", "backward_layer")
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        inner = {name: deserialize(config[name], custom_objects) for name in ("layer", "backward_layer")
                  if isinstance(config.get(name), dict)}  # fmt: skip
         return super().from_config(config | inner)
 
@@ -116,11 +116,28 @@ class TimeDistributed(Wrapper):
         each = iter(zip(*(leaves(step) for step in steps), strict=True))
         return precision.in_compute_type(self, map_structure(lambda _: torch.stack(next(each), 1), steps[0]))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The inputs' mask; where the layer keeps none of it inside a step, a step counts if anything in it does."""
+        if previous_mask is None or previous_mask.ndim == 2 or not isinstance(self.layer, Layer):
+            return previous_mask
+        inside = self.layer.compute_mask(inputs[:, 0], previous_mask[:, 0])
+        if inside is not None:
+            return previous_mask
+        return record(any_inside, (previous_mask,), {}) if is_symbolic(previous_mask) else any_inside(previous_mask)
+
     def compute_output_shape(self, input_shape: Shape) -> Any:
         if not isinstance(self.layer, Layer):
             return calling.run_for_shape(self, input_shape)
         inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
         return calling.map_shapes(lambda shape: (shape[0], input_shape[1], *shape[1:]), inner)
+
+
+def any_inside(mask: torch.Tensor) -> torch.Tensor:
+    """Whether anything in a step counts. (Keras hands on the whole mask, which few layers then take.)"""
+    return per_step(mask)
+
+
+any_inside.in_keras = lambda mask: mask  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def _is_mixing(module: nn.Module) -> bool:

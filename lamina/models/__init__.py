@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,9 +29,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def model_from_json(text: str, custom_objects: dict[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
     """The model, with new weights, that :meth:`Model.to_json` described."""
-    return model_from_config(read_json(text, "the JSON of the model"), custom_objects)
+    return model_from_config(read_json(json_string, "the JSON of the model"), custom_objects)
 
 
 def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
@@ -43,14 +44,28 @@ def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | N
     return model
 
 
-def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[[Any], Any] | None = None) -> Any:
+def clone_model(
+    model: Any,
+    input_tensors: Any = None,
+    clone_function: Callable[[Any], Any] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+) -> Any:
     """An equal model with new weights.
 
     Arguments:
         input_tensors: symbolic tensors for a functional clone to begin with; by default new ones like the model's.
+        call_function: ``(layer, *args, **kwargs)`` calls a layer of a functional clone, by default as it is.
+        recursive: whether the layers of models inside are cloned by ``clone_function``, too, and not those models.
         clone_function: makes a layer's clone; by default from the layer's config, and nested models the same way.
     """
     copy = clone_function or _clone_layer
+    if recursive:
+        flat_copy = copy
+        copy = lambda layer: clone_model(layer, None, flat_copy, call_function, True) if isinstance(layer, Model) else (  # noqa: E731
+            flat_copy(layer))  # fmt: skip
+    if call_function is not None and (isinstance(model, Sequential) or getattr(model, "_plan", None) is None):
+        raise ValueError(f"call_function is for functional models, and got {describe(model)}.")
     if isinstance(model, Sequential):
         model.prepare()
         known = model._plan is not None and len(model.inputs) == 1  # several inputs are the first layer's own
@@ -63,7 +78,8 @@ def clone_model(model: Any, input_tensors: Any = None, clone_function: Callable[
     constants = {key: getattr(model, key).detach().clone() for key in model._plan.constants}
     flat = leaves(input_tensors) if input_tensors is not None else [
         Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name) for tensor in model.inputs]  # fmt: skip
-    tensors_of = model._plan.replay(SimpleNamespace(**parts, **constants), flat)
+    called = parts if call_function is None else {key: partial(call_function, part) for key, part in parts.items()}
+    tensors_of = model._plan.replay(SimpleNamespace(**called, **constants), flat)
     inputs = map_structure(flat.__getitem__, model._input_structure)
     outputs, losses = tensors_of(model._plan.stated_outputs), tensors_of(model._plan.aside)
     clone = type(model)(inputs=inputs, outputs=outputs, name=model.name)

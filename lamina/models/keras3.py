@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from lamina.engine.calling import who
 from lamina.engine.keras3 import with_variables
 from lamina.engine.weights import to_numpy
+from lamina.graph.symbolic import is_symbolic
+from lamina.layers.core import AddMetric
+from lamina.models.summary import summary as print_summary
 from lamina.training.trainer import Trainer
+from lamina.variables import are_unchanged
 
 _FORMATS: dict[str, Callable[[torch.Tensor], Any]] = {
     "backend_tensor": lambda variable: variable.detach().as_subclass(torch.Tensor),
@@ -89,6 +93,40 @@ class Keras3Model(Trainer):
         with with_variables(self, trainable_variables, non_trainable_variables) as state:
             loss = self._loss_of(x, y, y_pred, sample_weight, training=training)
         return loss, (trainable_variables, state, list(metrics_variables))
+
+    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean", **ignored: Any) -> None:
+        """tf.keras's way to show a number, computed inside ``call``, or a symbolic tensor that the layers of a functional
+        model gave.
+
+        >>> from lamina.layers import Dense, Input
+        >>> from lamina.models import Model
+        >>> x = Input(shape=(4,), name="x")
+        >>> code = Dense(2, name="code")(x)
+        >>> model = Model(x, Dense(4, name="again")(code))
+        >>> model.add_metric(code.square().mean(), name="size")
+        >>> [metric.name for metric in model.metrics]
+        []
+        >>> model.compile("adam", "mse")
+        >>> "size" in model.fit(torch.ones(8, 4), torch.ones(8, 4), verbose=0).history
+        True
+        """
+        if is_symbolic(value) and getattr(self, "_plan", None) is not None and not are_unchanged() and name is not None:
+            cast(Any, self).also_compute([AddMetric(name, aggregation)(value)])
+        else:
+            cast(Any, super()).add_metric(value, name, aggregation)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print a table of the layers: name and class, output shape, parameters, and what each is connected to. See
+        :func:`lamina.models.summary.summary`."""
+        print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     # -- what is run --
 

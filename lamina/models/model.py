@@ -19,7 +19,6 @@ from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, m
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
 from lamina.models.keras3 import Keras3Model
 from lamina.models.keys import Keyed
-from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
 from lamina.variables import are_unchanged
@@ -104,8 +103,7 @@ class Model(Keras3Model, Keyed):
         self._input_structure = map_structure(lambda _: next(numbers), inputs)
         self._read_input_kinds(plan)
         # Inputs are of the types that they state; the layers see to their own, torch's modules know of none.
-        self._casts_inputs = False
-        self._computes = any(not isinstance(module, Layer) for module in plan.modules.values())
+        self._casts_inputs, self._computes = False, not all(isinstance(part, Layer) for part in plan.modules.values())
         self._makes_masks = any(mask is not None for mask in plan.masks)
         self._hands_over_mask = self._makes_masks and type(self)._hands_over_mask
         self._built_for(map_structure(lambda tensor: tensor.shape, inputs))
@@ -114,9 +112,8 @@ class Model(Keras3Model, Keyed):
     def _read_input_kinds(self, plan: Plan) -> None:
         kinds = [plan.values[value.index] for value in plan.inputs]
         self._input_kinds = [(len(shape), shape[-1:] == (1,), dtype) for shape, dtype in kinds]
-        # The common case: one input, taken as it is.
-        self._only_rank = self._input_kinds[0][0] if self._input_structure == 0 else None
-        self._only_dtype = self._input_kinds[0][2]
+        rank, _, self._only_dtype = self._input_kinds[0]
+        self._only_rank = rank if self._input_structure == 0 else None  # the common case: one input, taken as it is
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
         # .to(torch.float64), .half(), ... : what the inputs and all values are, follows the weights.
@@ -231,9 +228,13 @@ class Model(Keras3Model, Keyed):
         symbolic = [one for one in losses if is_symbolic(one)]
         if not symbolic or self._plan is None or self._keras_class_name != "Functional" or are_unchanged():
             return super().add_loss(loss)
-        inputs, outputs, aside = self._recorded()
-        self._describe(inputs, outputs, [*aside, *(AddLoss()(one) for one in symbolic)])
+        self.also_compute([AddLoss()(one) for one in symbolic])
         super().add_loss([one for one in losses if not is_symbolic(one)])
+
+    def also_compute(self, tensors: Sequence[SymbolicTensor]) -> None:
+        """Have each call compute further tensors, which it does not give out."""
+        inputs, outputs, aside = self._recorded()
+        self._describe(inputs, outputs, [*aside, *tensors])
 
     def compute_aside(self, tensors: Sequence[SymbolicTensor]) -> list[Aside]:
         """Have each call compute further tensors, too, and give the layers that hold them, in place of earlier ones."""
@@ -338,24 +339,23 @@ class Model(Keras3Model, Keyed):
 
     variables = weights
 
-    def summary(self, line_length: int | None = None, print_fn: Any = None, **options: Any) -> None:
-        """Print a table of the layers: name and class, output shape, parameters, and what each is connected to."""
-        print_summary(self, line_length=line_length, print_fn=print_fn, **options)
-
     # -- saving --
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, **older: Any) -> None:
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: Any = None, **older: Any) -> None:
         """Save how the model is made, its weights and how it trains to a ``.keras`` file.
 
         The file is written beside and then renamed, so a crash leaves the one that was there.
         """
-        for unknown in set(older) - {"include_optimizer", "save_format", "zipped"}:
+        for unknown in set(older) - {"include_optimizer", "save_format"}:
             raise TypeError(f"save() got an unknown argument {unknown!r}.")
         keras_zip.save(self, filepath, overwrite)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Save the weights to a ``.weights.h5`` file, in Keras 3's layout."""
-        weights_h5.save_weights(self, filepath, overwrite)
+    def save_weights(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
+        """Save the weights to a ``.weights.h5`` file, in Keras 3's layout: one file, whatever ``max_shard_size`` says is
+        an error."""
+        weights_h5.save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Set the weights from a ``.weights.h5`` file; nothing changes when one does not fit."""

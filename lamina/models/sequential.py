@@ -52,7 +52,7 @@ class Sequential(Model):
         for layer in layers if layers is not None else ():
             self.add(layer)
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer at the end of the stack.
 
         Raises:
@@ -84,7 +84,7 @@ class Sequential(Model):
             self._modules[key] = layer
         self._forget_plan()
 
-    def pop(self) -> Any:
+    def pop(self, rebuild: bool = True) -> Any:
         """Take the last layer off the stack, and return it."""
         if not self._modules:
             raise TypeError(f"{who(self)} has no layers to take off.")

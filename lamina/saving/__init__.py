@@ -8,12 +8,12 @@ from typing import Any
 from lamina.registry import (
     CustomObjectScope,
     custom_object_scope,
+    deserialize_keras_object,
     get_custom_objects,
     get_registered_name,
     get_registered_object,
     register_keras_serializable,
 )
-from lamina.registry import deserialize as deserialize_keras_object
 from lamina.registry import serialize as serialize_keras_object
 from lamina.saving import keras_zip
 from lamina.saving.weights_h5 import load_weights, save_weights
@@ -25,9 +25,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, **older: Any) -> None:
+def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None,
+               **older: Any) -> None:  # fmt: skip
     """Save a model to a ``.keras`` file; see :func:`lamina.saving.keras_zip.save`."""
-    for unknown in set(older) - {"include_optimizer", "save_format", "zipped"}:
+    for unknown in set(older) - {"include_optimizer", "save_format"}:
         raise TypeError(f"save_model() got an unknown argument {unknown!r}.")
     keras_zip.save(model, filepath, overwrite)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from lamina.engine.layer import Layer
 from lamina.graph.order import walk
 from lamina.graph.plan import Constant, Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves, map_structure, record
-from lamina.layers.core import AddLoss, Aside, InputLayer
+from lamina.layers.core import AddLoss, AddMetric, Aside, InputLayer
 from lamina.registry import ConfigError, check_name, check_object, deserialize, reading, serialize, snake_case
 from lamina.saving.keras_operations import OPERATION_FUNCTIONS, KerasOperation
 from lamina.saving.limits import bounded
@@ -57,6 +58,7 @@ class _Writer:
         self.values = list(self.plan.values)  # (shape, dtype) of every value, those of the file alone behind
         # What a loss that looks inside the model had it compute is the loss's business.
         self.aside = [value for value in self.plan.aside if not isinstance(self._maker_of(value), Aside)]
+        self.same: dict[int, Value] = {}  # value -> the one that stands for it in a file
         self.steps = self._in_order()
         self.origin: dict[int, list[Any]] = {}  # value -> [entry, call, output]
         self.entries: dict[str, Config] = {}
@@ -132,13 +134,17 @@ class _Writer:
         """A step of the plan, or those that stand for it in a file, where Keras has other words for it."""
         in_keras = getattr(step.target, "in_keras", None)
         if in_keras is None:
-            return [step]
+            hidden = {
+                name for name, value in step.kwargs.items() if any(one.index in self.same for one in _values_in(value))
+            }
+            return [replace(step, hidden=step.hidden | hidden) if hidden else step]
         symbols: dict[int, SymbolicTensor] = {}
         places: dict[int, Value] = {}
 
         def symbol(leaf: Any) -> Any:
             if not isinstance(leaf, Value):
                 return leaf
+            leaf = self.same.get(leaf.index, leaf)
             if leaf.index not in symbols:
                 symbols[leaf.index] = SymbolicTensor(*self.values[leaf.index])
                 places[id(symbols[leaf.index])] = leaf
@@ -153,6 +159,9 @@ class _Writer:
             return places[id(leaf)]
 
         result = in_keras(*map_structure(symbol, step.args))
+        if id(result) in places:
+            self.same[step.outputs.index] = places[id(result)]
+            return []
         places[id(result)] = step.outputs
         nodes = walk([result], lambda tensor: tensor.node, lambda node: node.inputs)
         return [Step("call_function", node.target, str(node), *map_structure(place, (node.args, node.kwargs, node.outputs)))
@@ -292,7 +301,7 @@ class _Reader:
         self._find_first_calls()
         self._call_all()
         losses = [tensor for (name, _), made in self.made.items() for tensor in made
-                  if isinstance(self.targets[name][0], AddLoss)]  # fmt: skip
+                  if isinstance(self.targets[name][0], (AddLoss, AddMetric))]  # fmt: skip
         return self._structure("input_layers"), self._structure("output_layers"), losses
 
     def _make(self, entry: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,20 +25,25 @@ from lamina.training.steps import build_optimizer
 OPTIMIZER = "optimizer"
 
 
-def save_weights(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(
+    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
+) -> None:
     """Write the model's weights (and its optimizer's) in Keras 3's layout.
 
     Raises:
         ValueError: when the name does not end in ``.weights.h5``, the model is not built, or the file exists and
-            ``overwrite`` is off.
+            ``overwrite`` is off; for a ``max_shard_size``, since there is one file.
     """
-    check_target(path, ".weights.h5", overwrite)
+    if max_shard_size is not None:
+        raise ValueError(f"lamina writes all weights into one file, and was asked for pieces of {max_shard_size} GB: leave "
+                         "out max_shard_size.")  # fmt: skip
+    check_target(filepath, ".weights.h5", overwrite)
     packed = pack(model)
-    with replacing(path) as written, open(written, "wb") as file:
+    with replacing(filepath) as written, open(written, "wb") as file:
         file.write(packed)
 
 
-def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Set the model's weights from a ``.weights.h5`` file. Nothing is changed when something does not fit.
 
     Arguments:
@@ -46,7 +52,7 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
     Raises:
         ValueError: naming the file, the place in it and what the model needs there.
     """
-    with opened(path) as root:
+    with opened(filepath) as root:
         read(model, root, skip_mismatch=skip_mismatch)
 
 
@@ -112,7 +118,8 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
     assignments: list[Callable[[], None]] = []
     skipped: list[str] = []
     known: set[str] = set()
-    for place, module in places(model):
+    found = _places_in(root, model)
+    for place, module in found:
         known.add(f"{place}/vars".lstrip("/"))
         try:
             assignments.append(_reader(module, root, f"{place}/vars".lstrip("/")))
@@ -126,7 +133,10 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
                          "a model that is made as the saved one was, or pass skip_mismatch=True to load_weights.")  # fmt: skip
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and (whole or OPTIMIZER in root):
-        assignments.append(_optimizer_reader(model, optimizer, root, whole))
+        in_order = [place for place, _ in found] == [place for place, _ in places(model)]
+        assignments.append(
+            _optimizer_reader(model, optimizer, root, whole) if in_order else _optimizer_in_other_order(root)
+        )
     for assign in assignments:
         assign()
     if skipped or unknown:
@@ -211,6 +221,39 @@ def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> C
     if not optimizer.built:
         return lambda: optimizer._set_state([torch.as_tensor(store[str(number)]) for number in range(len(store))])
     return lambda: optimizer.load_own_variables(store)
+
+
+def _optimizer_in_other_order(root: Group) -> Callable[[], None]:
+    return lambda: warnings.warn(f"The state of the optimizer was not loaded: {root.where} has the layers in another order "
+                                 "than the model, and an optimizer's variables have no names.", stacklevel=4)  # fmt: skip
+
+
+def _places_in(root: Group, model: Any) -> list[tuple[str, nn.Module]]:
+    """Every module with its place in this file. Where layers of one class have the very names that the file has for them, in
+    another order, the names hold: earlier versions of lamina numbered the layers beside a mask otherwise than Keras."""
+    found = list(places(model))
+    alike: dict[str, list[tuple[str, Any]]] = {}
+    for place, module in found:
+        alike.setdefault(re.sub(r"_\d+$", "", place), []).append((place, getattr(module, "name", None)))
+    moved: dict[str, str] = {}
+    for entries in alike.values():
+        place_of = {_name_in(root, place): place for place, _ in entries} if len(entries) > 1 else {}
+        if len(place_of) == len(entries) and place_of.keys() == {name for _, name in entries}:
+            moved |= {place: place_of[name] for place, name in entries if place_of[name] != place}
+    return [(_moved(place, moved), module) for place, module in found] if moved else found
+
+
+def _name_in(root: Group, place: str) -> Any:
+    group = root.find(f"{place}/vars")
+    return None if group is None else group.attribute("name")
+
+
+def _moved(place: str, moved: dict[str, str]) -> str:
+    """Where a place is now that some of the places on the way to it have moved."""
+    parts = place.split("/")
+    for end in range(1, len(parts) + 1):
+        parts[end - 1] = moved.get("/".join(place.split("/")[:end]), parts[end - 1]).rpartition("/")[2]
+    return "/".join(parts)
 
 
 # ---- places --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections import Counter, defaultdict
 
+import keras
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,16 @@ from torch import nn
 import lamina
 from lamina import config, naming
 from lamina.engine.layer import Layer
+from lamina.layers import (
+    LSTM,
+    Add,
+    Attention,
+    Bidirectional,
+    Concatenate,
+    Embedding,
+    GlobalAveragePooling1D,
+    Masking,
+)
 from lamina.layers.core import Activation, Dense, Input, Lambda
 from lamina.models import Model, Sequential
 
@@ -758,3 +769,35 @@ def test_specs_of_symbolic_tensors_that_users_make():
             return lamina.KerasTensor((*spec.shape, 1), spec.dtype)
 
     assert Wider(2)(x).shape == (None, 2, 1)
+
+
+MASKED = {
+    "Embedding": (lambda: Embedding(4, 2, mask_zero=True), np.array([[1, 0]]), None),
+    "Masking": (Masking, np.array([[[1.0], [0.0]]]), None),
+    "Add": (Add, [np.ones((1, 2, 3)), np.ones((1, 2, 3))], [np.array([[True, False]]), np.array([[False, False]])]),
+    "Concatenate": (Concatenate, [np.ones((1, 2, 3)), np.ones((1, 2, 3))], [np.array([[True, False]]), None]),
+    "LSTM": (lambda: LSTM(2, return_sequences=True), np.ones((1, 2, 3)), np.array([[True, False]])),
+    "Bidirectional": (
+        lambda: Bidirectional(LSTM(2, return_sequences=True)),
+        np.ones((1, 2, 3)),
+        np.array([[True, False]]),
+    ),
+    "Attention": (Attention, [np.ones((1, 2, 3))] * 2, [np.array([[True, False]]), None]),
+    "GlobalAveragePooling1D": (GlobalAveragePooling1D, np.ones((1, 2, 3)), np.array([[True, False]])),
+    "Lambda": (lambda: Lambda(abs, mask=lambda x, mask: mask), np.ones((1, 2, 3)), np.array([[True, False]])),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_compute_mask_of_arrays_and_by_keras_s_keywords(name):
+    make, inputs, mask = MASKED[name]
+    wanted = getattr(keras.layers, name)
+    theirs = {"Embedding": lambda: wanted(4, 2, mask_zero=True), "LSTM": lambda: wanted(2, return_sequences=True),
+              "Bidirectional": lambda: wanted(keras.layers.LSTM(2, return_sequences=True)),
+              "Lambda": lambda: wanted(abs, mask=lambda x, mask: mask)}.get(name, wanted)()  # fmt: skip
+    expected = theirs.compute_mask(inputs, mask)
+    for found in (make().compute_mask(inputs, mask), make().compute_mask(inputs=inputs, mask=mask),
+                  make().compute_mask(inputs, mask=mask), make().compute_mask(inputs, previous_mask=mask)):  # fmt: skip
+        assert (found is None) == (expected is None)
+        if found is not None:
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))

@@ -7,21 +7,25 @@ import numpy as np
 import pytest
 import torch
 
+import lamina
 from lamina import layers
 from lamina.layers import (
     GRU,
     LSTM,
     RNN,
+    Add,
     BatchNormalization,
     Bidirectional,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
     Embedding,
     Flatten,
-    Input,  # fmt: skip
+    Input,
     Lambda,
     Layer,
+    Multiply,
     TimeDistributed,
     Wrapper,
 )
@@ -247,3 +251,60 @@ def test_a_wrapper_of_one_s_own():
     with pytest.raises(ValueError, match="needs a layer") as caught:
         Twice(3, name="t")
     assert str(caught.value) == "Twice 't' needs a layer, and got 3."
+
+
+# ---- masks of steps that are sequences themselves --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("merge", [Concatenate, lambda: Concatenate(axis=1), Add, Multiply])
+def test_a_step_that_is_a_sequence_counts_if_anything_in_it_does(merge):
+    chars, words = Input((3, 5), dtype="int32"), Input((3,), dtype="int32")
+    inner = TimeDistributed(LSTM(4))(Embedding(9, 4, mask_zero=True)(chars))
+    assert inner._keras_mask.shape == (None, 3)
+    merged = merge()([Embedding(9, 4, mask_zero=True)(words), inner])
+    model = Model([chars, words], LSTM(2)(merged))
+    data = np.array([[[1, 2, 0, 0, 0], [3, 0, 0, 0, 0], [0, 0, 0, 0, 0]]]), np.array([[1, 2, 0]])
+    again = Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    np.testing.assert_array_equal(again.predict(data, verbose=0), model.predict(data, verbose=0))
+
+
+def test_the_mask_of_characters_beside_words_in_keras(tmp_path):
+    def model(lib):
+        chars, words = lib.Input((3, 5), dtype="int32"), lib.Input((3,), dtype="int32")
+        inner = lib.layers.TimeDistributed(lib.layers.LSTM(4))(lib.layers.Embedding(9, 4, mask_zero=True)(chars))
+        merged = lib.layers.Concatenate()([lib.layers.Embedding(9, 4, mask_zero=True)(words), inner])
+        return lib.Model([chars, words], lib.layers.LSTM(2)(merged))
+
+    ours, theirs = model(lamina), model(keras)
+    ours.set_weights(theirs.get_weights())
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 3, (6, 3, 5)), rng.integers(0, 2, (6, 3))
+    wanted = theirs.predict(list(data), verbose=0)
+    assert [layer.name.rstrip("_0123456789") for layer in ours.layers] == [
+        layer.name.rstrip("_0123456789") for layer in theirs.layers]  # fmt: skip
+    ours.save(tmp_path / "ours.keras")
+    theirs.save(tmp_path / "theirs.keras")
+    for each in (ours, keras.models.load_model(tmp_path / "ours.keras"), lamina.models.load_model(tmp_path / "theirs.keras"),
+                 lamina.models.load_model(tmp_path / "ours.keras")):  # fmt: skip
+        np.testing.assert_allclose(each.predict(list(data), verbose=0), wanted, atol=1e-6)
+
+
+def test_a_file_of_a_mask_that_keras_does_not_shorten(tmp_path):
+    chars = Input((3, 5), dtype="int32")
+    inner = TimeDistributed(LSTM(4))(Embedding(9, 4, mask_zero=True)(chars))
+    model = Model(chars, [lamina.layers.GlobalAveragePooling1D()(inner), LSTM(2)(inner)])
+    data = np.array([[[1, 2, 0, 0, 0], [3, 0, 0, 0, 0], [0, 0, 0, 0, 0]]])
+    model.save(tmp_path / "model.keras")
+    for mine, wanted in zip(lamina.models.load_model(tmp_path / "model.keras").predict(data, verbose=0),
+                            model.predict(data, verbose=0), strict=True):  # fmt: skip
+        np.testing.assert_array_equal(mine, wanted)
+
+
+def test_the_mask_inside_a_step_stays_where_the_layer_keeps_it():
+    mask = torch.rand(2, 3, 5) < 0.5
+    x = torch.randn(2, 3, 5, 4)
+    assert TimeDistributed(Dense(2)).compute_mask(x, mask) is mask
+    assert TimeDistributed(LSTM(2, return_sequences=True)).compute_mask(x, mask) is mask
+    assert torch.equal(TimeDistributed(LSTM(2)).compute_mask(x, mask), mask.any(-1))
+    assert TimeDistributed(LSTM(2)).compute_mask(x, mask[..., 0]).shape == (2, 3)

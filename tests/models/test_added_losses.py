@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lamina import Model, Sequential, as_keras, layers
+from lamina.layers import Dense, Input, Layer
 from lamina.layers.core import AddLoss
 from lamina.models import clone_model, load_model
 
@@ -136,3 +137,67 @@ def test_the_variational_autoencoder_of_keras_2():
     assert len(vae.trainable_weights) == 10
     assert clone_model(encoder).get_layer("z").function is encoder.get_layer("z").function
     assert vae.predict(X, verbose=0).shape == (24, 4)
+
+
+# ---- metrics that a call adds --------------------------------------------------------------------------------------
+
+
+class Watched(Layer):
+    def call(self, x):
+        self.add_metric(x, name="mean_x")
+        return x
+
+
+def test_a_metric_that_a_call_adds_is_the_mean_over_the_epoch():
+    x, y = np.arange(16.0).reshape(8, 2), np.ones((8, 2))
+    inputs = Input((2,))
+    model = Model(inputs, Dense(2)(Watched()(inputs)))
+    model.add_metric(inputs.max(), name="max_x")
+    model.compile("sgd", "mse")
+    history = model.fit(x, y, batch_size=4, epochs=2, shuffle=False, validation_data=(x[:2], y[:2]), verbose=0).history
+    assert sorted(history) == ["loss", "max_x", "mean_x", "val_loss", "val_max_x", "val_mean_x"]
+    assert history["mean_x"] == [7.5, 7.5]
+    assert history["max_x"] == [(7 + 15) / 2] * 2
+    assert (history["val_mean_x"], history["val_max_x"]) == ([1.5] * 2, [3.0] * 2)
+
+
+def test_a_model_with_added_metrics_is_copied_and_saved(tmp_path):
+    inputs = Input((2,))
+    model = Model(inputs, Dense(2)(inputs))
+    model.add_metric(inputs, name="mean_x", aggregation="mean")
+    model.save(tmp_path / "m.keras")
+    for again in (clone_model(model), load_model(tmp_path / "m.keras"), copy.deepcopy(model)):
+        again.compile("sgd", "mse")
+        assert again.fit(np.ones((4, 2)), np.ones((4, 2)), verbose=0).history["mean_x"] == [1.0]
+
+
+def test_a_subclass_adds_metrics_too():
+    class Mine(Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = Watched()
+
+        def call(self, x):
+            self.add_metric((x * 2).mean(), name="twice", aggregation="mean")
+            return self.inner(x)
+
+    model = Mine()
+    model.compile("sgd", "mse")
+    logs = model.evaluate(np.ones((4, 2)), np.ones((4, 2)), verbose=0, return_dict=True)
+    assert (logs["twice"], logs["mean_x"]) == (2.0, 1.0)
+    with pytest.raises(ValueError, match=r"add_metric of Watched '.*' needs a name"):
+        Watched().add_metric(torch.ones(1))
+
+
+def test_training_needs_no_default():
+    class Block(Layer):
+        def call(self, x, training):
+            return x * (2.0 if training else 1.0)
+
+    inputs = Input((2,))
+    model = Model(inputs, Block()(inputs))
+    assert model.output_shape == (None, 2)
+    assert model(torch.ones(1, 2)).tolist() == [[1, 1]]
+    assert model(torch.ones(1, 2), training=True).tolist() == [[2, 2]]
+    assert Block()(torch.ones(2), True).tolist() == [2, 2]
+    assert Sequential([Block()]).predict(np.ones((1, 2)), verbose=0).tolist() == [[1, 1]]

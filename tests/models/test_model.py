@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lamina.layers import Dense, Dropout, Input, Lambda
-from lamina.models import Model, Sequential
+from lamina.models import Model, Sequential, clone_model
 
 
 class Net(Model):
@@ -102,3 +102,27 @@ def test_functions_stay_in_a_config_that_was_never_written():
     assert torch.equal(Sequential.from_config(Sequential([Input((3,)), Lambda(local)]).get_config())(data), data + 1)
     with pytest.raises(TypeError, match="files hold no code"):
         model.to_json()
+
+
+def test_a_clone_is_made_and_called_as_one_says():
+    inner = Sequential([Input((3,)), Dense(3, name="in")], name="inner")
+    x = Input((3,))
+    model = Model(x, Dense(2, name="out")(inner(x)))
+    seen, called = [], []
+
+    def clone(layer):
+        seen.append(layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    def call(layer, *args, **kwargs):
+        called.append(layer.name)
+        return layer(*args, **kwargs)
+
+    again = clone_model(model, clone_function=clone, call_function=call)
+    assert (sorted(seen), called) == (["inner", "out"], ["inner", "out"])
+    assert again.output_shape == (None, 2)
+    seen.clear()
+    clone_model(model, clone_function=clone, recursive=True)
+    assert sorted(seen) == ["in", "out"]
+    with pytest.raises(ValueError, match="call_function is for functional models"):
+        clone_model(inner, call_function=call)
