@@ -44,7 +44,6 @@ _OF_LAYERS = {
     "call_signature_parameters": INSIDE, "quantization_config": LATER, "quantized_build": LATER, "quantized_call": LATER,
     "variable_serialization_spec": LATER, "torch_params": "the parameters of an nn.Module are parameters()",
     "supports_jit": OTHER, "symbolic_call": INSIDE,
-    "compute_output_spec": "being made", "path": "being made",
 }  # fmt: skip
 ATTRIBUTES: dict[str, dict[str, str]] = {
     "Layer": _OF_LAYERS,

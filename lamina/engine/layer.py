@@ -274,6 +274,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         """After ``build``: what is decided once, for all later calls."""
         self._build_shapes = shapes
         self.built = True
+        self._note_scope()
         self._plain_call = self._is_plain()
 
     def _is_plain(self) -> bool:
@@ -318,7 +319,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     def __getstate__(self) -> dict[str, Any]:
         # Recorded calls belong to the session that described the model, and losses to the last call's data: a copy makes
         # its own when it needs them.
-        return {**self.__dict__, "_nodes": [], "_losses": []}
+        return {**self.__dict__, "_nodes": [], "_losses": [], "_owner": None}
 
     def extra_repr(self) -> str:
         """What ``print(model)`` shows of the layer besides its class."""

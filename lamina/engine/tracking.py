@@ -82,6 +82,7 @@ class Home:
         items = vars(self.owner).get("_modules", {}).get(f"{self.attribute}_")
         if isinstance(items, Items) and isinstance(item, nn.Module):
             items._modules[key] = item
+            _tell_owner(item, self.owner)
             return True
         return False
 
@@ -95,9 +96,15 @@ class Home:
                 item.home = self
             if isinstance(item, nn.Module):
                 found[str(key)] = item
+                _tell_owner(item, self.owner)
             elif isinstance(item, (list, tuple, dict)) and (inside := self._modules_in(item)):
                 found[str(key)] = _items(inside)
         return found
+
+
+def _tell_owner(item: Any, owner: nn.Module) -> None:
+    if hasattr(item, "belongs_to"):
+        item.belongs_to(owner)
 
 
 def children_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -15,10 +15,10 @@ from lamina import config, constraints, initializers, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype
 from lamina.engine.devices import accelerator_or_none, making_at
 from lamina.engine.modes import set_mode
+from lamina.engine.paths import HasPath
 from lamina.engine.tracking import Items, track
 from lamina.graph.symbolic import is_symbolic
 from lamina.lasting import lasting
-from lamina.naming import scope_path
 from lamina.variables import Variable, are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
@@ -63,7 +63,7 @@ def _spend(owner: Any, name: str | None, sizes: tuple[int, ...], dtype: torch.dt
         _budget[0] -= wanted
 
 
-class WeightOwner(nn.Module):
+class WeightOwner(HasPath):
     """The part of a layer that owns weights. Trainable ones are parameters, the others buffers, as torch itself does."""
 
     name: str
@@ -146,7 +146,8 @@ class WeightOwner(nn.Module):
             self.register_parameter(key, value)
         else:
             self.register_buffer(key, value)
-        _tell_path(value, scope_path() + self._path + key)
+        self._note_scope()
+        _tell_path(value, self._path + key)
         if regularizer is not None:
             self._regularizers[key] = regularizers.get(regularizer)
         if constraint is not None:
@@ -180,6 +181,8 @@ class WeightOwner(nn.Module):
         elif self.__dict__.get("_modules") and isinstance(self._modules.get(f"{name}_"), Items):
             del self._modules[f"{name}_"]
         super().__setattr__(name, cast(Any, value))
+        if isinstance(value, WeightOwner):
+            value.belongs_to(self)
         if isinstance(value, nn.Module) and callable(getattr(type(self), name, None)):
             self.__dict__[name] = value  # `self.to = Dense(3)`: else torch's method of that name would be found first
 
@@ -203,14 +206,6 @@ class WeightOwner(nn.Module):
     def weights(self) -> list[torch.Tensor]:
         """All weights: the layer's own (trainable first), then those of the layers inside it, in order."""
         return _unique(weights_of(self, self._path))
-
-    @property
-    def _path(self) -> str:
-        """What the paths of the layer's weights begin with. The layers of a functional model were made outside of it."""
-        functional = (
-            getattr(self, "_keras_class_name", None) == "Functional" and getattr(self, "_plan", None) is not None
-        )
-        return "" if functional else f"{self.name}/"
 
     @property
     def trainable_weights(self) -> list[torch.Tensor]:
@@ -427,6 +422,8 @@ def weights_of(module: nn.Module, path: str = "") -> Iterator[torch.Tensor]:
         _tell_path(weight, path + name)
         yield weight
     for child in module.children():
+        if isinstance(child, WeightOwner) and child._owner is None:
+            child.belongs_to(module)
         name = getattr(child, "name", None)
         yield from weights_of(child, f"{path}{name}/" if isinstance(name, str) else path)
 

@@ -82,6 +82,8 @@ class Sequential(Model):
             self._own_stack([*self._modules.values(), layer])
         else:
             self._modules[key] = layer
+        if isinstance(layer, Layer):
+            layer.belongs_to(self)
         self._forget_plan()
 
     def pop(self, rebuild: bool = True) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -260,3 +263,64 @@ def test_nodes_and_history():
     assert node.parent_nodes[0].is_input
     assert not node.is_input
     assert x._keras_history.tensor_index == 0
+
+
+# ---- paths ---------------------------------------------------------------------------------------------------------
+
+
+def paths(source):
+    class Block(source.layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.first = source.layers.Dense(2, name="first")
+            self.many = [source.layers.Dense(2, name="x"), source.layers.Dense(2, name="y")]
+            self.named = {"k": source.layers.Dense(2, name="z")}
+
+        def call(self, x):
+            return self.named["k"](self.many[1](self.many[0](self.first(x))))
+
+    class Whole(source.Model):
+        def __init__(self):
+            super().__init__(name="whole")
+            self.block = Block(name="block")
+            self.stack = source.Sequential([source.layers.Dense(2, name="d")], name="stack")
+
+        def call(self, x):
+            return self.stack(self.block(x))
+
+    with source.name_scope("scope"):
+        alone, block = source.layers.Dense(1, name="alone"), Block(name="b")
+        alone(source.Input((2,)))
+        block(source.Input((3,)))
+    inner = source.layers.Dense(2, name="a")
+    stack = source.Sequential([source.Input((3,)), inner], name="m")
+    outside = source.layers.Dense(2, name="q")
+    x = source.Input((3,))
+    functional = source.Model(x, outside(x), name="f")
+    spread = source.layers.TimeDistributed(source.layers.Dense(2, name="td"), name="t")
+    spread(source.Input((3, 4)))
+    rnn = source.layers.LSTM(2, name="r")
+    rnn(source.Input((3, 4)))
+    whole = Whole()
+    whole(np.ones((1, 3), "float32"))
+    parts = [alone, block, block.first, *block.many, block.named["k"], inner, stack.get_layer("a"), stack, outside]
+    parts += [functional, spread, spread.layer, rnn, rnn.cell, whole, whole.block, whole.block.many[1], whole.stack]
+    return [(layer.path, [weight.path for weight in layer.weights]) for layer in [*parts, whole.stack.layers[0]]]
+
+
+def test_paths_are_keras_s():
+    assert paths(lamina) == paths(keras)
+
+
+def test_a_path_survives_copies_and_gives_way_to_an_attribute():
+    model = lamina.Sequential([lamina.Input((3,)), layers.Dense(2, name="a")], name="m")
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert len(again.weights) == 2
+        assert again.layers[0].path == "m/a"
+    layer = layers.Dense(1, name="d")
+    layer.path = "somewhere"
+    assert layer.path == "somewhere"
+    layer.inner = layers.Dense(1, name="i")
+    assert layer.inner.path == "d/i"
+    layer.inner.outer = layer  # a circle
+    assert (layer.inner.path, layer._own_path()) == ("d/i", "d")

@@ -119,8 +119,9 @@ def test_variables_become_weights():
 
     model = lamina.Sequential([Input((3,)), Scaled()])
     layer = model.layers[0]
+    path = f"{model.name}/scaled"
     assert [(weight.path, weight.trainable) for weight in layer.weights] == [
-        ("scaled/scale", True), ("scaled/calls", False), ("scaled/mean", False)]  # fmt: skip
+        (f"{path}/scale", True), (f"{path}/calls", False), (f"{path}/mean", False)]  # fmt: skip
     assert layer.calls.dtype is torch.int64
     model.compile("sgd", "mse")
     model.fit(np.ones((4, 3)), np.zeros((4, 3)), epochs=2, verbose=0)
