@@ -17,7 +17,7 @@ from torch import nn
 
 from lamina import config
 from lamina.dtypes import as_dtype
-from lamina.engine.devices import accelerator_or_none, home_of, making_at, making_now, moved
+from lamina.engine.devices import accelerator_or_none, apart, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
 from lamina.engine.modes import set_mode
 from lamina.engine.precision import as_float, converted, in_types_of, is_mixing, own_weights_cast, stand_ins, type_for
@@ -107,7 +107,7 @@ def explain(layer: Layer, args: tuple[Any, ...], error: Exception) -> None:
         better = _complaint(layer, args)
         if better is not None:
             raise better from None
-    note = f"{who(layer)} was called on {', '.join(describe(argument) for argument in args)}."
+    note = f"{who(layer)} was called on {', '.join(describe(argument) for argument in args)}.{apart(layer, args)}"
     if hasattr(error, "add_note") and note not in getattr(error, "__notes__", ()):
         error.add_note(note)
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from lamina import config
 from lamina.dtypes import FULL_FLOATS
+from lamina.graph.symbolic import leaves
 
 HERE = ("cpu", "meta")  # kinds of devices that are no accelerator
 
@@ -80,6 +81,15 @@ def moved(x: torch.Tensor, device: torch.device) -> torch.Tensor:
     if mask is not None:
         there._keras_mask = mask.to(device)  # pyright: ignore[reportAttributeAccessIssue]
     return there
+
+
+def apart(module: nn.Module, inputs: Any) -> str:
+    """What to say of a call that failed when inputs lie elsewhere than the weights; else nothing."""
+    home = device_of(module)
+    for tensor in leaves(inputs):
+        if home is not None and isinstance(tensor, torch.Tensor) and tensor.device != home:
+            return f" Its weights are on {home}, and the input is on {tensor.device}: pass input.to({str(home)!r})."
+    return ""
 
 
 def is_eager_on_cpu(*tensors: torch.Tensor | None) -> bool:

@@ -534,3 +534,46 @@ def test_a_model_without_memory_is_placed_by_to_empty():
     model.set_weights([np.full(weight.shape, 0.1, "float32") for weight in model.weights])
     assert model.predict(X, verbose=0).shape == (70, 3)
     assert places(model) == {DEVICE}
+
+
+@pytest.mark.skipif(PRETENDED, reason="torch does not cast by itself on a device that is written in Python")
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy):
+    model = models.Sequential([
+        layers.Input((6, 6, 2)), layers.Conv2D(3, 3, dtype=policy), layers.BatchNormalization(dtype=policy),
+        layers.Flatten(dtype=policy), layers.Dense(3, activation="softmax", dtype="float32"),
+    ])  # fmt: skip
+    compiled(model, optimizer=optimizers.LossScaleOptimizer(optimizers.SGD(0.01)))
+    model.fit(X, LABELS, verbose=0)
+    assert places(model) == {DEVICE}
+    assert model.layers[0](X[:2]).dtype is getattr(torch, policy.removeprefix("mixed_"))
+
+
+def test_models_of_one_another():
+    """A GAN: two models that train in turn, one of them inside a third."""
+    judge = models.Sequential([layers.Dense(4, input_shape=(6,)), layers.Dense(1, activation="sigmoid")])
+    judge.compile("adam", "binary_crossentropy")
+    maker = models.Sequential([layers.Dense(6, input_shape=(3,))])
+    noise = layers.Input((3,))
+    both = models.Model(noise, judge(maker(noise)))
+    both.compile("adam", "binary_crossentropy")
+    for _ in range(2):
+        made = maker.predict(np.ones((8, 3), "float32"), verbose=0)
+        judge.trainable = True
+        judge.train_on_batch(made, np.ones((8, 1)))
+        judge.trainable = False
+        both.train_on_batch(np.ones((8, 3)), np.ones((8, 1)))
+    assert places(judge) == places(maker) == places(both) == {DEVICE}
+    inner = models.Model(maker.input, maker.layers[0].output)
+    assert inner(np.ones((2, 3))).device == DEVICE
+    assert inner.predict(np.ones((2, 3)), verbose=0).shape == (2, 6)
+
+
+def test_an_input_elsewhere_is_named():
+    layer = layers.Dense(3)
+    layer(torch.ones(2, 4, device=DEVICE))
+    with pytest.raises(RuntimeError) as raised:
+        layer(torch.ones(2, 4))
+    assert (
+        f"Its weights are on {DEVICE}, and the input is on cpu: pass input.to('{DEVICE}')." in raised.value.__notes__[0]
+    )
