@@ -43,7 +43,7 @@ LATELY = {"gptq_unpacked_column_size"}  # of quantized layers
 _OF_LAYERS = {
     "call_signature_parameters": INSIDE, "quantization_config": LATER, "quantized_build": LATER, "quantized_call": LATER,
     "variable_serialization_spec": LATER, "torch_params": "the parameters of an nn.Module are parameters()",
-    "supports_jit": OTHER, "symbolic_call": INSIDE,
+    "supports_jit": OTHER,
 }  # fmt: skip
 ATTRIBUTES: dict[str, dict[str, str]] = {
     "Layer": _OF_LAYERS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Never
+from typing import Any, Never, cast
 
 import torch
 from torch import nn
@@ -138,6 +138,10 @@ class Keras3Methods(WeightOwner):
     def add_variable(self, shape: Any, initializer: Any, *args: Any, **kwargs: Any) -> Any:
         """Another name of :meth:`add_weight`."""
         return self.add_weight(shape, initializer, *args, **kwargs)
+
+    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
+        """What a call would return, as symbolic tensors: ``compute_output_spec``, which does not record the call."""
+        return cast(Any, self).compute_output_spec(*args, **kwargs)
 
     @property
     def input_dtype(self) -> str:

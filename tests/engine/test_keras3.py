@@ -247,6 +247,8 @@ def test_other_names():
     weight = layer.add_variable((2,), "ones", name="w")
     assert weight.tolist() == [1, 1]
     assert layer.quantization_mode is None
+    spec = layers.Dense(2).symbolic_call(lamina.KerasTensor((None, 3)))
+    assert tuple(spec.shape) == tuple(keras.layers.Dense(2).symbolic_call(keras.KerasTensor((None, 3))).shape)
     with pytest.raises(NotImplementedError, match="can't be quantized to 'int8'"):
         layer.quantize("int8")
 
