@@ -3,19 +3,21 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+SECONDS := 120
 VENV := .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml requirements/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format pytest bench dist clean
+.PHONY: help demo test lint format pytest fuzz bench dist clean
 
 help:
 	@echo 'make demo    train a small network on pictures of clothes, and see what it learned'
 	@echo 'make test    everything that CI checks: ruff, pyright, pytest'
 	@echo 'make lint    ruff and pyright only;   make pytest ARGS=tests/layers   some tests only'
 	@echo 'make format  ruff mends and formats'
+	@echo 'make fuzz    random layers, memory and types, forward and backward; SECONDS=600 SEED=7'
 	@echo 'make bench   lamina beside hand-written torch (and Keras, where installed)'
 	@echo 'make dist    wheel and sdist in dist/, and the wheel tried alone in a new environment'
 
@@ -36,6 +38,10 @@ pytest: $(VENV)/test.stamp
 format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# What fails is printed as a program of a few lines. Without SEED each run draws others; ARGS='--first 80 --count 1': one case.
+fuzz: $(VENV)/test.stamp
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -9,6 +9,8 @@ torch 2.13's oneDNN, which computes them on a CPU, has faults for some windows, 
   where the window has one place along the last axis, the rows are mixed up. Only in channels-last memory.
 - a window of three axes that reaches over more than the data of bfloat16, which torch is to pad: gradients of the weights
   are of what lay in the memory before (:func:`pads_itself`).
+- in bfloat16, the gradient of the kernel is in part of what lay in the memory before, where a window is dilated along an axis
+  before the last, or wider than padded inputs along the last one (:func:`loses_numbers`); float32 is right.
 
 Where an axis has size 1, its stride says nothing of the memory, but torch's kernels look at it all the same, and refuse or
 confuse orders. :func:`in_order` copies a tensor so that all strides agree.
@@ -53,6 +55,16 @@ def pads_itself(x: torch.Tensor, extent: Sizes) -> bool:
     return all(size >= window for size, window in zip(x.shape[2:], extent, strict=True))
 
 
+def loses_numbers(x: torch.Tensor, extent: Sizes, dilation: Sizes, padded: bool) -> bool:
+    """Whether the gradient of the kernel is wrong in the inputs' type. ``extent``: how far a window reaches on each axis."""
+    return (
+        x.dtype is torch.bfloat16
+        and x.is_cpu
+        and torch.is_grad_enabled()
+        and (max(dilation[:-1], default=1) > 1 or (padded and x.shape[-1] <= extent[-1]))
+    )
+
+
 def in_order(x: torch.Tensor, channels_last: bool = False) -> torch.Tensor:
     """A copy of ``(B, C, *S)`` whose strides are those of the order of axes, or of channels-last memory, size 1 or not."""
     layout = _LAST.get(x.dim()) if channels_last else None
@@ -73,10 +85,9 @@ def spread(x: torch.Tensor, strides: Sizes, bias: torch.Tensor | None) -> torch.
 def convolve(x: Any, kernel: Any, strides: Sizes, padding: Any, dilation: Sizes, groups: int) -> Any:
     """Cross-correlation of ``(B, C, *S)`` with a kernel ``(filters, C / groups, *K)``, whose memory is in any order."""
     points, strides, dilation = told(tuple(kernel.shape[2:]), strides, dilation)
-    if points is not None:
-        x = x[points]
     apart = mixes_rows(strides, kernel.shape[1])
-    x = in_order(x) if apart else x
+    if points is not None or apart:
+        x = in_order(x if points is None else x[points], not apart)
     return CONVOLUTIONS[len(strides)](x, in_order(kernel, not apart), None, strides, padding, dilation, groups)
 
 

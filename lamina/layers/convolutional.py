@@ -122,8 +122,10 @@ class Convolving(Layer):
 
     def _slide(self, x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor | None, groups: int) -> torch.Tensor:
         """Cross-correlation with this layer's windows of a kernel in torch's order of axes."""
+        if x.dtype is torch.bfloat16 and self._loses_numbers(x):
+            return self._slide(x.float(), kernel.float(), None if bias is None else bias.float(), groups).to(x.dtype)
         if self._points is not None:
-            x = x[self._points]
+            x = convolution.in_order(x[self._points], self._channels_last)  # a step over one point leaves odd strides
         if not self._as_row:
             x, padding = self._padded(x)
             x = convolution.in_order(x) if self._reordered else x
@@ -131,6 +133,9 @@ class Convolving(Layer):
         row, padding = self._padded(x.unsqueeze(2))  # (B, C, L) -> (B, C, 1, L)
         return F.conv2d(row, kernel.unsqueeze(2), bias, (1, *self._steps), (0, *padding), (1, *self._dilation),
                         groups).squeeze(2)  # (B, C, 1, L) -> (B, filters, l)  # fmt: skip
+
+    def _loses_numbers(self, x: torch.Tensor) -> bool:
+        return convolution.loses_numbers(x, self._extent, self._dilation, self.padding != "valid")
 
     def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, ...]]:
         """``x`` and what torch's kernel is to pad by itself: it can where both sides are equal, and copies nothing."""

@@ -175,7 +175,7 @@ class ConvLSTMCell(Cell):
     ) -> torch.Tensor:
         points, strides, dilation = window
         x = x if self._to_torch is None else x.permute(self._to_torch)  # (B, *S, C) -> (B, C, *S)
-        x = x if points is None else x[points]
+        x = x if points is None else convolution.in_order(x[points], self._channels_last)
         padding: Any = 0
         if points is not None:
             pads = None  # a window of one point stands on one, wherever it stands
@@ -186,7 +186,11 @@ class ConvLSTMCell(Cell):
             x = F.pad(x, [side for pair in reversed(pads) for side in pair])
         x = convolution.in_order(x) if self._reordered and kernel is self.kernel else x
         weight = kernel.permute(self._kernel_to_torch)
+        dtype = x.dtype
+        if convolution.loses_numbers(x, self._extent, dilation, self.padding == "same" or kernel is not self.kernel):
+            x, weight, bias = x.float(), weight.float(), None if bias is None else bias.float()
         x = CONVOLUTIONS[self.rank](x, weight, bias, strides, padding, dilation, groups)
+        x = x if x.dtype is dtype else x.to(dtype)
         return x if self._to_torch is None else x.permute(self._from_torch)  # (B, C, *S) -> (B, *S, C)
 
     def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]

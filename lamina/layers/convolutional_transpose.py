@@ -145,7 +145,11 @@ class ConvTranspose(Convolving):
             x, kernel = x.unsqueeze(2), kernel.unsqueeze(2)  # (B, C, L) -> (B, C, 1, L)
         x = convolution.in_order(x) if self._reordered else x
         bias = self.bias if self._points is None else None
+        dtype = x.dtype
+        if dtype is torch.bfloat16 and self._loses_numbers(x):
+            x, kernel, bias = x.float(), kernel.float(), None if bias is None else bias.float()
         x = TRANSPOSED[x.dim() - 2](x, kernel, bias, **self._torch_arguments)  # -> (B, filters, *s)
+        x = x if x.dtype is dtype else x.to(dtype)
         x = x if self._points is None else convolution.spread(x, self._spread_by, self.bias)
         x = x[self._kept] if self._cuts else x
         return x.squeeze(2) if self._as_row else x

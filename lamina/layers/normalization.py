@@ -239,7 +239,9 @@ class BatchNormalization(Normalization):
         if not (self.training and (self._trainable or self.frozen_statistics != "moving")):
             return self._apply_kernel(inputs, training=False)
         follows = self._trainable or self.frozen_statistics == "follow"
-        alone = inputs.numel() == self._features  # torch's kernel wants more than one number for a variance
+        alone = inputs.numel() <= self._features  # torch's kernel wants more than one number for a variance
+        if alone and not inputs.numel():  # no numbers have no mean, and leave the averages as they are
+            return self._apply_kernel(inputs, training=False)
         if mask is not None or self.renorm or alone or (self.synchronized and _has_peers()):
             return self._apply_formula(inputs, mask, follows)
         if not follows:

@@ -85,7 +85,10 @@ class Reshape(Layer):
         self.compute_output_shape(input_shape)  # refuses a target that does not fit
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
-        return inputs.reshape(inputs.shape[0], *self.target_shape)  # (B, *S) -> (B, *target)
+        target: Any = self.target_shape
+        if -1 in target and not inputs.numel():  # of no numbers torch works out no size
+            target = self.compute_output_shape(tuple(inputs.shape))[1:]
+        return inputs.reshape(inputs.shape[0], *target)  # (B, *S) -> (B, *target)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *sizes = input_shape

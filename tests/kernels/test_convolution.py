@@ -117,3 +117,34 @@ def test_strides_of_axes_of_size_one_follow_the_layout(layout):
     assert steps == sorted(steps, reverse=True)
     assert all(weight.stride(one) == weight.stride(next_) * weight.shape[next_]
                for one, next_ in itertools.pairwise(layout))  # fmt: skip
+
+
+DILATED = [("Conv2D", {"filters": 4, "kernel_size": (3, 1), "dilation_rate": (3, 1)}, (4, 12, 58, 17)),
+           ("Conv2DTranspose", {"filters": 17, "kernel_size": (4, 2), "dilation_rate": (2, 1)}, (4, 5, 56, 8)),
+           ("Conv2D", {"filters": 2, "kernel_size": 3, "strides": (2, 3), "padding": "same"}, (4, 30, 1, 16)),
+           ("Conv1D", {"filters": 8, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 1, 8)),
+           ("Conv3DTranspose", {"filters": 4, "kernel_size": (3, 1, 3), "strides": 2, "padding": "same"}, (4, 2, 1, 1, 1)),
+           ("ConvLSTM2D", {"filters": 2, "kernel_size": 3, "padding": "same"}, (2, 3, 4, 1, 2)),
+           # A step of 3 over one row leaves the row a stride that torch reads as another order.
+           ("Conv2D", {"filters": 32, "kernel_size": 1, "strides": (3, 1), "groups": 2}, (1, 1, 5, 6))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "arguments", "shape"), DILATED)
+def test_gradients_of_kernels_in_bfloat16(name, arguments, shape):
+    """torch's own hold in part what lay in the memory before."""
+    torch.manual_seed(0)
+    less, exact = (getattr(layers, name)(**arguments, dtype=dtype) for dtype in ("bfloat16", "float64"))
+    x = torch.randn(shape)
+    y = exact(x)
+    less(x)
+    less.set_weights([weight.detach() for weight in exact.weights])
+    factors = torch.randn(y.shape).bfloat16()
+    kernels = [getattr(layer, "cell", layer).kernel for layer in (less, exact)]
+    (wanted,) = torch.autograd.grad((exact(x.bfloat16().double()) * factors).sum(), kernels[1])
+    for _ in range(5):
+        junk = [torch.full((size,), torch.nan, dtype=torch.bfloat16) for size in (64, 1_000, 30_000) for _ in range(4)]
+        del junk
+        y = less(x.bfloat16())
+        assert y.dtype is torch.bfloat16
+        (found,) = torch.autograd.grad(y, kernels[0], factors)
+        assert (found.double() - wanted).norm() <= 0.05 * wanted.norm()

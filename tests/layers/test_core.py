@@ -315,3 +315,7 @@ def test_activity_regularization_enters_a_models_losses():
     x = torch.ones(2, 4)
     model(x)
     assert [loss.item() for loss in model.losses] == pytest.approx([2.0])
+
+
+def test_reshape_of_no_rows_works_out_a_size():
+    assert layers.Reshape((-1, 2))(torch.zeros(0, 3, 4)).shape == (0, 6, 2)

@@ -335,3 +335,14 @@ def test_group_normalization_of_data_in_any_memory(data):
     torch.testing.assert_close(found, torch.autograd.grad(by_hand, [x, *weights], seed))
     with torch.no_grad():
         torch.testing.assert_close(layer(x), by_hand)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (0, 4, 4, 3)])
+def test_batch_normalization_of_no_rows_leaves_the_averages(shape):
+    layer = layers.BatchNormalization()
+    x = torch.zeros(shape, requires_grad=True)
+    y = layer(x, training=True)
+    assert y.shape == shape
+    y.sum().backward()
+    assert (layer.moving_mean == 0).all()
+    assert (layer.moving_variance == 1).all()
