@@ -1,6 +1,6 @@
 """Activations: functions of one tensor, by name. Each is one call of torch where torch has the kernel.
 
-They take tensors and symbolic tensors alike. Source of all: https://keras.io/api/layers/activations/
+They take tensors, symbolic tensors, arrays and lists alike; those that layers call most try a tensor first. Source of all: https://keras.io/api/layers/activations/
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from lamina import registry
+from lamina.dtypes import numbers, takes_arrays
 from lamina.registry import Table
 
 __all__ = [
@@ -65,7 +66,12 @@ def relu(
     """
     slope = _slope(negative_slope, alpha, "relu", 0.0)
     if threshold == 0 and max_value is None:
-        return torch.relu(x) if slope == 0 else F.leaky_relu(x, slope)
+        try:
+            return torch.relu(x) if slope == 0 else F.leaky_relu(x, slope)
+        except TypeError:
+            return relu(numbers(x), slope)
+    if not isinstance(x, torch.Tensor) and not hasattr(x, "__torch_function__"):
+        x = numbers(x)
     if threshold == 0 and slope == 0 and max_value is not None:
         return F.hardtanh(x, 0.0, max_value)  # one kernel each way; clamp's gradient takes several
     above = F.threshold(x, threshold, 0.0)
@@ -74,6 +80,7 @@ def relu(
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def leaky_relu(x: Any, negative_slope: float = 0.2, *, alpha: float | None = None) -> Any:
     """``x`` above 0, ``negative_slope * x`` (Keras 2: ``alpha``) below. The layer LeakyReLU has another default, 0.3.
 
@@ -84,6 +91,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.2, *, alpha: float | None = Non
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def relu6(x: Any) -> Any:
     """``min(max(x, 0), 6)``.
 
@@ -100,10 +108,14 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> elu(torch.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    return F.elu(x, alpha)
+    try:
+        return F.elu(x, alpha)
+    except TypeError:
+        return F.elu(numbers(x), alpha)
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """``x`` above 0, ``alpha * (exp(x / alpha) - 1)`` below: https://arxiv.org/abs/1704.07483
 
@@ -120,10 +132,14 @@ def selu(x: Any) -> Any:
     >>> selu(torch.tensor([-1.0, 2.0]))
     tensor([-1.1113,  2.1014])
     """
-    return F.selu(x)
+    try:
+        return F.selu(x)
+    except TypeError:
+        return F.selu(numbers(x))
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     """``x`` above ``threshold``, else ``default_value``.
 
@@ -137,6 +153,7 @@ def threshold(x: Any, threshold: float, default_value: float) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def softplus(x: Any) -> Any:
     """``log(1 + exp(x))``.
 
@@ -147,6 +164,7 @@ def softplus(x: Any) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def squareplus(x: Any, b: float = 4) -> Any:
     """``(x + sqrt(x ** 2 + b)) / 2``: https://arxiv.org/abs/2112.11687
 
@@ -157,6 +175,7 @@ def squareplus(x: Any, b: float = 4) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def sparse_plus(x: Any) -> Any:
     """0 up to -1, ``(x + 1) ** 2 / 4`` between, ``x`` from 1 on.
 
@@ -173,7 +192,10 @@ def silu(x: Any) -> Any:
     >>> silu(torch.tensor([-1.0, 2.0]))
     tensor([-0.2689,  1.7616])
     """
-    return F.silu(x)
+    try:
+        return F.silu(x)
+    except TypeError:
+        return F.silu(numbers(x))
 
 
 @ACTIVATIONS.register()
@@ -186,10 +208,14 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     >>> gelu(torch.tensor([-1.0, 2.0]))
     tensor([-0.1587,  1.9545])
     """
-    return F.gelu(x, approximate="tanh" if approximate else "none")
+    try:
+        return F.gelu(x, approximate="tanh" if approximate else "none")
+    except TypeError:
+        return gelu(numbers(x), approximate)
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def mish(x: Any) -> Any:
     """``x * tanh(softplus(x))``: https://arxiv.org/abs/1908.08681
 
@@ -200,6 +226,7 @@ def mish(x: Any) -> Any:
 
 
 @ACTIVATIONS.register("hard_swish")
+@takes_arrays
 def hard_silu(x: Any) -> Any:
     """``x * hard_sigmoid(x)``, also called hard_swish: https://arxiv.org/abs/1905.02244
 
@@ -210,6 +237,7 @@ def hard_silu(x: Any) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def glu(x: Any, axis: int = -1) -> Any:
     """The first half along ``axis`` times the sigmoid of the second half: https://arxiv.org/abs/1612.08083
 
@@ -229,7 +257,10 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(torch.tensor([-1.0, 0.0]))
     tensor([0.2689, 0.5000])
     """
-    return torch.sigmoid(x)
+    try:
+        return torch.sigmoid(x)
+    except TypeError:
+        return torch.sigmoid(numbers(x))
 
 
 @ACTIVATIONS.register()
@@ -239,10 +270,14 @@ def hard_sigmoid(x: Any) -> Any:
     >>> hard_sigmoid(torch.tensor([-1.0, 1.0, 4.0]))
     tensor([0.3333, 0.6667, 1.0000])
     """
-    return F.hardsigmoid(x)
+    try:
+        return F.hardsigmoid(x)
+    except TypeError:
+        return F.hardsigmoid(numbers(x))
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def hard_sigmoid_keras2(x: Any) -> Any:
     """``clip(0.2 * x + 0.5, 0, 1)``: what ``hard_sigmoid`` was in Keras 1 and 2.
 
@@ -253,16 +288,18 @@ def hard_sigmoid_keras2(x: Any) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def sparse_sigmoid(x: Any) -> Any:
     """``clip(0.5 * x + 0.5, 0, 1)``.
 
     >>> sparse_sigmoid(torch.tensor([-1.0, 0.0, 4.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return F.hardsigmoid(3 * x)  # its slope is 1/6
+    return F.hardsigmoid(3.0 * x)  # its slope is 1/6
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def log_sigmoid(x: Any) -> Any:
     """``log(sigmoid(x))``.
 
@@ -279,10 +316,14 @@ def tanh(x: Any) -> Any:
     >>> tanh(torch.tensor([-1.0, 0.0]))
     tensor([-0.7616,  0.0000])
     """
-    return torch.tanh(x)
+    try:
+        return torch.tanh(x)
+    except TypeError:
+        return torch.tanh(numbers(x))
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def hard_tanh(x: Any) -> Any:
     """``clip(x, -1, 1)``.
 
@@ -293,6 +334,7 @@ def hard_tanh(x: Any) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def softsign(x: Any) -> Any:
     """``x / (1 + |x|)``.
 
@@ -306,6 +348,7 @@ def softsign(x: Any) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     """``x`` where ``|x| > threshold``, else 0.
 
@@ -316,6 +359,7 @@ def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """``x`` moved by ``threshold`` towards 0, and 0 where it is nearer than that.
 
@@ -326,6 +370,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def tanh_shrink(x: Any) -> Any:
     """``x - tanh(x)``.
 
@@ -336,6 +381,7 @@ def tanh_shrink(x: Any) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def exponential(x: Any) -> Any:
     """``exp(x)``.
 
@@ -362,12 +408,16 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     >>> softmax(torch.tensor([1.0, 2.0, 3.0]))
     tensor([0.0900, 0.2447, 0.6652])
     """
-    if isinstance(axis, int):
+    if not isinstance(axis, int):
+        return torch.exp(log_softmax(x, axis))
+    try:
         return torch.softmax(x, axis)
-    return torch.exp(log_softmax(x, axis))
+    except TypeError:
+        return torch.softmax(numbers(x), axis)
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def log_softmax(x: Any, axis: Any = -1) -> Any:
     """``x - log(sum(exp(x)))`` along ``axis``, the logarithm of :func:`softmax`.
 
@@ -380,6 +430,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 
 @ACTIVATIONS.register()
+@takes_arrays
 def sparsemax(x: Any, axis: int = -1) -> Any:
     """``max(x - t, 0)`` with the ``t`` for which the numbers along ``axis`` add up to 1: https://arxiv.org/abs/1602.02068
 

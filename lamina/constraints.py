@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from lamina.config import epsilon
+from lamina.dtypes import takes_arrays
 from lamina.registry import Table
 
 __all__ = [
@@ -30,6 +31,11 @@ class Constraint:
     >>> Even()(torch.tensor([1.0, 2.0]))
     tensor([-0.5000,  0.5000])
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__call__" in vars(cls) and cls.__module__ == __name__:
+            cls.__call__ = takes_arrays(cls.__call__, 1)
 
     def __call__(self, w: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, w).")

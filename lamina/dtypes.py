@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,34 @@ def dtype_name(dtype: Any) -> str:
     'int64'
     """
     return str(as_dtype(dtype)).removeprefix("torch.")
+
+
+def numbers(x: Any) -> torch.Tensor:
+    """A tensor of an array, which keeps its type, or of Python's numbers: floats are of ``floatx``, integers int32, as in
+    Keras. What is a tensor already has nothing to become, and the error that is being handled is raised again.
+
+    >>> numbers([1.0, 2.0]), numbers(3)
+    (tensor([1., 2.]), tensor(3, dtype=torch.int32))
+    """
+    if isinstance(x, torch.Tensor) or hasattr(x, "__torch_function__"):
+        raise
+    array = np.asarray(x)
+    wanted = {"f": as_dtype(None), "i": torch.int32}.get(array.dtype.kind) if not hasattr(x, "dtype") else None
+    return torch.as_tensor(array if array.flags.writeable else array.copy(), dtype=wanted)
+
+
+def takes_arrays(function: Callable[..., Any], position: int = 0) -> Callable[..., Any]:
+    """``function``, which takes :func:`numbers` for the tensor at ``position``, too."""
+
+    @functools.wraps(function)
+    def taking(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > position and not isinstance(args[position], torch.Tensor):
+            x = args[position]
+            if x is not None and not hasattr(x, "__torch_function__"):
+                args = (*args[:position], numbers(x), *args[position + 1 :])
+        return function(*args, **kwargs)
+
+    return taking
 
 
 class DTypePolicy:

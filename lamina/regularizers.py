@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from lamina.dtypes import takes_arrays
 from lamina.registry import Table
 
 __all__ = [
@@ -31,6 +32,11 @@ class Regularizer:
     >>> Range()(torch.tensor([1.0, 4.0]))
     tensor(3.)
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__call__" in vars(cls) and cls.__module__ == __name__:
+            cls.__call__ = takes_arrays(cls.__call__, 1)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, x).")

@@ -62,7 +62,12 @@ def test_values_at_the_kinks_are_keras(name, arguments):
 
 
 def test_every_activation_of_keras_is_here_and_compared():
-    theirs = {name for name in dir(keras.activations) if not name.startswith("_")} - {"get", "serialize", "deserialize"}
+    theirs = {name for name in dir(keras.activations) if not name.startswith("_")} - {
+        "get",
+        "serialize",
+        "deserialize",
+        "linear",
+    }
     assert {name for name in theirs if not callable(getattr(activations, name, None))} == set()
     assert theirs - {name for name, _ in CASES + SPARSEMAX} == {"swish", "hard_swish"}
 
@@ -221,3 +226,26 @@ def test_unknown_ones_are_refused(identifier, message):
     with pytest.raises(ValueError, match="activation") as caught:
         activations.get(identifier)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(set(activations.__all__) & set(vars(keras.activations)) - {"get", "serialize", "deserialize", "linear"}),
+)
+@pytest.mark.parametrize(
+    "given", [np.array([[1.0, -2.0]]), np.array([[1.0, -2.0]], "float32"), [[0.5, -1.0]]], ids=repr
+)
+def test_arrays_and_lists(name, given):
+    extra = (0.5, 1.0) if name == "threshold" else ()
+    ours = getattr(activations, name)(given, *extra)
+    theirs = getattr(keras.activations, name)(np.asarray(given), *extra)
+    assert isinstance(ours, torch.Tensor)
+    assert ours.dtype is (torch.float32 if isinstance(given, list) else theirs.dtype)
+    torch.testing.assert_close(ours, torch.as_tensor(theirs).to(ours.dtype))
+
+
+def test_numbers_alone_and_tensors_that_fail():
+    assert float(activations.relu(-1.0)) == 0
+    assert activations.get("softmax")([1.0, 2.0]).shape == (2,)
+    with pytest.raises(NotImplementedError):
+        activations.softmax(torch.tensor([1, 2]))

@@ -172,3 +172,11 @@ def test_unknown_ones_are_refused(identifier, message):
 def test_the_base_allows_nothing():
     with pytest.raises(NotImplementedError, match=r"^Constraint must define __call__\(self, w\)\.$"):
         constraints.Constraint()(torch.zeros(1))
+
+
+@pytest.mark.parametrize("name", ["MaxNorm", "NonNeg", "UnitNorm", "MinMaxNorm"])
+@pytest.mark.parametrize("given", [np.array([[1.0, -2.0], [3.0, 4.0]], "float32"), [[1.0, -2.0], [3.0, 4.0]]], ids=type)
+def test_arrays_and_lists(name, given):
+    found = getattr(constraints, name)()(given)
+    assert isinstance(found, torch.Tensor)
+    torch.testing.assert_close(found, getattr(keras.constraints, name)()(given))

@@ -148,3 +148,13 @@ def test_what_makes_no_sense_is_refused(call, message):
 def test_the_base_computes_nothing():
     with pytest.raises(NotImplementedError, match=r"^Regularizer must define __call__\(self, x\)\.$"):
         regularizers.Regularizer()(torch.zeros(1))
+
+
+@pytest.mark.parametrize("name", ["L1", "L2", "L1L2", "OrthogonalRegularizer"])
+def test_arrays_and_lists(name):
+    ours, theirs = getattr(regularizers, name)(), getattr(keras.regularizers, name)()
+    for given in (np.array([[1.0, -2.0], [3.0, 4.0]]), np.ones((2, 2), "float32")):
+        found = ours(given)
+        assert found.dtype is theirs(given).dtype
+        torch.testing.assert_close(found, theirs(given))
+    torch.testing.assert_close(ours([[1.0, -2.0], [3.0, 4.0]]), theirs(np.array([[1.0, -2.0], [3.0, 4.0]], "float32")))

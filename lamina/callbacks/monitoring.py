@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -105,7 +106,7 @@ class MonitorCallback(Callback):
         logs = logs or {}
         name = find_name(self.monitor, logs)
         if name is not None:
-            return logs[name]
+            return self._number(logs[name])
         if not self._warned:
             self._warned = True
             hint = did_you_mean(self.monitor, logs)
@@ -114,6 +115,13 @@ class MonitorCallback(Callback):
             warnings.warn(f"{type(self).__name__} watches {self.monitor!r}, which is not in the logs. They have: "
                           f"{', '.join(logs)}.{hint}", stacklevel=2)  # fmt: skip
         return None
+
+    def _number(self, value: Any) -> Any:
+        shape = getattr(value, "shape", ())
+        if math.prod(shape) != 1:
+            raise ValueError(f"{type(self).__name__} watches {self.monitor!r}, which is not one number but an array of shape "
+                             f"{tuple(shape)}. Give the metric an average, or watch another one.")  # fmt: skip
+        return value.item() if shape else value
 
     def is_better(self, value: Any, reference: float | None) -> bool:
         """Whether ``value`` is better than ``reference`` by more than ``min_delta``. NaN never is, and anything else is

@@ -83,7 +83,9 @@ class History(Callback):
 
 
 def _as_number(value: Any) -> Any:
-    """A float where the value is one number; anything else as it is."""
+    """A float where the value is one number; anything else, such as an array of one for each class, as it is."""
+    if getattr(value, "ndim", 0):
+        return value
     try:
         return float(value)
     except (TypeError, ValueError, RuntimeError):

@@ -30,8 +30,8 @@ def _flat(logs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _number(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
-        return value.item() if value.numel() == 1 else to_numpy(value)
-    if isinstance(value, np.ndarray) and value.size != 1:
+        return value.item() if value.dim() == 0 else to_numpy(value)
+    if isinstance(value, np.ndarray) and value.ndim:
         return value
     return float(value) if hasattr(value, "__float__") else value
 
