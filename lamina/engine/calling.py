@@ -49,13 +49,21 @@ def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
 
 def run_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Any]]:
     """What a call with data returns, and in a list the masks of it, where the layer's ``call`` hands them over."""
-    global _depth
     args, kwargs = _as_tensors(layer, args, kwargs)
     training = kwargs.get("training")
     kwargs = _with_mode(layer, args, kwargs)
     kwargs = _with_masks(layer, args, kwargs, lambda tensor: getattr(tensor, "_keras_mask", None))
-    if not layer.built:
-        build_for(layer, args, kwargs)
+    if not layer._built:
+        with _as_it_was_if_it_fails(layer):
+            build_for(layer, args, kwargs)
+            return _run_built(layer, args, kwargs, training)
+    return _run_built(layer, args, kwargs, training)
+
+
+def _run_built(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None
+) -> tuple[Any, list[Any]]:
+    global _depth
     masks: list[Any] = []
     if _depth == 0:
         layer.clear_losses()
@@ -79,6 +87,25 @@ def run_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         _add_activity_penalty(layer, outputs)
     _attach_mask(layer, args, kwargs, outputs, masks)
     return outputs, masks
+
+
+@contextlib.contextmanager
+def _as_it_was_if_it_fails(layer: Layer) -> Iterator[None]:
+    """A first call that fails leaves a layer, and those inside it, unbuilt: the next may be on inputs of another shape."""
+    owned = ("_parameters", "_buffers", "_modules")
+    before = [(module, type(module), dict(vars(module)), [dict(vars(module)[name]) for name in owned])
+              for module in layer.modules()]  # fmt: skip
+    try:
+        yield
+    except Exception:
+        for module, cls, state, contents in before:
+            module.__class__ = cls  # low-rank weights change it
+            vars(module).clear()
+            vars(module).update(state)
+            for name, content in zip(owned, contents, strict=True):
+                state[name].clear()
+                state[name].update(content)
+        raise
 
 
 def as_one_call(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,9 +181,7 @@ def _as_tensors(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[
         if isinstance(leaf, (np.ndarray, np.generic)):
             if not device:
                 device.append(home_of(layer))
-            leaf = torch.as_tensor(
-                np.array(leaf), device=device[0]
-            )  # a copy: what a layer writes into is not the array
+            leaf = torch.as_tensor(own_array(leaf, layer), device=device[0])
         elif to is not None and isinstance(leaf, torch.Tensor) and leaf.is_cpu:
             leaf = moved(leaf, to)
         if not isinstance(leaf, torch.Tensor):
@@ -170,6 +195,15 @@ def _as_tensors(layer: Layer, args: Any, kwargs: dict[str, Any]) -> tuple[tuple[
         return leaf
 
     return converted(convert, args, kwargs)
+
+
+def own_array(array: Any, layer: Layer) -> np.ndarray:
+    """A copy of an array, in numbers that torch takes: a layer may write into what it is given, and not into the array."""
+    if array.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{who(layer)} takes numbers, and got {describe(array)}. Convert it first, as in x.astype('float32')."
+        )
+    return np.array(array, dtype=array.dtype.newbyteorder("="))
 
 
 def _with_mode(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -350,13 +384,18 @@ def _keeps_arguments(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def _outputs_and_masks(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
+    with contextlib.nullcontext() if layer._built else _as_it_was_if_it_fails(layer):
+        return _described(layer, args, kwargs)
+
+
+def _described(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any], Any]:
     args, kwargs = map_structure(_constant, args), map_structure(_constant, kwargs)
     if "training" in kwargs and kwargs["training"] is None:
         kwargs = {key: value for key, value in kwargs.items() if key != "training"}
     kwargs = _with_masks(layer, args, kwargs, lambda tensor: getattr(tensor, "mask", None))
     shapes = shapes_of(args[0]) if args else None
     check_input_spec(layer.input_spec, shapes, who(layer))
-    if not layer.built:
+    if not layer._built:
         build_for(layer, args, kwargs)
         check_input_spec(layer.input_spec, shapes, who(layer))
         if _states_its_shape(layer) and _waits_for_its_call(layer):
@@ -483,7 +522,7 @@ def run_for_shape(layer: Layer, input_shape: Any) -> Any:
     """``compute_output_shape`` of a layer that states no rule."""
     inputs = map_shapes(lambda shape: SymbolicTensor(shape, layer.compute_dtype), as_shapes(input_shape))
     with own_scope():
-        if not layer.built:
+        if not layer._built:
             build_for(layer, (inputs,), {})
         outputs = run_without_data(layer, (inputs,), {})
     return map_structure(lambda tensor: tensor.shape, outputs)
@@ -551,7 +590,7 @@ def _check_arguments(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
 def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """What ``build`` or ``compute_output_shape`` is to be called with: the first input's shape, or one for each
     argument of ``call`` that has a parameter: ``query`` -> ``query_shape``. Another argument of ``call`` goes by its name."""
-    parameters = _parameters(getattr(function, "__func__", function))
+    parameters = parameters_of(getattr(function, "__func__", function))
     if not parameters:
         return {}
     given = dict(zip(_positions(layer), args, strict=False)) | kwargs
@@ -564,7 +603,7 @@ def shape_arguments(function: Any, layer: Layer, args: Any, kwargs: dict[str, An
 
 
 @functools.cache
-def _parameters(function: Any) -> list[str]:
+def parameters_of(function: Any) -> list[str]:
     """The names of a method's parameters, without ``self`` (whatever it is called) and ``**kwargs``."""
     return [
         name
@@ -591,11 +630,11 @@ def shape_list(shapes: Any) -> list[tuple[Any, ...]]:
 
 
 def map_shapes(function: Callable[[tuple[Any, ...]], Any], shapes: Any) -> Any:
-    """``function`` applied to every shape in a structure of shapes."""
+    """``function`` applied to every shape in a structure of shapes; a word or a number among them stays."""
     if isinstance(shapes, dict):
         return {key: map_shapes(function, value) for key, value in shapes.items()}
-    if shapes is None:
-        return None
+    if not isinstance(shapes, (list, tuple)):
+        return shapes
     if is_shape(shapes):
         return function(tuple(shapes))
     mapped = [map_shapes(function, value) for value in shapes]

@@ -29,8 +29,12 @@ class LayerMeta(type):
             made = cls.__new__(cls, *args, **kwargs)
             if not isinstance(made, cls):
                 return made
+            made._begin()
             object.__setattr__(made, "_arguments", bind(cls, args, kwargs))
             made.__init__(*args, **kwargs)
+            if "batch_input_shape" not in vars(made):  # which Layer's constructor sets last
+                raise RuntimeError(f"The constructor of {cls.__name__} does not call super().__init__(), which makes a layer "
+                                   "of it.")  # fmt: skip
             if remat_mode() is not None:
                 object.__setattr__(made, "_remat_mode", remat_mode())
             return made

@@ -61,7 +61,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
 
     # What the class is like; each is read when a layer is built, never per call.
     supports_masking: bool = False  # whether a mask passes through unchanged
-    takes_integers: bool = False  # whether integer inputs are computed with as they are, not as floats
+    takes_integers: bool = True  # whether integers and truth values are computed with as they are, not as floats
     input_spec: Any = None
     stateful: bool = False
     _computes: bool = True  # whether it computes itself, and does not leave that to the layers inside
@@ -79,6 +79,10 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _begins_masks: bool = False  # whether it may do so when its inputs have none; asked of lamina's own layers only
     _mask_arguments: tuple[str, ...]
     _hands_over_mask: bool = False  # whether `call` appends the mask that it works out to a list `kept_masks`
+    _built: bool = False
+    _is_built_at_once: bool = (
+        False  # whether Keras says of a new one that it is built: it has no weights, and no shape to know
+    )
     _is_builtin: bool
     _training_after: str = ""  # the argument of `call` after which Keras's has `training`; by default the last
     _runs_own_code: bool  # whether `call` is, or runs, code of the user's, which makes tensors where torch's default is
@@ -127,6 +131,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
             cls.call = cls.forward
         if "build" in own:
             cls.build = _managed_build(own["build"])
+            cls._is_built_at_once = cls._is_built_at_once and cls.__module__.startswith("lamina.")
         if "compute_mask" in own and cls.__module__.startswith("lamina."):
             cls.compute_mask = calling.with_words_of_keras(own["compute_mask"])
         if "get_output_shape_for" in own:  # Keras 1's name
@@ -145,10 +150,21 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         cls._is_builtin = cls.__module__.startswith("lamina.")
         cls._runs_own_code = not cls._is_builtin or own.get("_runs_own_code", False)
         cls._call_is_builtin = getattr(getattr(cls, "call", None), "__module__", "").startswith("lamina.")
+        if cls._is_builtin and Layer in cls.__bases__ and "takes_integers" not in own:
+            cls.takes_integers = False
         if cls._is_builtin and "__init__" in own:
             cls.__init__ = for_subclasses(own["__init__"])  # pyright: ignore[reportAttributeAccessIssue]
         if "_keras_class_name" not in own:
             cls._keras_class_name = cls.__name__
+
+    @property
+    def built(self) -> bool:
+        """Whether all weights are made. An author's ``build`` may set it."""
+        return self._built or self._is_built_at_once
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        self._built = bool(value)
 
     # -- to override --
 
@@ -187,7 +203,8 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         shapes = self._build_shapes
         if shapes is None or type(self).build is Layer.build:
             return None
-        if not isinstance(shapes, dict) or not all(name.endswith("_shape") for name in shapes):
+        arguments = calling.parameters_of(type(self).build)
+        if not isinstance(shapes, dict) or not all(name.endswith("_shape") or name in arguments for name in shapes):
             return {"input_shape": shapes}
         return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
 
@@ -313,8 +330,14 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         self._placed = True
         self._away = accelerator_or_none(device)
         self._takes_inputs_to = device if takes_inputs else None
-        if self.built:
+        if self._built:
             self._plain_call = self._is_plain()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "built" in state:  # pickled when it was an attribute
+            state = {**state, "_built": state["built"]}
+            del state["built"]
+        super().__setstate__(state)
 
     def __getstate__(self) -> dict[str, Any]:
         # Recorded calls belong to the session that described the model, and losses to the last call's data: a copy makes

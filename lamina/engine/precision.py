@@ -24,7 +24,7 @@ def type_for(layer: Layer, dtype: torch.dtype, integers: bool = False) -> torch.
     those beside it (masks, positions, ...) do not."""
     if not (layer.autocast and layer._casts_inputs) or dtype.is_complex:
         return dtype
-    is_float = dtype.is_floating_point or (integers and not layer.takes_integers and dtype is not torch.bool)
+    is_float = dtype.is_floating_point or (integers and not layer.takes_integers)
     return layer._compute_dtype if is_float else dtype
 
 

@@ -72,7 +72,12 @@ class WeightOwner(HasPath):
     _away: torch.device | None
 
     def __init__(self) -> None:
-        super().__init__()
+        if "_modules" not in self.__dict__:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Before ``__init__``: authors of Keras 1 and 2 set attributes, layers too, and call ``super().__init__`` last."""
+        nn.Module.__init__(self)
         self.training = False  # as in Keras, a layer infers until it is told to train
         self._trainable = True
         self._losses: list[torch.Tensor] = []

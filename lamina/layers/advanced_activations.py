@@ -43,6 +43,8 @@ class LeakyReLU(AdvancedActivation):
     tensor([-5.,  0.,  5.])
     """
 
+    _is_built_at_once = True
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.negative_slope = non_negative(negative_slope, "negative_slope", self)
@@ -131,6 +133,8 @@ class ELU(AdvancedActivation):
     tensor([-1.,  2.])
     """
 
+    _is_built_at_once = True
+
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
@@ -158,6 +162,8 @@ class ReLU(AdvancedActivation):
     >>> ReLU(max_value=6.0)(torch.tensor([-10.0, 5.0, 10.0]))
     tensor([0., 5., 6.])
     """
+
+    _is_built_at_once = True
 
     def __init__(
         self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
@@ -213,6 +219,8 @@ class Softmax(AdvancedActivation):
     >>> Softmax()(torch.tensor([1.0, 2.0, 3.0]))
     tensor([0.0900, 0.2447, 0.6652])
     """
+
+    _is_built_at_once = True
 
     def __init__(self, axis: int | list[int] | tuple[int, ...] = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

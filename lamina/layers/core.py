@@ -226,6 +226,7 @@ class Activation(Layer):
     tensor([0., 2.])
     """
 
+    _is_built_at_once = True
     supports_masking = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
@@ -255,6 +256,7 @@ class Identity(Layer):
     tensor([1, 2])
     """
 
+    _is_built_at_once = True
     supports_masking = True
     takes_integers = True
 
@@ -285,6 +287,7 @@ class Masking(Layer):
              [0., 0.]]])
     """
 
+    _is_built_at_once = True
     supports_masking = True
     _begins_masks = True
 
@@ -330,6 +333,7 @@ class ActivityRegularization(Layer):
     (tensor([[ 1., -3.]]), [tensor(2.)])
     """
 
+    _is_built_at_once = True
     supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:

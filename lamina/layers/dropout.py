@@ -22,6 +22,7 @@ class RandomZeros(Layer):
         seed: where a stream of random numbers of the layer's own starts; by default torch's stream is used.
     """
 
+    _is_built_at_once = True
     supports_masking = True
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:

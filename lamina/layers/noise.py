@@ -17,6 +17,7 @@ from lamina.graph.symbolic import Shape
 class Noise(Layer):
     """In training, ``disturb(inputs)``; otherwise the inputs. The base of the noise layers."""
 
+    _is_built_at_once = True
     supports_masking = True
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:

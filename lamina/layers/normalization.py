@@ -504,6 +504,7 @@ class UnitNormalization(Layer):
     tensor([[0.6000, 0.8000]])
     """
 
+    _is_built_at_once = True
     supports_masking = True
 
     def __init__(self, axis: int | list[int] | tuple[int, ...] = -1, **kwargs: Any) -> None:

@@ -62,6 +62,7 @@ class Pool(Layer):
         ValueError: when a number is not positive, or the inputs are smaller than the window.
     """
 
+    _is_built_at_once = True
     rank: ClassVar[int]
 
     def __init__(
@@ -160,6 +161,7 @@ class GlobalPool(Layer):
     Shape: ``(batch, *size, channels) -> (batch, channels)``; with ``keepdims`` ``(batch, *ones, channels)``.
     """
 
+    _is_built_at_once = True
     rank: ClassVar[int]
     reduction: ClassVar[Callable[..., torch.Tensor]]
 

@@ -66,6 +66,7 @@ class Reshape(Layer):
     torch.Size([5, 3, 2, 2])
     """
 
+    _is_built_at_once = True
     takes_integers = True
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:

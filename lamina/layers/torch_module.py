@@ -43,6 +43,7 @@ class TorchModuleWrapper(Layer):
     torch.Size([3, 2])
     """
 
+    _is_built_at_once = True
     takes_integers = True
     _gives_compute_type = False  # the module has types of its own
 

@@ -45,7 +45,7 @@ class Wrapper(Layer):
         self._computes = not isinstance(layer, Layer)
 
     def build(self, input_shape: Any = None) -> None:
-        if isinstance(self.layer, Layer) and not self.layer.built:
+        if isinstance(self.layer, Layer) and not self.layer._built:
             self.layer.build(input_shape)
             self.layer.built = True
 

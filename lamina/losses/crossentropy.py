@@ -186,7 +186,16 @@ def binary_crossentropy(
 def _binary(y_true: Tensor, y_pred: Tensor, from_logits: bool, reduction: str) -> Tensor:
     if from_logits:
         return F.binary_cross_entropy_with_logits(y_pred, y_true, reduction=reduction)
-    return F.binary_cross_entropy(_clip(y_pred), y_true, reduction=reduction)
+    p = _clip(y_pred)
+    if p.is_cpu:
+        try:
+            return F.binary_cross_entropy(p, y_true, reduction=reduction)
+        except RuntimeError:
+            if not p.isnan().any():
+                raise
+    # The kernel has no loss of NaN, and stops a GPU for good where it meets one: a model that is lost must say so itself.
+    values = -(y_true * p.log() + (1.0 - y_true) * (-p).log1p())
+    return values.mean() if reduction == "mean" else values
 
 
 def binary_focal_crossentropy(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from lamina import config
@@ -33,12 +34,17 @@ def _same_side(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
     return (y_pred > threshold) == y_true
 
 
+def _best(y_true: Tensor) -> Tensor:
+    """The class of each one-hot row, which may be of truth values: torch has no largest of those."""
+    return (y_true.byte() if y_true.dtype is torch.bool else y_true).argmax(-1)
+
+
 def _same_class(y_true: Any, y_pred: Any) -> Tensor:
     y_pred = as_float(y_pred)
     y_true = as_tensor(y_true, None, y_pred.device)
     if y_true.shape != y_pred.shape:
         y_true, y_pred = match("categorical_accuracy", y_true, y_pred, equal=True)
-    return y_true.argmax(-1) == y_pred.argmax(-1)
+    return _best(y_true) == y_pred.argmax(-1)
 
 
 def _right_class(y_true: Any, y_pred: Any) -> Tensor:
@@ -51,7 +57,7 @@ def _right_class(y_true: Any, y_pred: Any) -> Tensor:
 
 
 def _in_top_k(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
-    return _among_best("top_k_categorical_accuracy", as_tensor(y_true).argmax(-1), as_float(y_pred), k)
+    return _among_best("top_k_categorical_accuracy", _best(as_tensor(y_true)), as_float(y_pred), k)
 
 
 def _label_in_top_k(y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False) -> Tensor:

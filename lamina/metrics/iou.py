@@ -76,6 +76,7 @@ class IoU(Metric):
         self.total_cm.add_(counts.index_add_(0, cells, weight.to(self._dtype)).view_as(self.total_cm))
 
     def _classes(self, values: Tensor, are_sparse: bool) -> Tensor:
+        values = values.byte() if values.dtype is torch.bool else values
         return (values if are_sparse else values.argmax(self.axis)).long().reshape(-1)
 
     def _weights(self, sample_weight: Any, like: Tensor) -> Tensor:

@@ -169,7 +169,7 @@ def to_tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
 def _as_plain_array(value: Any) -> np.ndarray:
     """An array such as torch takes: native numbers, writeable, strides that are not negative."""
     array = np.asarray(value)
-    if array.dtype.kind in "OUSV":
+    if array.dtype.kind not in "biufc":
         raise TypeError(f"Data must be numbers, and got {describe(array)}: {array.reshape(-1)[:3].tolist()} ...")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # torch does little with them
         array = array.astype(np.int64)
@@ -205,6 +205,8 @@ def class_weights(y: Any, weights: dict[int, float], dtype: torch.dtype) -> torc
     if len(labels) != 1 or labels[0] is None:
         raise ValueError("class_weight needs targets of one output.")
     label = to_tensor(labels[0], dtype)
+    if label.dtype is torch.bool:
+        label = label.byte()
     if label.dim() > 1:
         label = label.squeeze(-1) if label.shape[-1] == 1 else label.argmax(-1)
     label = label.round().long() if label.is_floating_point() else label.long()

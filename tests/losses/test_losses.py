@@ -612,3 +612,13 @@ def test_losses_of_symbolic_tensors():
     assert model.output_shape == (None,)
     x = signed(2, 3)
     np.testing.assert_allclose(model.predict(x, verbose=0), 8 * (x**2).mean(-1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "none"])
+def test_binary_crossentropy_of_nan_is_nan(reduction):
+    """A model that is lost says so by its loss; torch's kernel raises."""
+    y, p = torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.tensor([[0.5, torch.nan], [0.25, 0.5]])
+    found = losses.BinaryCrossentropy(reduction=reduction)(y, p)
+    expected = -(y * p.log() + (1 - y) * (1 - p).log()).mean(-1)
+    expected = expected.mean() if reduction != "none" else expected
+    torch.testing.assert_close(found, expected, equal_nan=True)
