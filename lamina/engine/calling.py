@@ -19,7 +19,7 @@ from lamina import config
 from lamina.dtypes import as_dtype
 from lamina.engine.devices import accelerator_or_none, apart, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
-from lamina.engine.modes import set_mode
+from lamina.engine.modes import in_mode
 from lamina.engine.precision import as_float, converted, in_types_of, is_mixing, own_weights_cast, stand_ins, type_for
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
@@ -213,50 +213,6 @@ def _with_mode(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> d
     if kwargs.get("training") is None and "training" not in _positions(layer)[: len(args)]:
         return {**kwargs, "training": layer.training}
     return kwargs
-
-
-@contextlib.contextmanager
-def in_mode(layer: nn.Module, training: bool | None) -> Iterator[None]:
-    """Inside, ``layer`` trains or infers; afterwards each module in it is as it was."""
-    if training is None or bool(training) == layer.training:
-        yield
-        return
-    before = [(module, module.training) for module in layer.modules()]
-    set_mode(layer, bool(training))
-    try:
-        yield
-    finally:
-        for module, mode in before:
-            module.training = mode
-
-
-def for_authors(call: Callable[..., Any], after: str) -> Callable[..., Any]:
-    """``call`` of a layer of lamina's as an author's subclass calls it in Keras's words: ``super().call(x, training=False)``.
-
-    lamina's layers know their mode and need not be told; torch and generated code run ``forward``, which is ``call`` itself.
-
-    Arguments:
-        after: the argument after which Keras has ``training``; ``""`` is the last one.
-    """
-    parameters = list(inspect.signature(call).parameters.values())[1:]
-    names = [one.name for one in parameters if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
-    if "training" in names or any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
-        return call
-    place = names.index(after) + 1 if after in names else len(names)
-    order = [*names[:place], "training", *names[place:]]
-
-    @functools.wraps(call)
-    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if len(args) > len(order) or (len(args) <= place and "training" not in kwargs):
-            return call(self, *args, **kwargs)
-        given = {**dict(zip(order, args, strict=False)), **kwargs}
-        training = given.pop("training")
-        if training is None or bool(training) is self.training:
-            return call(self, **given)
-        with in_mode(self, training):
-            return call(self, **given)
-
-    return called
 
 
 @contextlib.contextmanager
@@ -464,7 +420,7 @@ def symbolic_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
 def output_spec(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``compute_output_spec`` of a layer that has none of its own."""
     args, kwargs = _first_argument_first(layer, args, kwargs)
-    if not layer.built:
+    if not layer._built:
         build_for(layer, args, kwargs)
     return _outputs_by_shape(layer, *stand_ins(layer, args, kwargs))
 

@@ -23,6 +23,7 @@ from lamina.engine.construction import LayerMeta, derive_config, for_subclasses,
 from lamina.engine.devices import accelerator_or_none, names_a_device
 from lamina.engine.input_spec import InputSpec
 from lamina.engine.keras3 import Keras3Methods
+from lamina.engine.modes import for_authors
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
 from lamina.lasting import lasting
 from lamina.registry import Table, serialize
@@ -126,7 +127,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         if "call" in own:
             cls.forward = own["call"]
             if cls.__module__.startswith("lamina."):
-                cls.call = calling.for_authors(own["call"], cls._training_after)  # pyright: ignore[reportAttributeAccessIssue]
+                cls.call = for_authors(own["call"], cls._training_after)  # pyright: ignore[reportAttributeAccessIssue]
         elif "forward" in own:
             cls.call = cls.forward
         if "build" in own:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import nn
@@ -28,3 +30,47 @@ def _is_as_torchs(train: Any) -> bool:
         return False
     [_, *parameters] = inspect.signature(train).parameters.values()
     return len(parameters) == 1 and (parameters[0].name == "mode" or isinstance(parameters[0].default, bool))
+
+
+@contextlib.contextmanager
+def in_mode(layer: nn.Module, training: bool | None) -> Iterator[None]:
+    """Inside, ``layer`` trains or infers; afterwards each module in it is as it was."""
+    if training is None or bool(training) == layer.training:
+        yield
+        return
+    before = [(module, module.training) for module in layer.modules()]
+    set_mode(layer, bool(training))
+    try:
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
+def for_authors(call: Callable[..., Any], after: str) -> Callable[..., Any]:
+    """``call`` of a layer of lamina's as an author's subclass calls it in Keras's words: ``super().call(x, training=False)``.
+
+    lamina's layers know their mode and need not be told; torch and generated code run ``forward``, which is ``call`` itself.
+
+    Arguments:
+        after: the argument after which Keras has ``training``; ``""`` is the last one.
+    """
+    parameters = list(inspect.signature(call).parameters.values())[1:]
+    names = [one.name for one in parameters if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    if "training" in names or any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
+        return call
+    place = names.index(after) + 1 if after in names else len(names)
+    order = [*names[:place], "training", *names[place:]]
+
+    @functools.wraps(call)
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) > len(order) or (len(args) <= place and "training" not in kwargs):
+            return call(self, *args, **kwargs)
+        given = {**dict(zip(order, args, strict=False)), **kwargs}
+        training = given.pop("training")
+        if training is None or bool(training) is self.training:
+            return call(self, **given)
+        with in_mode(self, training):
+            return call(self, **given)
+
+    return called

@@ -73,7 +73,7 @@ class Home:
             return
         key, modules = f"{self.attribute}_", self._modules_in(self.value)
         if modules:
-            self.owner._modules[key] = _items(modules)
+            self.owner._modules[key] = _items(modules, self.owner.training)
         elif isinstance(self.owner._modules.get(key), Items):
             del self.owner._modules[key]
 
@@ -98,7 +98,7 @@ class Home:
                 found[str(key)] = item
                 _tell_owner(item, self.owner)
             elif isinstance(item, (list, tuple, dict)) and (inside := self._modules_in(item)):
-                found[str(key)] = _items(inside)
+                found[str(key)] = _items(inside, self.owner.training)
         return found
 
 
@@ -116,8 +116,9 @@ def children_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield key, child
 
 
-def _items(modules: dict[str, nn.Module]) -> Items:
+def _items(modules: dict[str, nn.Module], training: bool) -> Items:
     items = Items()
+    items.training = training
     items._modules = dict(modules)
     return items
 

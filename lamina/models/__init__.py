@@ -51,7 +51,7 @@ def clone_model(
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
 ) -> Any:
-    """An equal model with new weights.
+    """An equal model with new weights, compiled as the model is, with an optimizer of its own.
 
     Arguments:
         input_tensors: symbolic tensors for a functional clone to begin with; by default new ones like the model's.
@@ -66,6 +66,16 @@ def clone_model(
             flat_copy(layer))  # fmt: skip
     if call_function is not None and (isinstance(model, Sequential) or getattr(model, "_plan", None) is None):
         raise ValueError(f"call_function is for functional models, and got {describe(model)}.")
+    clone = _cloned(model, input_tensors, copy, call_function)
+    if isinstance(model, Sequential):  # Keras's functional clones forget it; the layers know for themselves
+        clone.__dict__["_trainable"] = model.trainable
+    clone.compile_as(model)
+    return clone
+
+
+def _cloned(
+    model: Any, input_tensors: Any, copy: Callable[[Any], Any], call_function: Callable[..., Any] | None
+) -> Any:
     if isinstance(model, Sequential):
         model.prepare()
         known = model._plan is not None and len(model.inputs) == 1  # several inputs are the first layer's own

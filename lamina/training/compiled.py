@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,10 @@ from torch import nn
 from lamina import losses, optimizers
 from lamina import metrics as all_metrics
 from lamina.dialects import any_spelling
-from lamina.engine.calling import build_for, in_mode
+from lamina.engine.calling import build_for
 from lamina.engine.keras3 import metrics_in
 from lamina.engine.layer import Layer
+from lamina.engine.modes import in_mode
 from lamina.engine.weights import WeightOwner
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
@@ -150,6 +152,17 @@ class Compiled(WeightOwner):
             if told.get("optimizer") is not None:
                 self.compile(**told)
 
+    def compile_as(self, other: Any) -> None:
+        """Compile as another model is, if it is, with an optimizer and metrics of this model's own."""
+        setup = other.compile_setup
+        if setup is None or not (setup.optimizer is None or hasattr(setup.optimizer, "get_config")):
+            return  # an optimizer of torch's is one of certain weights
+        optimizer = None if setup.optimizer is None else type(setup.optimizer).from_config(setup.optimizer.get_config())
+        metrics, weighted = (map_structure(_anew, told) for told in (setup.metrics, setup.weighted_metrics))
+        self.compile(optimizer, setup.loss, setup.loss_weights, metrics, weighted, setup.run_eagerly,
+                     jit_compile=setup.jit_compile, auto_scale_loss=False,
+                     keep_trainable=setup.trainable is not None)  # fmt: skip
+
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> torch.Tensor:
@@ -268,6 +281,14 @@ class Compiled(WeightOwner):
             "_forward_to_predict": None,
             "_forward_to_predict_many": None,
         }  # a copy trains itself, by functions of its own
+
+
+def _anew(metric: Any) -> Any:
+    """A metric like another that counts for itself; a name or function serves for any model."""
+    if isinstance(metric, Metric):
+        metric = copy.deepcopy(metric)
+        metric.reset_state()
+    return metric
 
 
 def _trainable_state(model: nn.Module) -> list[tuple[Any, str, bool]]:

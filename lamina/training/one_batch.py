@@ -13,7 +13,7 @@ from torch import nn
 
 from lamina.dialects import any_spelling
 from lamina.dtypes import as_dtype
-from lamina.engine.calling import in_mode
+from lamina.engine.modes import in_mode
 from lamina.engine.weights import WeightOwner, to_numpy
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.training.allocator import keep_freed_memory

@@ -10,8 +10,7 @@ import torch
 
 from lamina import config
 from lamina.dialects import any_spelling
-from lamina.engine.calling import in_mode
-from lamina.engine.modes import set_mode
+from lamina.engine.modes import in_mode, set_mode
 from lamina.training.callback_list import CallbackList
 from lamina.training.data import Batches, split_validation, unpack
 from lamina.training.history import History
