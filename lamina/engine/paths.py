@@ -32,7 +32,9 @@ class HasPath(nn.Module):
 
     def _own_path(self) -> str:
         owner = self._owner() if self._owner is not None else None
-        name = getattr(self, "name", type(self).__name__)  # which Layer's constructor sets; authors may make weights before
+        name = getattr(
+            self, "name", type(self).__name__
+        )  # which Layer's constructor sets; authors may make weights before
         return f"{self._scope if owner is None else owner._path}{name}"
 
     @property
