@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import types
+import weakref
 from typing import Any
 
 import torch
@@ -65,6 +66,8 @@ def _is_known_object(value: Any) -> bool:
     """Whether a function is lamina's or torch's, or an object of a class of theirs that holds no other function."""
     if isinstance(value, functools.partial):
         return _is_known_object(value.func)
+    if isinstance(value, weakref.ref):  # to an owner: calling it runs nothing
+        return True
     if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)):
         return _is_known(value)
     held = vars(value).values() if hasattr(value, "__dict__") else ()
