@@ -346,3 +346,9 @@ def test_batch_normalization_of_no_rows_leaves_the_averages(shape):
     y.sum().backward()
     assert (layer.moving_mean == 0).all()
     assert (layer.moving_variance == 1).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (3, 2), (2, 1, 1, 2)])
+def test_group_normalization_of_one_value_is_beta_exactly(shape):
+    layer = layers.GroupNormalization(2, beta_initializer="ones")
+    assert (layer(torch.randn(shape)) == 1).all()
