@@ -37,5 +37,6 @@ def describe(value: Any) -> str:
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key!r}: {describe(item)}" for key, item in value.items()) + "}"
-    text = repr(value)
+    named = hasattr(value, "_keras_class_name") and isinstance(getattr(value, "name", None), str)
+    text = f"{type(value).__name__}(name={value.name!r})" if named else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -12,6 +12,7 @@ from torch import nn
 
 from lamina import ops
 from lamina.backend._values import forget_names, is_placeholder, set_value
+from lamina.engine.tracking import parameters_of
 from lamina.graph.foreign import in_own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, leaves, map_structure
 from lamina.models import Model
@@ -120,7 +121,7 @@ class BackendFunction:
             raise ValueError(f"This function takes {len(self._phases)} inputs, and got {len(values)}.")
         pairs = list(zip(values, self._phases, strict=True))
         training = any(bool(value) for value, is_phase in pairs if is_phase)
-        device = next((weight.device for weight in self.model.parameters()), None)
+        device = next((weight.device for _, weight in parameters_of(self.model)), None)
         tensors = [as_tensor(value, one.dtype, device)
                    for value, one in zip((v for v, is_phase in pairs if not is_phase), self._inputs, strict=True)]  # fmt: skip
         with torch.no_grad():

@@ -17,10 +17,12 @@ from torch import nn
 
 from lamina import config
 from lamina.dtypes import as_dtype
+from lamina.engine import tracking
 from lamina.engine.devices import accelerator_or_none, apart, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
 from lamina.engine.modes import in_mode
 from lamina.engine.precision import as_float, converted, in_types_of, is_mixing, own_weights_cast, stand_ins, type_for
+from lamina.engine.tools import traced, tracer_of
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, join_runs, leaves, map_structure
@@ -42,6 +44,9 @@ def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """Call a layer on anything: arrays, structures, symbolic tensors; with masks, a mode, or before it is built."""
     given = args, kwargs
     args, kwargs = _first_argument_first(layer, args, kwargs)
+    tracer = tracer_of((args, kwargs))
+    if tracer is not None:
+        return traced(tracer, layer, args, kwargs)
     if is_symbolic((args, kwargs)):
         return call_symbolically(layer, args, kwargs, _keeps_arguments(layer, *given))
     return run_with_care(layer, args, kwargs)[0]
@@ -318,7 +323,7 @@ def call_symbolically(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any
     Arguments:
         shows_masks: whether Keras's node of the call has the masks that the layer finds, see :class:`Node`.
     """
-    outer = enclosing_call()
+    outer = enclosing_call(is_symbolic)
     if outer is not None:
         return outer.next_value(lambda probe: _outputs_and_masks(layer, args, kwargs)[2], join_runs)
     given = kwargs
@@ -388,7 +393,7 @@ def _own_masks(layer: Layer, outputs: Any) -> list[Any]:
 @contextlib.contextmanager
 def own_scope_if_inside() -> Iterator[None]:
     """A mask is recorded like anything else, but not as one of the values of a module call that is under way."""
-    if in_own_scope() or enclosing_call() is not None:
+    if in_own_scope() or enclosing_call(is_symbolic) is not None:
         with own_scope():
             yield
     else:
@@ -500,7 +505,7 @@ def _fresh(leaf: Any) -> Any:
 def _output_dtype(layer: Layer, args: tuple[Any, ...]) -> torch.dtype:
     """Layers that only move numbers keep integers; every other gives its compute type."""
     tensors = [leaf for leaf in leaves(args) if isinstance(leaf, (SymbolicTensor, torch.Tensor))]
-    has_weights = next(layer.parameters(), None) is not None
+    has_weights = next(tracking.parameters_of(layer), None) is not None
     if has_weights or not layer.takes_integers or not tensors or any(t.dtype.is_floating_point for t in tensors):
         return as_dtype(layer.compute_dtype)
     return tensors[0].dtype

@@ -11,6 +11,7 @@ from torch import nn
 
 from lamina import config
 from lamina.dtypes import FULL_FLOATS
+from lamina.engine.tracking import parameters_of
 from lamina.graph.symbolic import leaves
 
 HERE = ("cpu", "meta")  # kinds of devices that are no accelerator
@@ -45,7 +46,7 @@ def names_a_device(function: Callable[[torch.Tensor], torch.Tensor]) -> bool:
 
 def device_of(module: nn.Module) -> torch.device | None:
     """Where a module's weights are; ``None`` for one that has none."""
-    weight = next(module.parameters(), None)
+    _, weight = next(parameters_of(module), (None, None))
     weight = next(module.buffers(), None) if weight is None else weight
     return None if weight is None else weight.device
 

@@ -20,10 +20,13 @@ from lamina import naming, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
 from lamina.engine import calling, precision
 from lamina.engine.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
+from lamina.engine.describing import arguments_text
 from lamina.engine.devices import accelerator_or_none, names_a_device
 from lamina.engine.input_spec import InputSpec
 from lamina.engine.keras3 import Keras3Methods
 from lamina.engine.modes import for_authors
+from lamina.engine.tools import as_forward, properties_of
+from lamina.engine.unbuilt import NoneYet, refuses_state
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
 from lamina.lasting import lasting
 from lamina.registry import Table, serialize
@@ -77,6 +80,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _inherits_shape: bool  # ... although there is a rule, which is asked where that fails
     _has_own_spec: bool
     _makes_masks: bool
+    _builds_weights: bool = False  # whether `build` makes weights
     _begins_masks: bool = False  # whether it may do so when its inputs have none; asked of lamina's own layers only
     _mask_arguments: tuple[str, ...]
     _hands_over_mask: bool = False  # whether `call` appends the mask that it works out to a list `kept_masks`
@@ -112,6 +116,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._trainable = bool(trainable)
         self.built = False
+        vars(self)["_parameters"] = NoneYet(self)
         self._plain_call = False
         self._nodes: list[Node] = []
         self._build_shapes: Any = None
@@ -125,7 +130,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         own = vars(cls)
         # torch calls forward, Keras users write call: whichever a class defines, the other name means the same.
         if "call" in own:
-            cls.forward = own["call"]
+            cls.forward = as_forward(own["call"])
             if cls.__module__.startswith("lamina."):
                 cls.call = for_authors(own["call"], cls._training_after)  # pyright: ignore[reportAttributeAccessIssue]
         elif "forward" in own:
@@ -133,8 +138,10 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         if "build" in own:
             cls.build = _managed_build(own["build"])
             cls._is_built_at_once = cls._is_built_at_once and cls.__module__.startswith("lamina.")
+            cls._builds_weights = own.get("_builds_weights", True)
         if "compute_mask" in own and cls.__module__.startswith("lamina."):
             cls.compute_mask = calling.with_words_of_keras(own["compute_mask"])
+        cls.__jit_ignored_attributes__ = properties_of(cls)
         if "get_output_shape_for" in own:  # Keras 1's name
             cls.compute_output_shape = own["get_output_shape_for"]
         parameters = list(inspect.signature(cls.call).parameters.items())[1:] if hasattr(cls, "call") else []
@@ -293,6 +300,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         self._build_shapes = shapes
         self.built = True
         self._note_scope()
+        vars(self)["_parameters"] = dict(dict.items(self._parameters))  # in place of one that warns
         self._plain_call = self._is_plain()
 
     def _is_plain(self) -> bool:
@@ -318,7 +326,13 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
         # .to(torch.float64), .half(), ... : the policy follows the weights.
+        if isinstance(self._parameters, NoneYet):
+            self._parameters.is_covered = True
         super()._apply(fn, recurse)
+        if _asks_for_order(fn):  # .to(memory_format=torch.contiguous_format); torch asks it of four and five axes only
+            for weight in dict.values(self._parameters):
+                if weight is not None:
+                    weight.data = weight.data.contiguous()
         changed = fn(torch.empty(0, dtype=self._compute_dtype, device="cpu"))
         if changed.dtype is not self._compute_dtype:
             self.dtype_policy = DTypePolicy(dtype_name(changed.dtype))
@@ -345,9 +359,25 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         # its own when it needs them.
         return {**self.__dict__, "_nodes": [], "_losses": [], "_owner": None}
 
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        if not self.built and refuses_state(self, state_dict, prefix, args[-1]):
+            return
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
+
+    def __prepare_scriptable__(self) -> Any:
+        raise TypeError(f"{calling.who(self)}: torch.jit.script can't read the Python of a layer. torch.export.export(model, "
+                        "(example,)) and torch.jit.trace(model, example) take the model as it is.")  # fmt: skip
+
     def extra_repr(self) -> str:
         """What ``print(model)`` shows of the layer besides its class."""
-        return f"name={self.name!r}"
+        return arguments_text(self)
+
+
+def _asks_for_order(fn: Callable[[torch.Tensor], torch.Tensor]) -> bool:
+    """Whether what ``_apply`` does to weights puts them into the order of their axes."""
+    return fn(torch.empty(1, 2, 2, 2, device="cpu").to(memory_format=torch.channels_last)).is_contiguous()
 
 
 def _is_older_than_call(cls: type[Layer], rule: str) -> bool:
@@ -369,8 +399,10 @@ def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(build)
     def managed(self: Layer, *args: Any, **kwargs: Any) -> None:
-        owned: tuple[Any, ...] = (self._parameters, self._buffers, self._modules)
+        owned: tuple[Any, ...] = (self._buffers, self._modules)
         before = [dict(part) for part in owned]
+        parameters = self._parameters
+        vars(self)["_parameters"] = dict(dict.items(parameters))  # which tells nobody that it is empty
         cls = type(self)
         try:
             make(self, *args, **kwargs)
@@ -378,6 +410,7 @@ def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
             for part, kept in zip(owned, before, strict=True):
                 part.clear()
                 part.update(kept)
+            vars(self)["_parameters"] = parameters
             self.__class__ = cls  # low-rank weights change it
             raise
         shapes: Any = dict(zip(names, args, strict=False)) | kwargs

@@ -116,6 +116,16 @@ def children_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield key, child
 
 
+def parameters_of(module: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """``module.named_parameters()``, of lamina itself, which knows about layers that have none yet."""
+    seen: set[int] = set()
+    for place, part in module.named_modules():
+        for key, weight in dict.items(part._parameters):
+            if weight is not None and id(weight) not in seen:
+                seen.add(id(weight))
+                yield f"{place}.{key}" if place else key, weight
+
+
 def _items(modules: dict[str, nn.Module], training: bool) -> Items:
     items = Items()
     items.training = training

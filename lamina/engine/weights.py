@@ -16,7 +16,7 @@ from lamina.dtypes import DTypePolicy, as_dtype
 from lamina.engine.devices import accelerator_or_none, making_at
 from lamina.engine.modes import set_mode
 from lamina.engine.paths import HasPath
-from lamina.engine.tracking import Items, track
+from lamina.engine.tracking import Items, parameters_of, track
 from lamina.graph.symbolic import is_symbolic
 from lamina.lasting import lasting
 from lamina.variables import Variable, are_unchanged
@@ -194,10 +194,10 @@ class WeightOwner(HasPath):
     def _rename(self, name: str, value: torch.Tensor) -> None:
         """``self.w = self.add_weight(name="kernel")``: the weight is known by its attribute, once, in its old place."""
         for weights in (self.__dict__.get("_parameters"), self.__dict__.get("_buffers")):
-            old = next((key for key, weight in (weights or {}).items() if weight is value and key != name), None)
+            old = next((key for key, weight in dict.items(weights or {}) if weight is value and key != name), None)
             if weights is None or old is None or name in weights:
                 continue
-            items = [(name if key == old else key, weight) for key, weight in weights.items()]
+            items = [(name if key == old else key, weight) for key, weight in dict.items(weights)]
             weights.clear()
             weights.update(items)
             cast(Any, value).path = self._path + name
@@ -247,7 +247,7 @@ class WeightOwner(HasPath):
     def _own_as(self, weight: torch.Tensor, trainable: bool) -> str:
         """Make a tensor that somebody made by hand a weight, under the attribute that holds it; returns its name."""
         places = (self._parameters, self._buffers, self.__dict__)
-        place, key = next(((place, key) for place in places for key, value in place.items() if value is weight),
+        place, key = next(((place, key) for place in places for key, value in dict.items(place) if value is weight),
                           ({}, self._free_name(getattr(weight, "name", None) or "weight")))  # fmt: skip
         if place is (self._parameters if trainable else self._buffers):
             return key
@@ -325,16 +325,16 @@ class WeightOwner(HasPath):
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights; setting it holds for all layers inside, too."""
-        return self._trainable
+        """Whether training changes the weights; setting it holds for all layers inside, too. What torch froze shows: it is
+        false when no weight has ``requires_grad``."""
+        trains = [weight.requires_grad for _, weight in parameters_of(self)]
+        if not self._trainable:  # unless torch's requires_grad_ has set all of a simple layer free
+            return bool(trains) and all(trains) and not self._modules
+        return any(trains) or not trains
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        value = bool(value)
-        for module in self.modules():
-            if isinstance(module, WeightOwner):
-                module.__dict__["_trainable"] = value
-        self.requires_grad_(value)
+        _set_trainable(self, bool(value))
 
     def train(self, mode: bool = True) -> Any:
         """Train from now on, with all layers inside; or infer."""
@@ -346,6 +346,12 @@ class WeightOwner(HasPath):
     def eval(self) -> Any:
         """Infer from now on, with all layers inside."""
         set_mode(self, False)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """torch's way to freeze and unfreeze; it holds for weights to come, too. (A frozen BatchNormalization goes on to
+        count its statistics, as torch's does; one whose ``trainable`` is false uses those it has.)"""
+        _set_trainable(self, requires_grad, unbuilt_only=not requires_grad)
         return self
 
     # -- losses --
@@ -420,6 +426,15 @@ def _laid_out(value: torch.Tensor, layout: tuple[int, ...]) -> torch.Tensor:
     return value.new_empty_strided(value.shape, strides).copy_(value)
 
 
+def _set_trainable(owner: WeightOwner, value: bool, unbuilt_only: bool = False) -> None:
+    """Have all weights trained, or none, and those that the layers (the unbuilt ones) are still to make."""
+    for module in owner.modules():
+        if isinstance(module, WeightOwner) and not (unbuilt_only and getattr(module, "built", True)):
+            module.__dict__["_trainable"] = value
+    for _, weight in parameters_of(owner):
+        weight.requires_grad_(value)
+
+
 def weights_of(module: nn.Module, path: str = "") -> Iterator[torch.Tensor]:
     """The weights of any module in Keras's order: its parameters, its saved buffers, then its children's. Each is told its
     path, which begins with ``path``."""
@@ -440,7 +455,7 @@ def own_weights(module: nn.Module) -> Iterator[torch.Tensor]:
 
 
 def _own_named_weights(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    yield from ((name, weight) for name, weight in module._parameters.items() if weight is not None)
+    yield from ((name, weight) for name, weight in dict.items(module._parameters) if weight is not None)
     constants = getattr(module, "_constants", ())
     for name, buffer in module._buffers.items():
         if buffer is not None and name not in module._non_persistent_buffers_set and name not in constants:

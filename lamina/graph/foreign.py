@@ -82,15 +82,16 @@ def in_own_scope() -> bool:
     return bool(_scopes) and _scopes[-1] is None
 
 
-def enclosing_call() -> ModuleCall | None:
-    """The outermost call, around the caller, of a module that does not record itself; ``None`` outside of any."""
+def enclosing_call(is_symbolic: Callable[[Any], bool]) -> ModuleCall | None:
+    """The outermost call on symbolic tensors, around the caller, of a module that does not record itself; ``None`` outside of
+    any. In a call on data, a layer that is built may describe itself on symbolic tensors of its own."""
     global _latest
     if _scopes:
         return _scopes[-1]
     found: FrameType | None = None
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
-        if frame.f_code is _CALL_CODE:
+        if frame.f_code is _CALL_CODE and is_symbolic([frame.f_locals[name] for name in ("args", "kwargs")]):
             found = frame
         frame = frame.f_back
     if found is None:

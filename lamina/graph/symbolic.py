@@ -251,7 +251,7 @@ class SymbolicTensor(SymbolicValue):
         known = self.shape[dim]
         if known is not None:
             return known
-        module_call = enclosing_call()
+        module_call = enclosing_call(is_symbolic)
         if module_call is not None:
             return self.sizes[module_call.probe][dim]
         result = SymbolicDim((self.sizes[0][dim], self.sizes[1][dim]))
@@ -488,7 +488,7 @@ def record(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         raise TypeError(f"{target}() works in place, which can't be recorded on a symbolic tensor; "
                         f"use {target.rstrip('_')}().")  # fmt: skip
     args, kwargs = map_structure(_from_numpy, _fill_unknown(target, args)), map_structure(_from_numpy, kwargs)
-    module_call = enclosing_call()
+    module_call = enclosing_call(is_symbolic)
     if module_call is not None:
         return module_call.next_value(lambda probe: _infer_once(target, args, kwargs, probe), join_runs)
     outputs = _infer(target, args, kwargs)

@@ -52,7 +52,7 @@ class SequenceAttention(Layer):
 
     def __init__(self, use_scale: bool, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.use_scale = use_scale
+        self.use_scale = self._builds_weights = use_scale
         self.dropout = fraction(dropout, "dropout", self)
         self.seed = seed
         self.seed_generator = random.SeedGenerator(seed) if dropout > 0 and seed is not None else None
@@ -172,6 +172,7 @@ class Attention(SequenceAttention):
         super().__init__(use_scale, dropout, seed, **kwargs)
         self.score_mode = one_of(score_mode, ("dot", "concat"), "score_mode", self)
         self._fusable = self.score_mode == "dot"
+        self._builds_weights = self.use_scale or not self._fusable
 
     def build(self, input_shape: Any) -> None:
         self.check_inputs(input_shape)

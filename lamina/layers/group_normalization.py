@@ -60,6 +60,7 @@ class GroupNormalization(Normalization):
         if isinstance(groups, bool) or not isinstance(groups, int) or (groups <= 0 and groups != -1):
             raise ValueError(f"{who(self)} needs a positive integer or -1 for groups, and got {groups!r}.")
         self.groups = groups
+        self._builds_weights = bool(center or scale)
         self.axis = checked_axis(axis, self)
         self.epsilon = non_negative(epsilon, "epsilon", self)
 

@@ -22,6 +22,8 @@ class Merge(Layer):
     the mask of any input is; it is dropped when an input has none.
     """
 
+    _builds_weights = False
+
     supports_masking = True
     takes_integers = True
     fewest = 2

@@ -399,6 +399,7 @@ class LayerNormalization(Normalization):
         self.axis = checked_axis(axis, self)
         self.epsilon = non_negative(epsilon, "epsilon", self)
         self.rms_scaling = rms_scaling
+        self._builds_weights = bool(center or scale or rms_scaling)
 
     def build(self, input_shape: Shape) -> None:
         axes = axes_of(self.axis, input_shape, self)

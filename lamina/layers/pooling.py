@@ -63,6 +63,7 @@ class Pool(Layer):
     """
 
     _is_built_at_once = True
+    _builds_weights = False
     rank: ClassVar[int]
 
     def __init__(

@@ -67,6 +67,7 @@ class Reshape(Layer):
     """
 
     _is_built_at_once = True
+    _builds_weights = False
     takes_integers = True
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:

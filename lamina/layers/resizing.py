@@ -75,6 +75,8 @@ class Cropping(Resizing):
         ValueError: when a number is negative, the numbers don't fit the axes, or nothing would be left.
     """
 
+    _builds_weights = False
+
     _pairs: Pairs
 
     def _settle_pairs(self, pairs: Pairs) -> None:

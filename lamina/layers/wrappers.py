@@ -37,6 +37,8 @@ class Wrapper(Layer):
     torch.Size([2, 3])
     """
 
+    _builds_weights = False
+
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(layer, nn.Module):
@@ -87,6 +89,7 @@ class TimeDistributed(Wrapper):
     torch.Size([2, 10, 8])
     """
 
+    _builds_weights = False
     _training_after = "inputs"
     supports_masking = True
 
@@ -190,6 +193,7 @@ class Bidirectional(Wrapper):
     torch.Size([2, 10, 8])
     """
 
+    _builds_weights = False
     _training_after = "mask"
     supports_masking = True
     _computes = False

@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from lamina.engine.calling import who
 from lamina.engine.layer import Layer
+from lamina.errors import did_you_mean
 from lamina.graph.plan import Plan, module_keys
 from lamina.saving import older_keys
 
@@ -18,10 +20,29 @@ class Keyed(Layer):
     _version = older_keys.VERSION
     _plan: Plan | None
     compile_plan: Callable[[], Any]
+    layers: Any
 
     def keyed_modules(self) -> dict[str, nn.Module]:
         """The modules that are owned so; what an author makes an attribute goes by the attribute's name."""
         return {} if self._plan is None else {key: getattr(self, key) for key in self._plan.modules}
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """The layer of this name, or at this index of :attr:`layers`."""
+        layers = self.layers
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ValueError(f"{who(self)} has {len(layers)} layers, and index {index} was asked for.")
+            return layers[index]
+        names = [getattr(layer, "name", type(layer).__name__) for layer in layers]
+        if name not in names:
+            raise ValueError(f"{who(self)} has no layer named {name!r}.{did_you_mean(name, names)} "
+                             f"Its layers are: {', '.join(names)}.")  # fmt: skip
+        return layers[names.index(name)]
+
+    def __dir__(self) -> list[str]:
+        # torch.jit reads all that is listed; a model whose author wrote its `call` has no generated code.
+        planned = self._plan is not None or vars(self).get("_chain") is not None
+        return [name for name in super().__dir__() if planned or name != "code"]
 
     def _keys_of(self, modules: Sequence[nn.Module]) -> list[str]:
         """The attributes under which the model owns, or is to own, modules."""
@@ -55,7 +76,8 @@ class Keyed(Layer):
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, local_metadata: Any, *args: Any, **kwargs: Any
     ) -> None:
-        complaint = older_keys.renew(self, state_dict, prefix, local_metadata.get("version"))
+        version = local_metadata.get("version")
+        complaint = older_keys.renew(self, state_dict, prefix, version) if self.built else None
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
         if complaint:
             args[-1].append(complaint)  # the messages of errors

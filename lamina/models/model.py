@@ -12,8 +12,9 @@ from torch import nn
 from lamina.engine.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
 from lamina.engine.layer import Layer
 from lamina.engine.modes import set_mode
+from lamina.engine.tools import tracer_of
 from lamina.engine.tracking import children_of
-from lamina.errors import describe, did_you_mean
+from lamina.errors import describe
 from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
@@ -132,7 +133,7 @@ class Model(Keras3Model, Keyed):
             raise NotImplementedError(f"Model {self.name!r} has neither inputs and outputs nor a `call` of its own. "
                                       "Write `call(self, inputs)` in the class.")  # fmt: skip
         forward = self._forward or self.compile_plan()
-        if kept_masks is not None and self._forward_with_masks is not None:
+        if type(kept_masks) is list and self._forward_with_masks is not None:
             outputs, masks = self._forward_with_masks(self, *self.flatten_inputs(inputs, mask))
             kept_masks.append(masks)
             return outputs
@@ -168,6 +169,11 @@ class Model(Keras3Model, Keyed):
         """The inputs in the order of the plan, from the structure, a list, or a dict by input name; each is brought to
         the rank and type that its ``Input`` states."""
         structure = self._input_structure
+        if tracer_of(inputs) is not None:  # torch.fx traces the model
+            count = len(self._input_kinds)
+            return (
+                leaves(inputs) if count == 1 or isinstance(inputs, (list, tuple)) else [inputs[i] for i in range(count)]
+            )
         if isinstance(inputs, dict):
             keys = list(structure) if isinstance(structure, dict) else self._input_names
             missing = [key for key in keys if key not in inputs]
@@ -316,19 +322,6 @@ class Model(Keras3Model, Keyed):
             self.symbols()
         return [child for _, child in children_of(self) if not isinstance(child, Aside)]
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
-        """The layer of this name, or at this index of :attr:`layers`."""
-        layers = self.layers
-        if index is not None:
-            if not -len(layers) <= index < len(layers):
-                raise ValueError(f"{who(self)} has {len(layers)} layers, and index {index} was asked for.")
-            return layers[index]
-        names = [getattr(layer, "name", type(layer).__name__) for layer in layers]
-        if name not in names:
-            raise ValueError(f"{who(self)} has no layer named {name!r}.{did_you_mean(name, names)} "
-                             f"Its layers are: {', '.join(names)}.")  # fmt: skip
-        return layers[names.index(name)]
-
     @property
     def weights(self) -> list[torch.Tensor]:
         """All weights, in Keras's order. Those of a model without a forward pass (a GAN) are those of its parts."""
@@ -422,6 +415,9 @@ def _adjusted(model: Model, x: Any, number: int) -> Any:
     if x.dtype is not dtype and isinstance(x, torch.Tensor) and not {x.dtype, dtype} <= _INDICES:
         x = x.to(dtype)
     return x
+
+
+Model._builds_weights = False  # its `build` runs `call`, in which its layers make theirs
 
 
 def _recorded_again(model: Model, plan: Plan) -> tuple[Any, Any, list[Any]]:

@@ -15,12 +15,13 @@ from lamina.errors import describe
 from lamina.graph.plan import Plan, key_base, module_keys
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.core import Aside, Input, InputLayer, Lambda
+from lamina.models.as_list import AsList
 from lamina.models.model import Model
 from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys, deserialize, reading, serialize
 
 
-class Sequential(Model):
+class Sequential(AsList, Model):
     """A stack of layers: each takes what the one before gives.
 
     Arguments:
@@ -37,6 +38,8 @@ class Sequential(Model):
     >>> model.output_shape, model.count_params()
     ((None, 4), 676)
     """
+
+    _builds_weights = False
 
     _keras_class_name = "Sequential"
     _keras_module = "keras"
@@ -259,6 +262,7 @@ class Sequential(Model):
         return {**super().__getstate__(), "_chain": None}
 
 
+Sequential._stack_class = Sequential
 SEQUENTIAL_KEYS = ("name", "trainable", "dtype", "layers", "build_input_shape")
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lamina.engine.calling import who
-from lamina.engine.tracking import Items, TrackedDict, TrackedList
+from lamina.engine.tracking import Items, TrackedDict, TrackedList, parameters_of
 from lamina.engine.weights import WeightOwner, own_weights, to_numpy
 from lamina.graph.symbolic import leaves
 from lamina.registry import snake_case
@@ -212,7 +212,7 @@ def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> C
     if len(names) != len(optimizer.variables):
         said = (f"{group.where} has {len(names)} variables, and {type(optimizer).__name__} {optimizer.name!r} has "
                 f"{len(optimizer.variables)}.")  # fmt: skip
-        if whole and len(params) == len(list(model.parameters())):
+        if whole and len(params) == len(list(parameters_of(model))):
             raise ValueError(said)
         # Of weights that were frozen since, or of another optimizer: those of the model are still worth having.
         return lambda: warnings.warn(f"The state of the optimizer was not loaded: {said}", stacklevel=4)

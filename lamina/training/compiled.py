@@ -18,6 +18,7 @@ from lamina.engine.calling import build_for
 from lamina.engine.keras3 import metrics_in
 from lamina.engine.layer import Layer
 from lamina.engine.modes import in_mode
+from lamina.engine.tracking import parameters_of
 from lamina.engine.weights import WeightOwner
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
@@ -295,7 +296,7 @@ def _trainable_state(model: nn.Module) -> list[tuple[Any, str, bool]]:
     layers = [
         (module, "_trainable", module._trainable) for module in model.modules() if isinstance(module, WeightOwner)
     ]
-    return [*layers, *((weight, "requires_grad", weight.requires_grad) for weight in model.parameters())]
+    return [*layers, *((weight, "requires_grad", weight.requires_grad) for _, weight in parameters_of(model))]
 
 
 def _check_names(loss: Any, metrics: Any, weighted: Any) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from lamina import config
 from lamina.engine.devices import accelerator_or_none, device_of
+from lamina.engine.tracking import parameters_of
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.lasting import lasting
 
@@ -56,14 +57,14 @@ def _was_placed(model: Any) -> bool:
     """Whether somebody said where a model, or something in it, is to be."""
     if any(getattr(module, "_placed", False) for module in model.modules()):
         return True
-    tensors = [*model.parameters(), *model.buffers()]
+    tensors = [*(weight for _, weight in parameters_of(model)), *model.buffers()]
     return any(tensor.device.type != "cpu" for tensor in tensors)
 
 
 def _can_run_on(model: Any, device: torch.device) -> bool:
     if device.type != "mps":
         return True
-    types = {tensor.dtype for tensor in (*model.parameters(), *model.buffers())}
+    types = {tensor.dtype for tensor in (*(weight for _, weight in parameters_of(model)), *model.buffers())}
     return _NOT_ON_MPS.isdisjoint(types | {getattr(model, "_compute_dtype", None)})
 
 

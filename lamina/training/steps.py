@@ -18,6 +18,7 @@ from torch import nn
 from lamina import activations
 from lamina import losses as losses_module
 from lamina.engine.calling import is_watched
+from lamina.engine.tracking import parameters_of
 from lamina.engine.weights import WeightOwner
 from lamina.graph.plan import Value
 from lamina.graph.symbolic import leaves
@@ -192,7 +193,7 @@ class _Gradients:
             return torch.autograd.grad(loss, self.params, allow_unused=self.some_unused)
         grads = torch.autograd.grad(loss, self.params, allow_unused=True)
         self.checked = True
-        unused = [name for name, param in self.model.named_parameters()
+        unused = [name for name, param in parameters_of(self.model)
                   if any(param is mine and grad is None for mine, grad in zip(self.params, grads, strict=True))]  # fmt: skip
         # A model that chooses its path per batch may use other weights next time.
         self.some_unused = bool(unused) or self.model._plan is None
@@ -218,7 +219,7 @@ def build_optimizer(optimizer: Any, model: nn.Module, params: list[nn.Parameter]
         optimizer.build(optimizer.params)  # the state goes to where they are
         return
     constraints = _constraints(model)
-    names = {id(param): name.replace(".", "/") for name, param in model.named_parameters()}
+    names = {id(param): name.replace(".", "/") for name, param in parameters_of(model)}
     if isinstance(model, WeightOwner):  # whose weights are told their paths, as Keras has them, when they are asked for
         names |= {id(weight): weight.path for weight in model.weights if getattr(weight, "path", None)}  # pyright: ignore[reportAttributeAccessIssue]
     optimizer.build(params, constraints=[constraints.get(id(param)) for param in params],

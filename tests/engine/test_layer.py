@@ -19,6 +19,7 @@ from lamina.layers import (
     LSTM,
     Add,
     Attention,
+    BatchNormalization,
     Bidirectional,
     Concatenate,
     Embedding,
@@ -224,7 +225,9 @@ def test_a_failed_build_leaves_no_weights():
     layer.fail = True
     with pytest.raises(RuntimeError, match="no"):
         layer(torch.ones(1, 3))
-    assert (layer.built, layer.weights, dict(layer.named_children()), layer.state_dict()) == (False, [], {}, {})
+    with pytest.warns(UserWarning, match="Fails 'fails.*' has no weights yet"):
+        state = layer.state_dict()
+    assert (layer.built, layer.weights, dict(layer.named_children()), state) == (False, [], {}, {})
     layer.fail = False
     assert layer(torch.ones(1, 3)).shape == (1, 2)
 
@@ -688,7 +691,7 @@ def test_input_and_output_of_a_layer():
 
 
 def test_repr_names_the_layer():
-    assert repr(Dense(2, name="d")) == "Dense(name='d')"
+    assert repr(Dense(2, name="d")) == "Dense(? -> 2, name='d')"
 
 
 def test_a_loss_of_symbolic_tensors_is_not_lost():
@@ -801,3 +804,48 @@ def test_compute_mask_of_arrays_and_by_keras_s_keywords(name):
         assert (found is None) == (expected is None)
         if found is not None:
             np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+
+
+# ---- torch's ways to freeze and to lay out ---------------------------------------------------------------------------
+
+
+def test_what_torch_freezes_shows():
+    model = Sequential([Dense(3, input_shape=(4,)), BatchNormalization(), Dense(2)])
+    net = torch.nn.Sequential(model)
+    net.requires_grad_(False)
+    assert (model.trainable, model.layers[0].trainable, model.trainable_weights) == (False, False, [])
+    net.requires_grad_(True)
+    assert (model.trainable, model.layers[0].trainable, len(model.trainable_weights)) == (True, True, 6)
+    model.layers[0].requires_grad_(False)
+    assert [layer.trainable for layer in model.layers] == [False, True, True]
+    assert (model.trainable, len(model.trainable_weights)) == (True, 4)
+    model.layers[2].bias.requires_grad_(False)
+    assert model.layers[2].trainable  # the kernel is trained
+    model.trainable = False
+    assert not any(weight.requires_grad for weight in model.parameters())
+    model.requires_grad_(True)
+    assert [layer.trainable for layer in (model, *model.layers)] == [True] * 4
+    assert model.get_config()["trainable"]
+
+
+def test_an_outer_layer_stays_frozen_when_an_inner_one_is_not():
+    model = Sequential([Dense(3, input_shape=(4,))])
+    model.trainable = False
+    model.layers[0].trainable = True
+    assert (model.trainable, model.trainable_weights) == (False, [])
+
+
+def test_what_is_frozen_before_it_is_built():
+    layer = Dense(3).requires_grad_(False)
+    layer(torch.zeros(1, 2))
+    assert (layer.trainable, layer.kernel.requires_grad) == (False, False)
+
+
+def test_a_batch_normalization_that_torch_froze_counts_on():
+    layer = BatchNormalization()
+    x = torch.randn(8, 3) + 2
+    layer(x)
+    layer.requires_grad_(False).train()
+    before = layer.moving_mean.clone()
+    layer(x)
+    assert not torch.equal(layer.moving_mean, before)

@@ -367,11 +367,11 @@ def test_refusals_leave_the_layer_as_it_was():
          "The initializer of weight 'lora_kernel_b' of Dense 'd' must make shape (2, 3), and made (1,)."),
     ]  # fmt: skip
     for layer, arguments, message in cases:
-        keys = list(layer.state_dict())
+        keys = list(layer._parameters)
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             layer.enable_lora(**arguments)
-        assert (list(layer.state_dict()), layer.lora_enabled, layer.lora_rank) == (keys, False, None)
-        assert all(weight.requires_grad for weight in layer.parameters())
+        assert (list(layer._parameters), layer.lora_enabled, layer.lora_rank) == (keys, False, None)
+        assert all(weight.requires_grad for weight in layer.weights)
     built.enable_lora(2)
     with pytest.raises(ValueError, match=r"^Dense 'd' already has low-rank weights, of rank 2: enable_lora works once"):
         built.enable_lora(3)

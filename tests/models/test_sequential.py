@@ -303,6 +303,39 @@ def test_state_dict_of_a_twin():
     torch.testing.assert_close(one(x), other(x))
 
 
+def test_a_stack_is_a_list_of_its_layers():
+    layers = [Dense(3, input_shape=(4,)), Activation("relu"), Dense(2, name="head")]
+    model = Sequential(layers)
+    assert len(model) == 3
+    assert list(model) == layers
+    assert (model[0], model[-1]) == (layers[0], layers[2])
+    assert layers[1] in model
+    assert Dense(3) not in model
+    with pytest.raises(IndexError):
+        model[3]
+    x = torch.randn(5, 4)
+    rest = model[1:]
+    assert rest.output_shape == (None, 2)
+    torch.testing.assert_close(rest(model[:1](x)), model(x))
+    assert rest[-1].kernel is layers[2].kernel
+    assert len(Sequential()) == 0
+    assert Sequential()
+    assert model.append(Dense(1)) is model
+    assert model.output_shape == (None, 1)
+    unbuilt = Sequential([Dense(3), Dense(2)])
+    assert unbuilt[1:].layers == [unbuilt[1]]
+    assert len(copy.deepcopy(model)[1:]) == 3
+
+
+def test_an_unbuilt_stack_in_a_torch_sequential():
+    inside = Sequential([Dense(3), Sequential([Dense(2)])])
+    net = nn.Sequential(nn.Linear(5, 4), inside)
+    x = torch.randn(2, 5)
+    assert net(x).shape == (2, 2)
+    torch.testing.assert_close(net(x), inside(net[0](x)))
+    assert inside.layers[0].kernel.shape == (4, 3)
+
+
 def test_a_stack_in_a_torch_sequential():
     stack = STARTS["input_shape"]()
     model = nn.Sequential(stack, nn.ReLU())

@@ -1,0 +1,41 @@
+"""What torch's tracers, scripters and exporters ask of a layer, beside calling it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from torch import fx
+
+from lamina.graph.symbolic import leaves
+
+
+def tracer_of(structure: Any) -> Any:
+    """The tracer of ``torch.fx.symbolic_trace`` that is at work, when ``structure`` has one of its proxies."""
+    return next((leaf.tracer for leaf in leaves(structure) if isinstance(leaf, fx.Proxy)), None)
+
+
+def traced(tracer: Any, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call of a layer in a graph of ``torch.fx``: one node, as of torch's own layers."""
+    return tracer.create_proxy("call_module", tracer.path_of_module(layer), args, kwargs)
+
+
+def as_forward(call: Callable[..., Any]) -> Callable[..., Any]:
+    """``call`` as ``forward``, the same code: where it takes ``kept_masks``, its signature does not say so, since the older
+    ONNX exporter hands on all that a signature names."""
+    signature = inspect.signature(call)
+    if not isinstance(call, FunctionType) or "kept_masks" not in signature.parameters:
+        return call
+    forward: Any = FunctionType(call.__code__, call.__globals__, call.__name__, call.__defaults__, call.__closure__)
+    forward.__kwdefaults__, forward.__doc__, forward.__module__ = call.__kwdefaults__, call.__doc__, call.__module__
+    forward.__qualname__, forward.__wrapped__ = call.__qualname__, call
+    shown = [parameter for name, parameter in signature.parameters.items() if name != "kept_masks"]
+    forward.__signature__ = signature.replace(parameters=shown)
+    return forward
+
+
+def properties_of(cls: type) -> list[str]:
+    """The names of a class's properties, which ``torch.jit`` would otherwise read, whether or not they have a value yet."""
+    return [name for base in cls.__mro__ for name, value in vars(base).items() if isinstance(value, property)]
