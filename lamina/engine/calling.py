@@ -18,6 +18,7 @@ from torch import nn
 from lamina import config
 from lamina.dtypes import as_dtype
 from lamina.engine import tracking
+from lamina.engine.beside_arrays import among_arrays, are_among_arrays, is_about_arrays, plain, turn_to_arrays
 from lamina.engine.devices import accelerator_or_none, apart, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
 from lamina.engine.modes import in_mode
@@ -25,7 +26,16 @@ from lamina.engine.precision import as_float, converted, in_types_of, is_mixing,
 from lamina.engine.tools import traced, tracer_of
 from lamina.errors import describe
 from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
-from lamina.graph.symbolic import Node, SymbolicTensor, from_probes, is_symbolic, join_runs, leaves, map_structure
+from lamina.graph.symbolic import (
+    Node,
+    SymbolicTensor,
+    count_of_refused,
+    from_probes,
+    is_symbolic,
+    join_runs,
+    leaves,
+    map_structure,
+)
 from lamina.lasting import lasting
 
 if TYPE_CHECKING:
@@ -47,6 +57,8 @@ def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     tracer = tracer_of((args, kwargs))
     if tracer is not None:
         return traced(tracer, layer, args, kwargs)
+    if args and are_among_arrays(args[0]) and layer._is_builtin and layer._keras_class_name != "Lambda":
+        return among_arrays(layer(*plain(args), **plain(kwargs)))
     if is_symbolic((args, kwargs)):
         return call_symbolically(layer, args, kwargs, _keeps_arguments(layer, *given))
     return run_with_care(layer, args, kwargs)[0]
@@ -76,16 +88,17 @@ def _run_built(
     try:
         with _surroundings(layer, args, training):
             more = {"kept_masks": masks} if layer._hands_over_mask else {}
-            if layer._remat_mode is None:
-                outputs = nn.Module.__call__(layer, *args, **kwargs, **more)
-            else:
-                call = functools.partial(nn.Module.__call__, layer)
-                outputs = layer.rematerialized_call(call, *args, **kwargs)(*args, **kwargs, **more)
+            call = functools.partial(nn.Module.__call__, layer)
+            if layer._remat_mode is not None:
+                call = layer.rematerialized_call(call, *args, **kwargs)
+            try:
+                outputs = call(*args, **kwargs, **more)
+            except Exception as error:
+                if not is_made_again(layer, args, error):
+                    raise
+                outputs = call(*args, **kwargs, **more)
         if layer._is_mixed and layer._gives_compute_type and layer._call_is_builtin:
             outputs = map_structure(lambda leaf: as_float(leaf, layer._compute_dtype), outputs)
-    except Exception as error:
-        explain(layer, args, error)
-        raise
     finally:
         _depth -= 1
     if layer.activity_regularizer is not None:
@@ -111,6 +124,20 @@ def _as_it_was_if_it_fails(layer: Layer) -> Iterator[None]:
                 state[name].clear()
                 state[name].update(content)
         raise
+
+
+def is_made_again(layer: Layer, args: tuple[Any, ...], error: Exception) -> bool:
+    """After a call that failed: whether it is to be made again, beside arrays, since code of the user's seems to want that.
+    If not, ``error`` is explained."""
+    if _runs_users_code(layer) and is_about_arrays(error, layer, "forward"):
+        turn_to_arrays(layer, "call", "forward")
+        return True
+    explain(layer, args, error)
+    return False
+
+
+def _runs_users_code(layer: Layer) -> bool:
+    return not layer._is_builtin or layer._keras_class_name == "Lambda"
 
 
 def as_one_call(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -290,23 +317,6 @@ def _mask_of_outputs(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
     return layer.compute_mask(args[0] if args else None, previous, **further)
 
 
-def with_words_of_keras(compute_mask: Callable[..., Any]) -> Callable[..., Any]:
-    """``compute_mask`` that knows ``mask`` for another word for ``previous_mask``, and takes arrays."""
-
-    @functools.wraps(compute_mask)
-    def given(self: Layer, inputs: Any = None, *masks: Any, **kwargs: Any) -> Any:
-        if "mask" in kwargs:
-            kwargs["previous_mask"] = kwargs.pop("mask")
-        named = {name: _without_arrays(value) for name, value in kwargs.items()}
-        return compute_mask(self, _without_arrays(inputs), *map(_without_arrays, masks), **named)
-
-    return given
-
-
-def _without_arrays(x: Any) -> Any:
-    return x if x is None or isinstance(x, (torch.Tensor, SymbolicTensor)) else map_structure(_constant, x)
-
-
 def _pairs(outputs: Any, mask: Any) -> list[tuple[Any, Any]]:
     """Outputs with their masks; one mask for several outputs belongs to the first."""
     tensors = leaves(outputs)
@@ -450,9 +460,12 @@ def run_without_data(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
     leaves torch, or branches on values) is run on zeros.
     """
     moded = _with_mode(layer, args, kwargs)
+    refused = count_of_refused()
     try:
         with own_scope(), own_weights_cast(layer):
             outputs = layer.forward(*args, **moded)
+        if count_of_refused() > refused and _runs_users_code(layer):
+            turn_to_arrays(layer, "call", "forward")
     except (TypeError, ValueError, AttributeError, RuntimeError, NotImplementedError) as symbolic_error:
         try:
             outputs = _run_on_zeros(layer, args, moded)

@@ -19,6 +19,7 @@ from torch import nn
 from lamina import naming, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
 from lamina.engine import calling, precision
+from lamina.engine.beside_arrays import with_words_of_keras
 from lamina.engine.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
 from lamina.engine.describing import arguments_text
 from lamina.engine.devices import accelerator_or_none, names_a_device
@@ -140,7 +141,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
             cls._is_built_at_once = cls._is_built_at_once and cls.__module__.startswith("lamina.")
             cls._builds_weights = own.get("_builds_weights", True)
         if "compute_mask" in own and cls.__module__.startswith("lamina."):
-            cls.compute_mask = calling.with_words_of_keras(own["compute_mask"])
+            cls.compute_mask = with_words_of_keras(own["compute_mask"])
         cls.__jit_ignored_attributes__ = properties_of(cls)
         if "get_output_shape_for" in own:  # Keras 1's name
             cls.compute_output_shape = own["get_output_shape_for"]
@@ -240,8 +241,9 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
                 try:
                     return nn.Module.__call__(self, *args)
                 except Exception as error:
-                    calling.explain(self, args, error)
-                    raise
+                    if not calling.is_made_again(self, args, error):
+                        raise
+                    return nn.Module.__call__(self, *args)
         return calling.call_with_care(self, args, kwargs)
 
     # -- what it is --

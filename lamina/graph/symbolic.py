@@ -477,6 +477,22 @@ def substitute(shape: Shape, probe: int) -> tuple[int, ...]:
 # ---- recording -----------------------------------------------------------------------------------------------------
 
 
+# How often something was recorded that torch's own tensors refuse: an array beside one, a slice that goes backwards.
+_refused = 0
+
+
+def count_of_refused() -> int:
+    """How often something was recorded that torch's own tensors would refuse."""
+    return _refused
+
+
+def _note_refused(target: Any, args: tuple[Any, ...]) -> None:
+    global _refused
+    is_operator = getattr(target, "__module__", None) == "_operator" or target in (torch.eq, torch.ne)
+    if (is_operator and any(isinstance(leaf, np.ndarray) for leaf in args)) or target in (get_item, torch.round):
+        _refused += 1
+
+
 def record(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Record a call of a function or tensor method on symbolic tensors; returns its symbolic outputs.
 
@@ -487,6 +503,7 @@ def record(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if isinstance(target, str) and target.endswith("_") and not target.endswith("__"):
         raise TypeError(f"{target}() works in place, which can't be recorded on a symbolic tensor; "
                         f"use {target.rstrip('_')}().")  # fmt: skip
+    _note_refused(target, args)
     args, kwargs = map_structure(_from_numpy, _fill_unknown(target, args)), map_structure(_from_numpy, kwargs)
     module_call = enclosing_call(is_symbolic)
     if module_call is not None:

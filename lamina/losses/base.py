@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lamina import config, registry
 from lamina.dtypes import as_dtype, as_policy, dtype_name
+from lamina.engine.beside_arrays import is_about_arrays, turn_to_arrays
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor
 from lamina.naming import unique_name
@@ -226,7 +227,14 @@ class Loss:
             mean = self.fused_mean(y_true, y_pred)
             if mean is not None and y_pred.numel():
                 return mean
-        values = as_tensor(self.call(y_true, y_pred), self._dtype)
+        try:
+            values = self.call(y_true, y_pred)
+        except Exception as error:
+            if not is_about_arrays(error, self):
+                raise
+            turn_to_arrays(self, "call")
+            values = self.call(y_true, y_pred)
+        values = as_tensor(values, self._dtype)
         own_mask = getattr(values, "_keras_mask", None)
         if own_mask is not None:
             mask = own_mask if mask is None else as_tensor(mask, torch.bool, values.device) & own_mask

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lamina import config, initializers, registry
 from lamina.dtypes import BY_NAME, as_dtype, as_policy, dtype_name
+from lamina.engine.beside_arrays import is_about_arrays, turn_to_arrays
 from lamina.losses import CLASS_OF, Loss
 from lamina.losses.base import apply_mask, as_tensor, divide_no_nan, match_ranks, serialize_function
 from lamina.naming import unique_name
@@ -341,7 +342,14 @@ class MeanMetricWrapper(Mean):
     def update_state(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> None:
-        self._take(self.batch_values(y_true, y_pred), y_pred, sample_weight)
+        try:
+            values = self.batch_values(y_true, y_pred)
+        except Exception as error:
+            if not is_about_arrays(error, self, "batch_values"):
+                raise
+            turn_to_arrays(self, "batch_values")
+            values = self.batch_values(y_true, y_pred)
+        self._take(values, y_pred, sample_weight)
 
     def _take(self, values: Any, y_pred: Any, sample_weight: Any) -> None:
         mask = getattr(y_pred, "_keras_mask", None)
