@@ -47,6 +47,8 @@ def assert_equals_keras(row, dtype, tolerance):
         layer.set_weights([value.astype(dtype) for value in values])
     mine, keras_s = (parity.numbers(layer, row, inputs, arguments) for layer in (ours, theirs))
     for what in mine:
+        if "gradients_of_keras" in row.exceptions and "gradient" in what:
+            continue
         parity.assert_close(mine[what], keras_s[what], tolerance, what)
 
 
@@ -180,6 +182,7 @@ def test_exceptions_name_a_test(row):
         "types_of_keras",
         "types",
         "precision",
+        "gradients_of_keras",
         "values",
         "values_in_float64",
         "unknown_shapes",

@@ -158,6 +158,7 @@ def test_own_weights_are_back_after_an_error():
             return inputs
 
     layer = Fails(dtype="mixed_float16")
+    layer.build((None, 6))
     with pytest.raises(RuntimeError, match="no"):
         layer(x)
     assert isinstance(layer.factor, torch.nn.Parameter)

@@ -115,6 +115,13 @@ def to_dense(tensor: Any) -> Any:
     return tensor.to_dense() if is_sparse(tensor) else tensor
 
 
+def shape(x: Any) -> tuple[Any, ...]:
+    """The sizes. An unknown one of a symbolic tensor is a symbolic size, which can be calculated with: the noise of an
+    autoencoder is ``K.random_normal((K.shape(mean)[0], 2))``."""
+    x = as_tensor(x)
+    return x.size() if isinstance(x, SymbolicTensor) else tuple(x.shape)
+
+
 def int_shape(x: Any) -> tuple[Any, ...] | None:
     """The sizes, ``None`` where they are unknown.
 

@@ -25,8 +25,14 @@ CUBE = {"mask": "Keras on torch fails for inputs of four axes with a mask"}
 BLIND = {"precision": "some queries see no key"}
 
 
+# The gradient of Keras on torch is that of the kernel, which is wrong there: test_attention.py has quotients instead.
+BLIND_FUSED = BLIND | {"gradients_of_keras": "those of Keras on torch are wrong where a query sees no key"}
+
+
 def exceptions(call, known=ALONE):
-    return (known if call.get("return_attention_scores") else {}) | (BLIND if "query_mask" in call else {})
+    if call.get("return_attention_scores"):
+        return known | (BLIND if "query_mask" in call else {})
+    return BLIND_FUSED if "query_mask" in call else {}
 
 
 ROWS = [

@@ -17,7 +17,6 @@ STATEFUL = "its outputs change from call to call; tests/layers/test_recurrent.py
 ROUNDED = {"values_in_float64": "Keras rounds the factor of a penalty to float32"}
 SLOPE = {"values_in_float64": "in the gradient of torch's hard sigmoid, which Keras runs, 1 / 6 is rounded to float32"}
 DENSE = {"config": "Keras's config of the Dense inside has quantization_config, too"}
-IMAGES = {"masks": "the mask of a Masking layer has the sizes of the images, and passes as it is, as in Keras"}
 ONE_MASK = {"mask": "Keras's LSTM takes no mask of whole sequences"}
 OUTER = {"types_of_keras": "Keras's symbolic call says the layer's own type, as lamina gives it; its real one may give the "
          "inner layer's"}  # fmt: skip
@@ -154,12 +153,12 @@ BIDIRECTIONAL = [
 TIME_DISTRIBUTED = [
     _float32("TimeDistributed", {"layer": _inner("Dense", 3)}, X, DENSE | OUTER),
     _float32("TimeDistributed", {"layer": _inner("Dense", 3)}, X, DENSE | OUTER, call={"mask": MASK}),
-    _float32("TimeDistributed", {"layer": _inner("Conv2D", 2, 3)}, (2, 3, 5, 6, 2), IMAGES),
+    _float32("TimeDistributed", {"layer": _inner("Conv2D", 2, 3)}, (2, 3, 5, 6, 2)),
     _float32(
         "TimeDistributed",
         {"layer": _inner("LSTM", 2)},
         (2, 3, 5, 4),
-        IMAGES | OUTER | {"mask": "Keras's LSTM takes no mask of whole sequences"},
+        OUTER | {"mask": "Keras's LSTM takes no mask of whole sequences"},
     ),
     _float32("TimeDistributed", {"layer": _inner("BatchNormalization")}, (8, 3, 4), OUTER),
     _float32(
