@@ -116,12 +116,17 @@ def with_words_of_keras(compute_mask: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(compute_mask)
     def given(self: Any, inputs: Any = None, *masks: Any, **kwargs: Any) -> Any:
+        if not kwargs and type(inputs) is torch.Tensor and (not masks or type(masks[0]) in _PLAIN_MASKS):
+            return compute_mask(self, inputs, *masks)
         if "mask" in kwargs:
             kwargs["previous_mask"] = kwargs.pop("mask")
         named = {name: _without_arrays(value) for name, value in kwargs.items()}
         return compute_mask(self, _without_arrays(inputs), *map(_without_arrays, masks), **named)
 
     return given
+
+
+_PLAIN_MASKS = (torch.Tensor, type(None))
 
 
 def _without_arrays(x: Any) -> Any:

@@ -29,6 +29,7 @@ from lamina.graph.foreign import enclosing_call, in_own_scope, own_scope
 from lamina.graph.symbolic import (
     Node,
     SymbolicTensor,
+    SymbolicValue,
     count_of_refused,
     from_probes,
     is_symbolic,
@@ -54,12 +55,13 @@ def call_with_care(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """Call a layer on anything: arrays, structures, symbolic tensors; with masks, a mode, or before it is built."""
     given = args, kwargs
     args, kwargs = _first_argument_first(layer, args, kwargs)
-    tracer = tracer_of((args, kwargs))
+    values = leaves((args, kwargs))
+    tracer = tracer_of(values)
     if tracer is not None:
         return traced(tracer, layer, args, kwargs)
     if args and are_among_arrays(args[0]) and layer._is_builtin and layer._keras_class_name != "Lambda":
         return among_arrays(layer(*plain(args), **plain(kwargs)))
-    if is_symbolic((args, kwargs)):
+    if any(isinstance(value, SymbolicValue) for value in values):
         return call_symbolically(layer, args, kwargs, _keeps_arguments(layer, *given))
     return run_with_care(layer, args, kwargs)[0]
 

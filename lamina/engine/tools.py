@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
 
 from torch import fx
 
-from lamina.graph.symbolic import leaves
 
-
-def tracer_of(structure: Any) -> Any:
-    """The tracer of ``torch.fx.symbolic_trace`` that is at work, when ``structure`` has one of its proxies."""
-    return next((leaf.tracer for leaf in leaves(structure) if isinstance(leaf, fx.Proxy)), None)
+def tracer_of(values: Iterable[Any]) -> Any:
+    """The tracer of ``torch.fx.symbolic_trace`` that is at work, when one of its proxies is among the values."""
+    return next((value.tracer for value in values if isinstance(value, fx.Proxy)), None)
 
 
 def traced(tracer: Any, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -38,4 +37,9 @@ def as_forward(call: Callable[..., Any]) -> Callable[..., Any]:
 
 def properties_of(cls: type) -> list[str]:
     """The names of a class's properties, which ``torch.jit`` would otherwise read, whether or not they have a value yet."""
-    return [name for base in cls.__mro__ for name, value in vars(base).items() if isinstance(value, property)]
+    return [name for base in cls.__mro__ for name in _own_properties(base)]
+
+
+@functools.cache
+def _own_properties(cls: type) -> tuple[str, ...]:
+    return tuple(name for name, value in vars(cls).items() if isinstance(value, property))

@@ -22,10 +22,11 @@ _OWN = (os.path.dirname(torch.__file__), os.path.dirname(os.path.dirname(__file_
 
 
 class NoneYet(dict[str, Any]):
-    """The ``_parameters`` of a layer that is not built. ``values`` and ``dict.items`` ask without consequences."""
+    """The ``_parameters`` of a layer that is not built, with those that its author made before. ``values`` and ``dict.items``
+    ask without consequences."""
 
-    def __init__(self, layer: Any) -> None:
-        super().__init__()
+    def __init__(self, layer: Any, made: dict[str, Any]) -> None:
+        super().__init__(made)
         self.layer = layer
         self.is_covered = False  # whether the next asking is known to be harmless, or was answered for
 

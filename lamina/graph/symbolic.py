@@ -424,6 +424,8 @@ for _name in ("add", "sub", "mul", "floordiv", "mod"):
 
 def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
     """``structure`` with ``function`` applied to every leaf; lists, tuples, dicts and slices are not leaves."""
+    if type(structure) is torch.Tensor:  # by far the most common
+        return function(structure)
     if isinstance(structure, tuple) and hasattr(structure, "_fields"):
         return type(structure)(*(map_structure(function, item) for item in structure))
     if isinstance(structure, tuple) and hasattr(structure, "n_sequence_fields"):  # torch's own, as max() returns

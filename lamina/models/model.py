@@ -113,7 +113,8 @@ class Model(Keras3Model, Keyed):
     def _read_input_kinds(self, plan: Plan) -> None:
         kinds = [plan.values[value.index] for value in plan.inputs]
         self._input_kinds = [(len(shape), shape[-1:] == (1,), dtype) for shape, dtype in kinds]
-        rank, _, self._only_dtype = self._input_kinds[0]
+        rank, _, dtype = self._input_kinds[0]
+        self._only_dtypes = _INDICES if dtype in _INDICES else frozenset((dtype,))
         self._only_rank = rank if self._input_structure == 0 else None  # the common case: one input, taken as it is
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
@@ -141,7 +142,7 @@ class Model(Keras3Model, Keyed):
             mask is None
             and type(inputs) is torch.Tensor
             and inputs.dim() == self._only_rank
-            and inputs.dtype is self._only_dtype
+            and inputs.dtype in self._only_dtypes
         ):
             return forward(self, inputs)
         return forward(self, *self.flatten_inputs(inputs, mask))
@@ -169,7 +170,7 @@ class Model(Keras3Model, Keyed):
         """The inputs in the order of the plan, from the structure, a list, or a dict by input name; each is brought to
         the rank and type that its ``Input`` states."""
         structure = self._input_structure
-        if tracer_of(inputs) is not None:  # torch.fx traces the model
+        if tracer_of(leaves(inputs)) is not None:  # torch.fx traces the model
             count = len(self._input_kinds)
             return (
                 leaves(inputs) if count == 1 or isinstance(inputs, (list, tuple)) else [inputs[i] for i in range(count)]
@@ -396,7 +397,7 @@ class Model(Keras3Model, Keyed):
             self.compile_plan()
 
 
-_INDICES = {torch.int32, torch.int64}  # of which either will do
+_INDICES = frozenset((torch.int32, torch.int64))  # of which either will do
 
 
 def _adjusted(model: Model, x: Any, number: int) -> Any:

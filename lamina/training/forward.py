@@ -99,7 +99,7 @@ class Forward:
         ]
         activations_now = [folded.convolution.activation for _, folded in self._folded.values()]
         inside = [is_watched(one) for one in self._inside]
-        return plan_of(model), is_watched(model), getattr(model, "_only_dtype", None), direct, activations_now, inside
+        return plan_of(model), is_watched(model), getattr(model, "_only_dtypes", None), direct, activations_now, inside
 
     def _makes_output(self) -> bool:
         """Whether the output is new memory, whatever the inputs: the last layer is one that computes it."""
@@ -122,11 +122,11 @@ class Forward:
             emitted = torch.compile(emitted)
         if not model._plain_call:
             emitted = as_one_call(emitted)
-        rank, dtype = model._only_rank, model._only_dtype
+        rank, dtypes = model._only_rank, model._only_dtypes
 
         def planned(x: Any) -> Any:
             try:
-                if type(x) is torch.Tensor and x.dim() == rank and x.dtype is dtype:
+                if type(x) is torch.Tensor and x.dim() == rank and x.dtype in dtypes:
                     return emitted(model, x)
                 return emitted(model, *model.flatten_inputs(x))
             except Exception:

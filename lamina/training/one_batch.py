@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from lamina.dialects import any_spelling
-from lamina.dtypes import as_dtype
 from lamina.engine.modes import in_mode
 from lamina.engine.weights import WeightOwner, to_numpy
 from lamina.graph.symbolic import leaves, map_structure
@@ -83,11 +82,11 @@ class OneBatch(Compiled):
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         self.clear_losses()  # nobody asks for those of the batch before
-        inputs = self._input_tensor(x) if type(x) is np.ndarray else map_structure(self._input_tensor, x)
         run, is_ours, makes = self._predict_function()
-        if not is_ours:
-            inputs = copied(inputs)
         with torch.inference_mode() if is_ours else torch.no_grad():
+            inputs = self._input_tensor(x) if type(x) is np.ndarray else map_structure(self._input_tensor, x)
+            if not is_ours:
+                inputs = copied(inputs)
             if self.training:
                 with in_mode(self, False):
                     outputs = run(inputs)
@@ -227,8 +226,8 @@ class OneBatch(Compiled):
     def _data_dtype(self) -> torch.dtype:
         """What floats in data become: no less than float32, nor than the weights or an input; the model casts its inputs
         itself, and targets are best exact."""
-        types = [as_dtype(self._dtype_policy.variable_dtype), *(kind[-1] for kind in getattr(self, "_input_kinds", ()))]
-        return torch.float64 if torch.float64 in types else torch.float32
+        full, kinds = self._dtype_policy.variable_dtype == "float64", getattr(self, "_input_kinds", ())
+        return torch.float64 if full or any(kind[-1] is torch.float64 for kind in kinds) else torch.float32
 
     def _input_tensor(self, leaf: Any) -> torch.Tensor:
         return send(to_tensor(leaf, self._data_dtype()), place(self))
