@@ -76,7 +76,7 @@ class Step:
     def _marks_now(self) -> tuple[Any, ...]:
         model, last = self.model, self._last
         return last is not None and is_watched(last), [
-            (id(weight), weight.dtype, weight.device) for weight in model.trainable_weights
+            (id(weight), weight.dtype, weight.device, weight.stride()) for weight in model.trainable_weights
         ]
 
     # -- parts --

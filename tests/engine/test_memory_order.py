@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import parity
 import pytest
 import torch
@@ -95,3 +96,25 @@ def test_numbers_are_the_same(row):
         found.append([*outputs, *torch.autograd.grad(total, weights, allow_unused=True)] if weights else outputs)
     for mine, theirs in zip(*found, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_training_goes_on_in_another_order():
+    """The optimizer's state follows weights that are laid out anew between two runs of fit."""
+    random = np.random.RandomState(0)
+    x, y = random.rand(12, 6, 6, 3).astype("float32"), random.rand(12, 3).astype("float32")
+    found = []
+    for moves in (False, True):
+        lamina.utils.set_random_seed(3)
+        layers = lamina.layers
+        model = lamina.Sequential([
+            layers.Conv2D(4, 3, input_shape=(6, 6, 3)), layers.Reshape((16, 4)), layers.LSTM(5), layers.Dense(3),
+        ])  # fmt: skip
+        model.compile(lamina.optimizers.Adam(0.01), "mse")
+        model.fit(x, y, shuffle=False, verbose=0)
+        if moves:
+            model.to(memory_format=torch.contiguous_format)
+        model.fit(x, y, shuffle=False, epochs=3, verbose=0)
+        model.train_on_batch(x, y)
+        found.append(model.get_weights())
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
