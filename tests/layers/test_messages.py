@@ -75,7 +75,7 @@ WRONG = {
     "sizes to attend": (lambda: Attention(name="a")([X, torch.zeros(2, 3, 5)]), ValueError,
                         "Attention 'a' compares queries and keys of one size, and got (2, 3, 4) and (2, 3, 5)."),
     "both directions of Dense": (lambda: Bidirectional(Dense(2, name="d"), name="b"), ValueError,
-                                 "Bidirectional 'b' needs a recurrent layer for layer, and got Dense(name='d')."),
+                                 "Bidirectional 'b' needs a recurrent layer for layer, and got Dense(? -> 2, name='d')."),
     "unknown size": (lambda: Forgets(name="f")(Input((None,))), ValueError,
                      "Weight 'w' of Forgets 'f' needs a shape that is known, and got (None, 2): state the size in the "
                      "model's Input."),
