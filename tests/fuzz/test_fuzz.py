@@ -10,7 +10,7 @@ from fuzz.cases import draw
 from fuzz.children import each
 
 # As many as take about a minute; the seconds are for a machine that is busy.
-COUNT, SECONDS = 1500, 90.0
+COUNT, SECONDS = 6000, 240.0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the children are forked")
