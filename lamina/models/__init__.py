@@ -59,11 +59,12 @@ def clone_model(
         recursive: whether the layers of models inside are cloned by ``clone_function``, too, and not those models.
         clone_function: makes a layer's clone; by default from the layer's config, and nested models the same way.
     """
-    copy = clone_function or _clone_layer
-    if recursive:
-        flat_copy = copy
-        copy = lambda layer: clone_model(layer, None, flat_copy, call_function, True) if isinstance(layer, Model) else (  # noqa: E731
-            flat_copy(layer))  # fmt: skip
+    flat = clone_function or _clone_layer
+
+    def copy(layer: Any) -> Any:
+        goes_inside = recursive and isinstance(layer, Model)
+        return clone_model(layer, None, flat, call_function, True) if goes_inside else flat(layer)
+
     if call_function is not None and (isinstance(model, Sequential) or getattr(model, "_plan", None) is None):
         raise ValueError(f"call_function is for functional models, and got {describe(model)}.")
     clone = _cloned(model, input_tensors, copy, call_function)
