@@ -118,7 +118,7 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
     assignments: list[Callable[[], None]] = []
     skipped: list[str] = []
     known: set[str] = set()
-    found = _places_in(root, model)
+    found, in_order = _places_in(root, model)
     for place, module in found:
         known.add(f"{place}/vars".lstrip("/"))
         try:
@@ -133,7 +133,6 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
                          "a model that is made as the saved one was, or pass skip_mismatch=True to load_weights.")  # fmt: skip
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and (whole or OPTIMIZER in root):
-        in_order = [place for place, _ in found] == [place for place, _ in places(model)]
         assignments.append(
             _optimizer_reader(model, optimizer, root, whole) if in_order else _optimizer_in_other_order(root)
         )
@@ -228,9 +227,12 @@ def _optimizer_in_other_order(root: Group) -> Callable[[], None]:
                                  "than the model, and an optimizer's variables have no names.", stacklevel=4)  # fmt: skip
 
 
-def _places_in(root: Group, model: Any) -> list[tuple[str, nn.Module]]:
-    """Every module with its place in this file. Where layers of one class have the very names that the file has for them, in
-    another order, the names hold: earlier versions of lamina numbered the layers beside a mask otherwise than Keras."""
+def _places_in(root: Group, model: Any) -> tuple[list[tuple[str, nn.Module]], bool]:
+    """Every module with its place in this file, and whether the file has them in the model's order.
+
+    Where layers of one class have the very names that the file has for them, in another order, the names hold: earlier
+    versions of lamina numbered the layers beside a mask otherwise than Keras.
+    """
     found = list(places(model))
     alike: dict[str, list[tuple[str, Any]]] = {}
     for place, module in found:
@@ -240,7 +242,7 @@ def _places_in(root: Group, model: Any) -> list[tuple[str, nn.Module]]:
         place_of = {_name_in(root, place): place for place, _ in entries} if len(entries) > 1 else {}
         if len(place_of) == len(entries) and place_of.keys() == {name for _, name in entries}:
             moved |= {place: place_of[name] for place, name in entries if place_of[name] != place}
-    return [(_moved(place, moved), module) for place, module in found] if moved else found
+    return [(_moved(place, moved), module) for place, module in found], not moved
 
 
 def _name_in(root: Group, place: str) -> Any:

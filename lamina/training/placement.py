@@ -57,14 +57,18 @@ def _was_placed(model: Any) -> bool:
     """Whether somebody said where a model, or something in it, is to be."""
     if any(getattr(module, "_placed", False) for module in model.modules()):
         return True
-    tensors = [*(weight for _, weight in parameters_of(model)), *model.buffers()]
-    return any(tensor.device.type != "cpu" for tensor in tensors)
+    return any(tensor.device.type != "cpu" for tensor in _tensors_of(model))
+
+
+def _tensors_of(model: Any) -> Iterator[torch.Tensor]:
+    yield from (weight for _, weight in parameters_of(model))
+    yield from model.buffers()
 
 
 def _can_run_on(model: Any, device: torch.device) -> bool:
     if device.type != "mps":
         return True
-    types = {tensor.dtype for tensor in (*(weight for _, weight in parameters_of(model)), *model.buffers())}
+    types = {tensor.dtype for tensor in _tensors_of(model)}
     return _NOT_ON_MPS.isdisjoint(types | {getattr(model, "_compute_dtype", None)})
 
 

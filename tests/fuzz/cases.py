@@ -176,7 +176,10 @@ def _pooling(rng: Random) -> tuple[str, dict[str, Any], Any]:
     rank, kind = rng.choice((1, 2, 2, 3)), rng.choice(("Max", "Average"))
     sizes, last = spatial(rng, rank), rng.random() < 0.7
     data_format = "channels_last" if last else "channels_first"
-    shape = lambda: _shape(rng, sizes, rng.choice((1, 1, 2, 5, 16)), last)  # noqa: E731
+
+    def shape() -> Any:
+        return _shape(rng, sizes, rng.choice((1, 1, 2, 5, 16)), last)
+
     chosen = rng.random()
     if chosen < 0.25:
         return f"Global{kind}Pooling{rank}D", {"data_format": data_format, "keepdims": rng.random() < 0.5}, shape()

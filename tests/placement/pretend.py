@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 import torch._dynamo  # before torch's functions are replaced, which it keeps a table of
-from torch.library import Library
+from torch import library
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
@@ -119,9 +119,9 @@ def _run(op: Any, *args: Any, **kwargs: Any) -> Any:
     return tree_map(lambda one: _on_device(one, given) if isinstance(one, torch.Tensor) else one, made)
 
 
-_library = Library("_", "IMPL")
+_library = library.Library("_", "IMPL")
 _library.fallback(_run, "PrivateUse1")
-_own = Library("aten", "IMPL")
+_own = library.Library("aten", "IMPL")
 for _name in ("empty.memory_format", "empty_strided", "convolution_overrideable",
               "convolution_backward_overrideable", "_copy_from", "as_strided", "view", "_reshape_alias", "unfold",
               "_local_scalar_dense"):  # fmt: skip
