@@ -1,14 +1,15 @@
-"""The settings of a whole program: Keras's ``floatx``, ``epsilon``, ``image_data_format`` and switches, and the device.
+"""The settings of a whole program: Keras's ``floatx``, ``epsilon``, ``image_data_format`` and switches, device and language.
 
 Keras's first three start from ``keras.json`` in ``$KERAS_HOME`` (``~/.keras`` when that is not set) where such a file exists,
 so an old installation keeps its image format; the setters change them for the running program only. The device starts from
-``$LAMINA_DEVICE``, or from ``$KERAS_TORCH_DEVICE``, which Keras reads.
+``$LAMINA_DEVICE``, or from ``$KERAS_TORCH_DEVICE``, which Keras reads; the language from ``$LAMINA_LANGUAGE``, or the locale.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import locale
 import os
 import warnings
 from pathlib import Path
@@ -21,12 +22,13 @@ __all__ = [
     "accelerator", "backend", "device", "disable_flash_attention", "disable_interactive_logging", "disable_traceback_filtering",
     "enable_flash_attention", "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization",
     "epsilon", "floatx", "image_data_format", "is_flash_attention_enabled", "is_interactive_logging_enabled",
-    "is_nnx_enabled", "is_traceback_filtering_enabled", "keras_home", "max_epochs", "max_steps_per_epoch", "set_backend",
-    "set_device", "set_epsilon", "set_floatx", "set_image_data_format", "set_max_epochs", "set_max_steps_per_epoch",
-    "standardize_data_format",
+    "is_nnx_enabled", "is_traceback_filtering_enabled", "keras_home", "language", "max_epochs", "max_steps_per_epoch",
+    "set_backend", "set_device", "set_epsilon", "set_floatx", "set_image_data_format", "set_language", "set_max_epochs",
+    "set_max_steps_per_epoch", "standardize_data_format",
 ]  # fmt: skip
 
 DATA_FORMATS = ("channels_last", "channels_first")
+LANGUAGES = ("en", "zh")
 FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
 # Keras 1 wrote the image format under another name, with other words.
 _KERAS1_FORMATS = {"tf": "channels_last", "th": "channels_first"}
@@ -168,6 +170,44 @@ def _checked(found: torch.device, who: str) -> torch.device:
     return found
 
 
+# ---- the language ----------------------------------------------------------------------------------------------------
+
+
+def language() -> str:
+    """The language of what a person reads on the screen: ``"en"`` or ``"zh"``. Errors and warnings are English always.
+
+    It is the one that was set; else that of ``$LAMINA_LANGUAGE``; else Chinese where the locale is Chinese.
+    """
+    return _settings["language"] or _language_around()
+
+
+def set_language(name: str) -> None:
+    """Choose the language of tables, progress, plots and verdicts.
+
+    Arguments:
+        name: ``"en"``, ``"zh"``, or ``"auto"`` for the language of the environment.
+
+    Raises:
+        ValueError: for another name.
+
+    >>> set_language("zh")
+    >>> language()
+    'zh'
+    >>> set_language("auto")
+    """
+    if name not in (*LANGUAGES, "auto"):
+        raise ValueError(f"set_language() takes 'en', 'zh' or 'auto', and got {name!r}.")
+    _settings["language"] = None if name == "auto" else name
+
+
+@functools.cache
+def _language_around() -> str:
+    """The language of ``$LAMINA_LANGUAGE``, of the locale's variables, which the first that is set decides, or of the system."""
+    names = (os.environ.get(name) for name in ("LAMINA_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))
+    name = next(filter(None, names), None) or locale.getlocale()[0] or ""
+    return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
+
+
 # ---- Keras 3's switches --------------------------------------------------------------------------------------------
 
 
@@ -286,7 +326,7 @@ _switches: dict[str, Any] = {
 def _read_settings() -> dict[str, Any]:
     place = os.environ.get("LAMINA_DEVICE") or os.environ.get("KERAS_TORCH_DEVICE") or "auto"
     settings: dict[str, Any] = {
-        "floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "device": place,
+        "floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "device": place, "language": None,
     }  # fmt: skip
     path = keras_home() / "keras.json"
     if not path.is_file():
