@@ -202,7 +202,7 @@ def set_language(name: str) -> None:
 
 @functools.cache
 def _language_around() -> str:
-    """The language of ``$LAMINA_LANGUAGE``, of the locale's variables, which the first that is set decides, or of the system."""
+    """The language of ``$LAMINA_LANGUAGE``, of the first of the locale's variables that is set, or of the system."""
     names = (os.environ.get(name) for name in ("LAMINA_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"))
     name = next(filter(None, names), None) or locale.getlocale()[0] or ""
     return "zh" if name.lower().startswith(("zh", "chinese")) else "en"
