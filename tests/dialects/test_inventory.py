@@ -14,6 +14,7 @@ import torch
 
 from lamina.compat.modules import as_keras
 from lamina.dialects import keras3
+from lamina.dialects.absent import ABSENT
 from lamina.dialects.translator import GENERATIONS
 from lamina.graph.symbolic import leaves
 
@@ -24,21 +25,8 @@ COUNTS = {"keras1": 68, "keras2": 85, "keras2.3": 83, "tf_keras": 117, "keras3":
 
 # ---- the exceptions --------------------------------------------------------------------------------------------------
 
-_PREPROCESSING = """
-    AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization CutMix Discretization
-    DynamicEmbedding DynamicLookup Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes MelSpectrogram
-    MixUp Normalization Pipeline PreprocessingLayer RandAugment RandomBrightness RandomColorDegeneration
-    RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
-    RandomGrayscale RandomHeight RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation
-    RandomSaturation RandomSharpness RandomShear RandomTranslation RandomWidth RandomZoom Rescaling Resizing
-    STFTSpectrogram Solarization StringLookup TextVectorization
-"""
 EXCEPTIONS = {
-    **dict.fromkeys(_PREPROCESSING.split(), "prepares data, and comes with the layers that do"),
-    "DenseFeatures": "takes columns of tf.feature_column, which only TensorFlow makes, and no longer does",
-    "TFSMLayer": "runs a SavedModel: a program for TensorFlow",
-    "JaxLayer": "runs a function of JAX",
-    "FlaxLayer": "runs a module of Flax, which is JAX",
+    name.removeprefix("layers."): row.why for row in ABSENT for name in row.names if name.startswith("layers.")
 }
 
 # ---- how the others are made and called ------------------------------------------------------------------------------
