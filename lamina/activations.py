@@ -5,14 +5,15 @@ They take tensors, symbolic tensors, arrays and lists alike; those that layers c
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional as F
 
 from lamina import registry
 from lamina.dtypes import numbers, takes_arrays
-from lamina.registry import Table
+from lamina.registry import Config, Table
 
 __all__ = [
     "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid",
@@ -22,6 +23,16 @@ __all__ = [
 ]  # fmt: skip
 
 ACTIVATIONS: Table[Any] = Table("activation", "keras.activations", functions=True)
+
+# What checkers and editors know of an argument like ``activation``: the names complete, any other string passes, since it
+# may be one of your own.
+ActivationName = Literal[
+    "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_sigmoid_keras2", "hard_silu",
+    "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu",
+    "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
+    "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+]  # fmt: skip
+ActivationLike = ActivationName | str | Callable[..., Any] | Config | None
 
 
 @ACTIVATIONS.register()

@@ -6,13 +6,14 @@ A constraint is any function of a tensor that returns one of the same shape. A c
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 
 from lamina.config import epsilon
 from lamina.dtypes import takes_arrays
-from lamina.registry import Table
+from lamina.registry import Config, Table
 
 __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "RadialConstraint", "UnitNorm", "deserialize", "get", "max_norm",
@@ -189,6 +190,10 @@ class RadialConstraint(Constraint):
         source = torch.where(ring == 0, max(half - 1, 0), half + ring - odd)
         return w[source, source]  # (size, size, in, out)
 
+
+# What checkers and editors know of an argument like ``kernel_constraint``; any other string may be one of your own.
+ConstraintName = Literal["max_norm", "min_max_norm", "non_neg", "unit_norm", "radial_constraint"]
+ConstraintLike = ConstraintName | str | Callable[[torch.Tensor], Any] | type[Constraint] | Config | None
 
 # ---- by name -------------------------------------------------------------------------------------------------------
 

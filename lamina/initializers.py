@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from lamina import random
 from lamina.dtypes import FULL_FLOATS, as_dtype
 from lamina.errors import did_you_mean
 from lamina.random import SEEDS, SeedGenerator
-from lamina.registry import Table
+from lamina.registry import Config, Table
 from lamina.registry import deserialize as deserialize_value
 from lamina.registry import serialize as serialize_value
 
@@ -487,6 +488,14 @@ def _one_of(value: Any, known: tuple[Any, ...], name: str, owner: Any) -> None:
         hint = did_you_mean(value, [item for item in known if item]) if isinstance(value, str) else ""
         raise ValueError(f"{type(owner).__name__} takes {listed} for {name}, and got {value!r}.{hint}")
 
+
+# What checkers and editors know of an argument like ``kernel_initializer``; any other string may be one of your own.
+InitializerName = Literal[
+    "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
+    "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "stft", "truncated_normal",
+    "variance_scaling", "zeros",
+]  # fmt: skip
+InitializerLike = InitializerName | str | Callable[..., Any] | Config | np.ndarray | np.generic | torch.Tensor | None
 
 # ---- by name -------------------------------------------------------------------------------------------------------
 

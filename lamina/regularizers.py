@@ -7,13 +7,14 @@ be written into configs too.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch.nn import functional as F
 
 from lamina.dtypes import takes_arrays
-from lamina.registry import Table
+from lamina.registry import Config, Table
 
 __all__ = [
     "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l1l2", "l2",
@@ -168,6 +169,10 @@ class OrthogonalRegularizer(Regularizer):
     def get_config(self) -> dict[str, Any]:
         return {"factor": self.factor, "mode": self.mode}
 
+
+# What checkers and editors know of an argument like ``kernel_regularizer``; any other string may be one of your own.
+RegularizerName = Literal["l1", "l2", "l1_l2", "l1l2", "orthogonal_regularizer"]
+RegularizerLike = RegularizerName | str | Callable[[torch.Tensor], Any] | type[Regularizer] | Config | None
 
 # ---- by name -------------------------------------------------------------------------------------------------------
 
