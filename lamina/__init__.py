@@ -24,6 +24,7 @@ from lamina import (
     optimizers,
     random,
     regularizers,
+    saving,
     tree,
     utils,
 )
@@ -46,23 +47,33 @@ from lamina.regularizers import Regularizer
 from lamina.variables import StatelessScope, Variable
 
 __all__ = [
-    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer", "Loss",
-    "Metric", "Model", "Operation", "Optimizer", "Regularizer", "RematScope", "Sequential", "StatelessScope", "Variable",
-    "activations", "as_keras", "backend", "callbacks", "config", "constraints", "datasets", "device", "dialects",
-    "initializers", "layers", "losses", "metrics", "models", "name_scope", "ops", "optimizers", "random", "regularizers",
-    "remat", "tree", "utils",
+    "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer",
+    "Loss", "Metric", "Model", "Operation", "Optimizer", "Regularizer", "RematScope", "Sequential",
+    "StatelessScope", "Variable", "activations", "as_keras", "backend", "callbacks", "config", "constraints",
+    "datasets", "device", "dialects", "dtype_policies", "initializers", "layers", "legacy", "losses", "metrics",
+    "mixed_precision", "models", "name_scope", "ops", "optimizers", "random", "regularizers", "remat", "saving",
+    "tree", "utils", "version",
 ]  # fmt: skip
 
 if typing.TYPE_CHECKING:
     from lamina import backend as backend
+    from lamina import dtype_policies as dtype_policies
+    from lamina import legacy as legacy
+    from lamina import mixed_precision as mixed_precision
     from lamina import ops as ops
 
 __version__ = "0.1.0"
-_WHEN_ASKED_FOR = ("backend", "ops")  # for layers and losses of the user's own; no part of lamina needs them
+# Imported when they are first asked for: no part of lamina needs them.
+_WHEN_ASKED_FOR = ("backend", "dtype_policies", "legacy", "mixed_precision", "ops")
+
+
+def version() -> str:
+    """lamina's own version; under ``as_keras``, ``keras.version()`` is that of the generation."""
+    return __version__
 
 
 def __getattr__(name: str) -> typing.Any:
-    """``lamina.ops`` and ``lamina.backend``, which are imported when they are first asked for."""
+    """The namespaces that are imported when they are first asked for, as ``lamina.ops`` is."""
     if name in _WHEN_ASKED_FOR:
         return importlib.import_module(f"lamina.{name}")
     raise AttributeError(f"module 'lamina' has no attribute {name!r}")

@@ -8,6 +8,7 @@ so an old installation keeps its image format; the setters change them for the r
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import locale
 import os
@@ -19,12 +20,13 @@ import torch
 from torch.utils._device import DeviceContext
 
 __all__ = [
-    "accelerator", "backend", "device", "disable_flash_attention", "disable_interactive_logging", "disable_traceback_filtering",
-    "enable_flash_attention", "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization",
-    "epsilon", "floatx", "image_data_format", "is_flash_attention_enabled", "is_interactive_logging_enabled",
-    "is_nnx_enabled", "is_traceback_filtering_enabled", "keras_home", "language", "max_epochs", "max_steps_per_epoch",
-    "set_backend", "set_device", "set_epsilon", "set_floatx", "set_image_data_format", "set_language", "set_max_epochs",
-    "set_max_steps_per_epoch", "standardize_data_format",
+    "accelerator", "backend", "device", "disable_flash_attention", "disable_interactive_logging",
+    "disable_traceback_filtering", "dtype_policy", "enable_flash_attention", "enable_interactive_logging",
+    "enable_traceback_filtering", "enable_unsafe_deserialization", "epsilon", "floatx", "image_data_format",
+    "is_flash_attention_enabled", "is_interactive_logging_enabled", "is_nnx_enabled",
+    "is_traceback_filtering_enabled", "keras_home", "language", "max_epochs", "max_steps_per_epoch", "set_backend",
+    "set_device", "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format", "set_language",
+    "set_max_epochs", "set_max_steps_per_epoch", "standardize_data_format",
 ]  # fmt: skip
 
 DATA_FORMATS = ("channels_last", "channels_first")
@@ -220,6 +222,34 @@ def set_backend(backend: str) -> None:
     """Choose what Keras computes with; here that is torch, and anything else is an error."""
     if backend != "torch":
         raise ValueError(f"lamina computes with torch alone, and was asked for the backend {backend!r}.")
+
+
+def dtype_policy() -> Any:
+    """The policy of layers that are given no ``dtype``: the types that they compute and store in.
+
+    >>> dtype_policy()
+    DTypePolicy('float32')
+    """
+    return _dtypes().dtype_policy()
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the policy of layers that are made from now on and given no ``dtype``.
+
+    Arguments:
+        policy: a name, as ``"mixed_bfloat16"``, or a ``DTypePolicy``; ``None`` goes back to ``floatx``.
+
+    Raises:
+        ValueError: for anything else.
+
+    >>> set_dtype_policy("mixed_bfloat16")
+    >>> set_dtype_policy(None)
+    """
+    _dtypes().set_dtype_policy(policy)
+
+
+def _dtypes() -> Any:
+    return importlib.import_module("lamina.dtypes")  # which knows this module
 
 
 def enable_interactive_logging() -> None:

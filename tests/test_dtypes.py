@@ -1,5 +1,6 @@
 """Types by name, and dtype policies on layers."""
 
+import keras
 import numpy as np
 import pytest
 import torch
@@ -247,3 +248,133 @@ def test_a_cell_of_another_type_than_its_layer():
         torch.testing.assert_close(outputs[0].float(), alone.float(), atol=2e-2, rtol=0)
         torch.stack([output.float().sum() for output in outputs]).sum().backward()
         assert data.grad is not None
+
+
+# ---- one policy for each layer in another ------------------------------------------------------------------------------
+
+
+def types_in(weights):
+    return [(weight.path, str(weight.dtype).removeprefix("torch.")) for weight in weights]
+
+
+def mapped(source, policies):
+    return source.dtype_policies.DTypePolicyMap("float32", {key: source.dtype_policies.get(policy)
+                                                            for key, policy in policies.items()})  # fmt: skip
+
+
+@pytest.mark.parametrize("policies", [
+    {"mha/query": "float64", "mha/value": "bfloat16"}, {"mha/.*": "bfloat16"}, {"mha/(key|value)": "float64"},
+    {"mha/.*": "float16", "mha/query": "float64"}, {"other": "float16"}, {"mha": "float64"},
+])  # fmt: skip
+def test_a_map_of_policies_types_each_layer_inside(policies):
+    found = []
+    for source in (keras, lamina):
+        layer = source.layers.MultiHeadAttention(2, 3, dtype=mapped(source, policies), name="mha")
+        output = layer(torch.ones(1, 4, 3), torch.ones(1, 4, 3))
+        found.append((types_in(layer.weights), layer.compute_dtype, layer.variable_dtype, str(output.dtype)))
+    assert found[0] == found[1]
+
+
+def nested(source, policies):
+    """A layer with its own list of layers, in a Sequential and in a functional model."""
+
+    class Block(source.layers.Layer):
+        def __init__(self, policies, **kwargs):
+            super().__init__(dtype=policies, **kwargs)
+            self.parts = [
+                source.layers.Dense(2, dtype=policies, name="a"),
+                source.layers.Dense(2, dtype=policies, name="b"),
+            ]
+
+        def call(self, x):
+            for part in self.parts:
+                x = part(x)
+            return x
+
+    policies = mapped(source, policies)
+    stack = source.Sequential([source.Input((3,)), source.layers.Dense(2, dtype=policies, name="d")], name="stack")
+    inputs = source.Input((3,))
+    return source.Model(inputs, Block(policies, name="block")(stack(inputs)))
+
+
+@pytest.mark.parametrize(
+    "policies", [{"stack/d": "mixed_bfloat16"}, {"block/.*": "bfloat16"}, {"block/b": "float64"}, {}]
+)
+def test_a_map_of_policies_in_nested_models(policies):
+    theirs, ours = nested(keras, policies), nested(lamina, policies)
+    assert types_in(theirs.weights) == types_in(ours.weights)
+    assert str(theirs(torch.ones(1, 3)).dtype) == str(ours(torch.ones(1, 3)).dtype)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras's own
+def test_a_map_is_written_read_and_changed(tmp_path):
+    policies = {"d": "float64"}
+    theirs, ours = (source.dtype_policies.serialize(mapped(source, policies)) for source in (keras, lamina))
+    assert theirs == ours
+    assert dict(lamina.dtype_policies.deserialize(theirs)) == {"d": DTypePolicy("float64")}
+    for source in (keras, lamina):
+        x = source.Input((3,))
+        model = source.Model(x, source.layers.Dense(2, dtype=mapped(source, policies), name="d")(x))
+        model.save(tmp_path / "model.keras")
+        again = lamina.saving.load_model(tmp_path / "model.keras")
+        assert {name for _, name in types_in(again.weights)} == {"float64"}
+        one = np.ones((1, 3))
+        np.testing.assert_allclose(again.predict(one, verbose=0), model.predict(one, verbose=0), rtol=1e-6)
+    layer = again.layers[-1]
+    layer.dtype_policy = "float16"
+    assert (layer.dtype_policy["d"], layer.compute_dtype) == (DTypePolicy("float16"), "float16")
+
+
+def test_a_map_is_a_dictionary():
+    policies = lamina.dtype_policies.DTypePolicyMap()
+    policies["a/.*"] = "float16"
+    policies[".*/b"] = DTypePolicy("float64")
+    assert (len(policies), list(policies), "a/x" in policies) == (2, ["a/.*", ".*/b"], False)
+    assert (policies["a/x"].name, policies["x/b"].name, policies["x"].name) == ("float16", "float64", "float32")
+    assert (policies.name, policies.compute_dtype, policies.quantization_mode) == ("map_float32", "float32", None)
+    with pytest.raises(ValueError, match=r"'a/b' matches several keys of the DTypePolicyMap, a/\.\*, \.\*/b"):
+        policies["a/b"]
+    with pytest.raises(ValueError, match=r"has 'a/\.\*' already"):
+        policies["a/.*"] = "float32"
+    del policies["a/.*"]
+    assert policies["a/b"].name == "float64"
+    with pytest.raises(KeyError):
+        del policies["a/.*"]
+    with pytest.raises(ValueError, match="got another DTypePolicyMap"):
+        lamina.dtype_policies.DTypePolicyMap(policies)
+    with pytest.raises(TypeError, match="must be a dictionary"):
+        lamina.dtype_policies.DTypePolicyMap(policy_map=[1])
+
+
+@pytest.mark.parametrize(("x", "autocast", "dtype"), [
+    (torch.ones(2), True, "float16"), (torch.ones(2), False, "float16"), (torch.ones(2, dtype=torch.int32), True, "float16"),
+    (np.ones(2, "float64"), True, "float32"), ("word", True, "float32"), (np.ones(2, "int8"), True, "float32"),
+])  # fmt: skip
+def test_inputs_are_converted_as_by_keras(x, autocast, dtype):
+    theirs = keras.DTypePolicy("float32").convert_input(x, autocast, dtype)
+    ours = DTypePolicy("float32").convert_input(x, autocast, dtype)
+    assert theirs == ours if isinstance(x, str) else (theirs.dtype == ours.dtype and torch.equal(theirs, ours))
+
+
+def test_the_program_s_policy_by_all_its_names():
+    lamina.mixed_precision.set_global_policy("mixed_float16")
+    assert (
+        lamina.config.dtype_policy()
+        == lamina.mixed_precision.global_policy()
+        == DTypePolicy()
+        == DTypePolicy("mixed_float16")
+    )
+    lamina.config.set_dtype_policy(lamina.FloatDTypePolicy("float64"))
+    assert Dense(1).dtype_policy.name == "float64"
+    for wrong in (3, {"class_name": "DTypePolicy"}, torch.float32):
+        with pytest.raises(ValueError, match="takes the name of a policy"):
+            lamina.config.set_dtype_policy(wrong)
+    with pytest.raises(TypeError, match="takes a name"):
+        DTypePolicy(torch.float32)
+
+
+@pytest.mark.parametrize("name", ["QuantizedDTypePolicy", "Int4DTypePolicy"])
+def test_policies_of_quantized_layers_are_refused(name):
+    with pytest.raises(ValueError, match="lamina does not quantize layers yet"):
+        lamina.dtype_policies.get({"class_name": name, "config": {"mode": "int8", "source_name": "float32"}})
+    assert as_policy({"class_name": "FloatDTypePolicy", "config": {"name": "float64"}}).name == "float64"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pytest
 import torch
 
+import lamina
 from lamina import layers, utils
 
 
@@ -22,8 +26,6 @@ from lamina import layers, utils
     ],
 )
 def test_to_categorical_is_keras_s(x, num_classes):
-    import keras
-
     found, expected = utils.to_categorical(x, num_classes), keras.utils.to_categorical(x, num_classes)
     np.testing.assert_array_equal(found, expected)
     assert found.dtype == expected.dtype
@@ -194,3 +196,37 @@ def test_types_by_keras_s_name(dtype):
 def test_python_s_own_types_have_keras_s_names():
     for dtype in (float, int, bool):
         assert utils.standardize_dtype(dtype) == keras.utils.standardize_dtype(dtype)
+
+
+# ---- Config ----------------------------------------------------------------------------------------------------------
+
+
+def told(config_class):
+    """What a Config says after some changes."""
+    config = config_class(rate=0.1, momentum=0.9)
+    config.seed = 3
+    config["a"] = [1]
+    config.update({"b": 2}, c=None)
+    said = [config.pop("rate"), config.get("rate"), config.get("rate", 5), config.as_dict(), config.to_json(), list(config),
+            list(config.keys()), list(config.values()), list(config.items()), len(config), "seed" in config, config.seed,
+            config["seed"], repr(config), config.frozen]  # fmt: skip
+    config.freeze()
+    for change in (lambda: setattr(config, "seed", 1), lambda: config.pop("seed"), lambda: config.update(d=1),
+                   lambda: config.__delitem__("a"), lambda: config.__setitem__("a", 1)):  # fmt: skip
+        with pytest.raises(ValueError, match="frozen"):
+            change()
+    config.unfreeze()
+    del config["a"]
+    with pytest.raises(AttributeError, match=r"Did you mean 'momentum'\?"):
+        config.momentumm  # noqa: B018
+    with pytest.raises(KeyError):
+        config["no"]
+    return [*said, config.as_dict()]
+
+
+def test_config_is_keras_s():
+    assert told(lamina.utils.Config) == told(keras.utils.Config)
+    config = lamina.utils.Config(a=1)
+    assert copy.deepcopy(config) == config == pickle.loads(pickle.dumps(config))
+    with pytest.raises(AttributeError, match="can't be called 'items'"):
+        config.items = 3

@@ -6,7 +6,13 @@ from typing import Any
 
 from lamina.datasets._files import read_word_index, refuse_pickles
 
-__all__ = ["get_word_index", "load_data"]
+__all__ = ["get_label_names", "get_word_index", "load_data"]
+
+_TOPICS = """
+    cocoa grain veg-oil earn acq wheat copper housing money-supply coffee sugar trade reserves ship cotton carcass crude
+    nat-gas cpi money-fx interest gnp meal-feed alum oilseed gold tin strategic-metal livestock retail ipi iron-steel
+    rubber heat jobs lei bop zinc orange pet-chem dlr gas silver wpi hog lead
+"""
 
 
 def load_data(*args: Any, **kwargs: Any) -> Any:
@@ -26,3 +32,12 @@ def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
         ValueError: when it is not a JSON object of whole numbers.
     """
     return read_word_index("Reuters's word index", path)
+
+
+def get_label_names() -> tuple[str, ...]:
+    """The topics, in the order of their numbers.
+
+    >>> get_label_names()[3]
+    'earn'
+    """
+    return tuple(_TOPICS.split())

@@ -52,6 +52,11 @@ ABSENT: tuple[Absence, ...] = (
     Absence(("layers.DenseFeatures",), "takes columns of tf.feature_column, which only TensorFlow makes"),
     Absence(("callbacks.OrbaxCheckpoint",), "writes its files by Orbax, a library of JAX",
             "ModelCheckpoint and BackupAndRestore write files of torch's and Keras's kinds."),
+    Absence(
+        ("SymbolicScope",),
+        "marks where Keras describes calls without data, which needs no mark here",
+        "A layer that is called on an Input, and compute_output_spec, describe the call.",
+    ),
     Absence(("src",), "is Keras's inside, which no program should rely on"),
     # -- what is to come --
     Absence(_of("layers", _DATA_LAYERS), "prepares data, and comes with the data layers",
@@ -70,6 +75,9 @@ ABSENT: tuple[Absence, ...] = (
     Absence(("distribution",), "comes with the distribution of models over machines",
             "torch.nn.parallel.DistributedDataParallel takes a model as it is.", coming=True),
     Absence(("export",), "comes with export", "torch.export.export(model, (example,)) takes a model as it is.", coming=True),
+    Absence(("visualization",), "comes with the data layers", coming=True),
+    Absence(("wrappers",), "comes with the data layers", coming=True),
+    Absence(("saving.KerasFileEditor",), "comes with the data layers", coming=True),
     Absence(("distillation",), "comes with the losses of a teacher", coming=True),
     Absence(("quantizers", "Quantizer", *_of("dtype_policies", _QUANTIZED)), "comes with quantization",
             "torch.ao.quantization takes a model, which is an nn.Module.", coming=True),

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from lamina import naming, regularizers
-from lamina.dtypes import DTypePolicy, as_dtype, as_policy, dtype_name
+from lamina.dtypes import DTypePolicy, DTypePolicyMap, as_dtype, as_policy, dtype_name
 from lamina.engine import calling, precision
 from lamina.engine.beside_arrays import with_words_of_keras
 from lamina.engine.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
@@ -97,6 +97,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _takes_inputs_to: torch.device | None = None  # of a model that `fit` moved: tensors on the CPU come along
     _call_is_builtin: bool
     _keras_class_name: str
+    _policies: DTypePolicyMap | None = None  # that the policy is one of
 
     def __init__(
         self,
@@ -250,26 +251,36 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
 
     @property
     def dtype_policy(self) -> DTypePolicy:
-        """The types in which weights are stored and the layer computes; a name or config is taken for one."""
-        return self._dtype_policy
+        """The types in which weights are stored and the layer computes; a name or config is taken for one. Of a
+        ``DTypePolicyMap`` the layer follows what it has for its path."""
+        return self._policies or self._dtype_policy
 
     @dtype_policy.setter
     def dtype_policy(self, policy: Any) -> None:
-        self._dtype_policy = as_policy(policy)
-        self._compute_dtype = as_dtype(self._dtype_policy.compute_dtype)
-        self._is_mixed = self._dtype_policy.compute_dtype != self._dtype_policy.variable_dtype
+        given = as_policy(policy)
+        if isinstance(given, DTypePolicyMap):
+            self._policies = given
+        elif self._policies is not None:
+            self._policies.pop(self.path, None)
+            self._policies[self.path] = given
+        self._follow_policy(given)
+
+    def _follow_policy(self, policy: DTypePolicy) -> None:
+        self._dtype_policy = policy
+        self._compute_dtype = as_dtype(policy.compute_dtype)
+        self._is_mixed = policy.compute_dtype != policy.variable_dtype
 
     @property
     def dtype(self) -> str:
         """The type in which weights are stored."""
-        return self.dtype_policy.variable_dtype
+        return self._dtype_policy.variable_dtype
 
     variable_dtype = dtype
 
     @property
     def compute_dtype(self) -> str:
         """The type in which the layer computes."""
-        return self.dtype_policy.compute_dtype
+        return self._dtype_policy.compute_dtype
 
     @property
     def input(self) -> Any:
@@ -406,6 +417,8 @@ def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
         parameters = self._parameters
         vars(self)["_parameters"] = dict(dict.items(parameters))  # which tells nobody that it is empty
         cls = type(self)
+        if self._policies is not None:  # now that the layer is where it is to be
+            self._follow_policy(self._policies[self.path])
         try:
             make(self, *args, **kwargs)
         except Exception:

@@ -163,6 +163,8 @@ class HeadedAttention(Layer):
         """
         if self.flash_attention and return_attention_scores:
             raise ValueError(f"{who(self)} can't return attention scores with flash_attention.")
+        if not (query.dtype is key.dtype is value.dtype):  # a DTypePolicyMap gives each dense layer a type of its own
+            query, key, value = (x.to(self._compute_dtype) for x in (query, key, value))
         q, k, v = (x.permute(self._order) for x in (query, key, value))  # (B, T, N, H) -> (B, N, T, H)
         count, sizes = self._attended, (torch.Size(), torch.Size())
         if count > 1:

@@ -77,7 +77,15 @@ class Sequential(AsList, Model):
         start = first_input(layer) if before is None and not self._modules else None
         if start is not None:
             self._start(start)
-        self._extend([layer], otherwise=before)
+        owner = vars(layer).get("_owner")
+        if isinstance(layer, Layer):
+            layer.belongs_to(self)  # before it is built: its path may say in which type
+        try:
+            self._extend([layer], otherwise=before)
+        except Exception:
+            if isinstance(layer, Layer):
+                vars(layer)["_owner"] = owner
+            raise
         is_given = key_base(layer)[1]
         counts = Counter() if is_given else self._counts
         key = module_keys([layer], self._is_reserved, () if is_given else self._modules, counts)[0]
@@ -85,8 +93,6 @@ class Sequential(AsList, Model):
             self._own_stack([*self._modules.values(), layer])
         else:
             self._modules[key] = layer
-        if isinstance(layer, Layer):
-            layer.belongs_to(self)
         self._forget_plan()
 
     def pop(self, rebuild: bool = True) -> Any:

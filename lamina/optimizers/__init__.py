@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from lamina import registry
-from lamina.optimizers import schedules
+from lamina.optimizers import legacy, schedules
 from lamina.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam, ScheduleFreeAdamW
 from lamina.optimizers.base import OPTIMIZERS, Optimizer
 from lamina.optimizers.gradient import SGD, Adadelta, Adafactor, Adagrad, Ftrl, Lion, RMSprop
@@ -17,7 +17,7 @@ from lamina.optimizers.wrappers import LossScaleOptimizer, MultiOptimizer, Optim
 __all__ = [
     "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "LossScaleOptimizer",
     "MultiOptimizer", "Muon", "Nadam", "Optimizer", "OptimizerMap", "RMSprop", "ScheduleFreeAdamW", "TorchOptimizer",
-    "deserialize", "get", "schedules", "serialize",
+    "deserialize", "get", "legacy", "schedules", "serialize",
 ]  # fmt: skip
 
 

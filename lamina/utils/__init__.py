@@ -27,12 +27,14 @@ from lamina.registry import (
 )
 from lamina.training.progbar import Progbar
 from lamina.training.py_dataset import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from lamina.utils import legacy
+from lamina.utils.named_values import Config
 
 __all__ = [
-    "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "clear_session", "custom_object_scope",
+    "Config", "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "clear_session", "custom_object_scope",
     "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging", "get_custom_objects",
     "get_file", "get_registered_name", "get_registered_object", "get_source_inputs", "is_interactive_logging_enabled",
-    "is_keras_tensor", "normalize", "pack_x_y_sample_weight", "register_keras_serializable", "serialize_keras_object",
+    "is_keras_tensor", "legacy", "normalize", "pack_x_y_sample_weight", "register_keras_serializable", "serialize_keras_object",
     "set_random_seed", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
 
@@ -187,3 +189,7 @@ def clear_session(free_memory: bool = True) -> None:
     >>> clear_session()
     """
     importlib.import_module("lamina.backend").clear_session(free_memory)  # which no part of lamina needs otherwise
+
+
+def __dir__() -> list[str]:
+    return __all__
