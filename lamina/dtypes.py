@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -240,6 +240,14 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     def __hash__(self) -> int:
         return id(self)
 
+
+# What checkers and editors know of an argument like ``dtype``. A layer's may be a policy of two types, too.
+DTypeName = Literal[
+    "float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "bool",
+    "int", "float", "complex64", "complex128",
+]  # fmt: skip
+DTypeLike = DTypeName | str | torch.dtype | np.dtype[Any] | type[Any] | DTypePolicy | None
+PolicyLike = Literal["mixed_float16", "mixed_bfloat16"] | DTypeLike | dict[str, Any]
 
 Policy = DTypePolicy  # the name that tf.keras gave it
 FloatDTypePolicy = DTypePolicy  # Keras 3's, beside those of quantized layers

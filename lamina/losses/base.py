@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lamina import config, registry
-from lamina.dtypes import as_dtype, as_policy, dtype_name
+from lamina.dtypes import PolicyLike, as_dtype, as_policy, dtype_name
 from lamina.engine.beside_arrays import is_about_arrays, turn_to_arrays
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor
@@ -22,6 +22,9 @@ LOSSES: Table[Any] = Table("loss", "keras.losses")  # filled in the package's __
 
 MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
 REDUCTIONS = (*MEANS, "sum", "none")
+ReductionName = Literal["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", "auto"]
+# Of the classes that are there to be derived from: a subclass hands on an argument that checkers know as a `str` only.
+AnyReduction = ReductionName | str | None
 
 
 class Reduction:
@@ -207,7 +210,12 @@ class Loss:
     target_dtype: torch.dtype | None = None  # what targets are cast to, once, before training; None is the loss's own
     logits_of: str | None = None  # "softmax" or "sigmoid", where the loss can start from what that activation is given
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: AnyReduction = "sum_over_batch_size",
+        dtype: PolicyLike = None,
+    ) -> None:
         self.name = name or unique_name(type(self).__name__)
         self.reduction = standardize_reduction(reduction)
         self._dtype = as_dtype(as_policy(dtype or config.floatx()))
@@ -307,11 +315,11 @@ class LossFunctionWrapper(Loss):
     def __init__(
         self,
         fn: Callable[..., Any],
-        reduction: str | None = "sum_over_batch_size",
+        reduction: AnyReduction = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         **arguments: Any,
-    ):
+    ) -> None:
         super().__init__(name, reduction, dtype)
         self.fn = fn
         self.arguments = arguments
@@ -346,7 +354,14 @@ class KnownLoss(LossFunctionWrapper):
 
     unwritten: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, fn: Callable[..., Any], reduction: str | None, name: str | None, dtype: Any, **arguments: Any):
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        reduction: AnyReduction,
+        name: str | None,
+        dtype: PolicyLike,
+        **arguments: Any,
+    ) -> None:
         super().__init__(fn, reduction, name, dtype, **arguments)
         vars(self).update(arguments)
 

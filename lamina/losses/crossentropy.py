@@ -7,6 +7,7 @@ when it skips a model's last softmax or sigmoid.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,7 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lamina import config
-from lamina.losses.base import KnownLoss, Loss, LossFunctionWrapper, as_float, as_tensor, match, match_ranks
+from lamina.dtypes import PolicyLike
+from lamina.losses.base import (
+    KnownLoss,
+    Loss,
+    LossFunctionWrapper,
+    ReductionName,
+    as_float,
+    as_tensor,
+    match,
+    match_ranks,
+)
 
 _REDUCTION = "sum_over_batch_size"
 _SPARSE_MEND = " Integer class labels go with 'sparse_categorical_crossentropy'."
@@ -234,7 +245,7 @@ def binary_focal_crossentropy(
 def categorical_focal_crossentropy(
     y_true: Any,
     y_pred: Any,
-    alpha: Any = 0.25,
+    alpha: float | Sequence[float] | Tensor = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
@@ -315,11 +326,11 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        reduction: str | None = _REDUCTION,
+        reduction: ReductionName | None = _REDUCTION,
         axis: int = -1,
-        name: str = "sparse_categorical_crossentropy",
-        dtype: Any = None,
-    ):
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: PolicyLike = None,
+    ) -> None:
         arguments = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
         super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, **arguments)
         self.ignore_class = ignore_class
@@ -355,10 +366,10 @@ class CategoricalCrossentropy(_Crossentropy):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = _REDUCTION,
-        name: str = "categorical_crossentropy",
-        dtype: Any = None,
-    ):
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "categorical_crossentropy",
+        dtype: PolicyLike = None,
+    ) -> None:
         arguments = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(categorical_crossentropy, reduction, name, dtype, **arguments)
         self.label_smoothing = label_smoothing
@@ -392,10 +403,10 @@ class BinaryCrossentropy(_Crossentropy):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = _REDUCTION,
-        name: str = "binary_crossentropy",
-        dtype: Any = None,
-    ):
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "binary_crossentropy",
+        dtype: PolicyLike = None,
+    ) -> None:
         arguments = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(binary_crossentropy, reduction, name, dtype, **arguments)
         self.label_smoothing = label_smoothing
@@ -429,10 +440,10 @@ class BinaryFocalCrossentropy(KnownLoss):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = _REDUCTION,
-        name: str = "binary_focal_crossentropy",
-        dtype: Any = None,
-    ):
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "binary_focal_crossentropy",
+        dtype: PolicyLike = None,
+    ) -> None:
         arguments = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         focus = {"apply_class_balancing": apply_class_balancing, "alpha": alpha, "gamma": gamma}
         super().__init__(binary_focal_crossentropy, reduction, name, dtype, **focus, **arguments)
@@ -453,15 +464,15 @@ class CategoricalFocalCrossentropy(KnownLoss):
 
     def __init__(
         self,
-        alpha: Any = 0.25,
+        alpha: float | Sequence[float] | Tensor = 0.25,
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str | None = _REDUCTION,
-        name: str = "categorical_focal_crossentropy",
-        dtype: Any = None,
-    ):
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "categorical_focal_crossentropy",
+        dtype: PolicyLike = None,
+    ) -> None:
         arguments = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
         super().__init__(categorical_focal_crossentropy, reduction, name, dtype, alpha=alpha, gamma=gamma, **arguments)
 
@@ -482,10 +493,10 @@ class CategoricalGeneralizedCrossEntropy(KnownLoss):
     def __init__(
         self,
         q: float = 0.5,
-        reduction: str | None = _REDUCTION,
-        name: str = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
-    ):
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "categorical_generalized_cross_entropy",
+        dtype: PolicyLike = None,
+    ) -> None:
         if not 0 < q < 1:
             raise ValueError(f"CategoricalGeneralizedCrossEntropy needs a q between 0 and 1, and got {q!r}.")
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lamina import config
-from lamina.losses.base import KnownLoss, match, match_ranks
+from lamina.dtypes import PolicyLike
+from lamina.losses.base import KnownLoss, ReductionName, match, match_ranks
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> Tensor:
@@ -175,7 +176,12 @@ class MeanSquaredError(KnownLoss):
     tensor(0.5000)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "mean_squared_error", dtype: Any = None):
+    def __init__(
+        self,
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "mean_squared_error",
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(mean_squared_error, reduction, name, dtype)
 
     def fused_mean(self, y_true: Any, y_pred: Any) -> Tensor | None:
@@ -190,7 +196,12 @@ class MeanAbsoluteError(KnownLoss):
     tensor(0.5000)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "mean_absolute_error", dtype: Any = None):
+    def __init__(
+        self,
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "mean_absolute_error",
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(mean_absolute_error, reduction, name, dtype)
 
     def fused_mean(self, y_true: Any, y_pred: Any) -> Tensor | None:
@@ -206,8 +217,11 @@ class MeanAbsolutePercentageError(KnownLoss):
     """
 
     def __init__(
-        self, reduction: str | None = _REDUCTION, name: str = "mean_absolute_percentage_error", dtype: Any = None
-    ):
+        self,
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "mean_absolute_percentage_error",
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
 
 
@@ -219,8 +233,11 @@ class MeanSquaredLogarithmicError(KnownLoss):
     """
 
     def __init__(
-        self, reduction: str | None = _REDUCTION, name: str = "mean_squared_logarithmic_error", dtype: Any = None
-    ):
+        self,
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "mean_squared_logarithmic_error",
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
 
 
@@ -240,10 +257,10 @@ class CosineSimilarity(KnownLoss):
     def __init__(
         self,
         axis: int = -1,
-        reduction: str | None = _REDUCTION,
-        name: str = "cosine_similarity",
-        dtype: Any = None,
-    ):
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "cosine_similarity",
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)
 
 
@@ -261,8 +278,12 @@ class Huber(KnownLoss):
     unwritten = frozenset({"delta"})
 
     def __init__(
-        self, delta: float = 1.0, reduction: str | None = _REDUCTION, name: str = "huber_loss", dtype: Any = None
-    ):
+        self,
+        delta: float = 1.0,
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "huber_loss",
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(huber, reduction, name, dtype, delta=delta)
         self.delta = delta
 
@@ -279,7 +300,9 @@ class LogCosh(KnownLoss):
     tensor(0.4338)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "log_cosh", dtype: Any = None):
+    def __init__(
+        self, reduction: ReductionName | None = _REDUCTION, name: str | None = "log_cosh", dtype: PolicyLike = None
+    ) -> None:
         super().__init__(log_cosh, reduction, name, dtype)
 
 
@@ -290,7 +313,9 @@ class Poisson(KnownLoss):
     tensor(1.0000)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "poisson", dtype: Any = None):
+    def __init__(
+        self, reduction: ReductionName | None = _REDUCTION, name: str | None = "poisson", dtype: PolicyLike = None
+    ) -> None:
         super().__init__(poisson, reduction, name, dtype)
 
 
@@ -301,7 +326,9 @@ class KLDivergence(KnownLoss):
     tensor(0.1438)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "kl_divergence", dtype: Any = None):
+    def __init__(
+        self, reduction: ReductionName | None = _REDUCTION, name: str | None = "kl_divergence", dtype: PolicyLike = None
+    ) -> None:
         super().__init__(kl_divergence, reduction, name, dtype)
 
 
@@ -312,7 +339,9 @@ class Hinge(KnownLoss):
     tensor(1.)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "hinge", dtype: Any = None):
+    def __init__(
+        self, reduction: ReductionName | None = _REDUCTION, name: str | None = "hinge", dtype: PolicyLike = None
+    ) -> None:
         super().__init__(hinge, reduction, name, dtype)
 
 
@@ -323,7 +352,9 @@ class SquaredHinge(KnownLoss):
     tensor(1.2500)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "squared_hinge", dtype: Any = None):
+    def __init__(
+        self, reduction: ReductionName | None = _REDUCTION, name: str | None = "squared_hinge", dtype: PolicyLike = None
+    ) -> None:
         super().__init__(squared_hinge, reduction, name, dtype)
 
 
@@ -334,7 +365,12 @@ class CategoricalHinge(KnownLoss):
     tensor(0.7500)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "categorical_hinge", dtype: Any = None):
+    def __init__(
+        self,
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "categorical_hinge",
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(categorical_hinge, reduction, name, dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,12 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lamina import config
-from lamina.losses.base import KnownLoss, as_float, as_tensor, match
+from lamina.dtypes import PolicyLike
+from lamina.losses.base import KnownLoss, ReductionName, as_float, as_tensor, match
 
 _REDUCTION = "sum_over_batch_size"
 
 
-def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
+def dice(y_true: Any, y_pred: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     """``1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred) + epsilon)`` over ``axis`` (``None``: over all).
 
     Source: Milletari et al. 2016, V-Net.
@@ -27,7 +29,9 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Tensor:
     return 1 - 2.0 * overlap / (y_true.sum(axis) + y_pred.sum(axis) + config.epsilon())
 
 
-def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Tensor:
+def tversky(
+    y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: int | Sequence[int] | None = None
+) -> Tensor:
     """``1 - o / (o + alpha * sum(y_true * (1 - y_pred)) + beta * sum(y_pred * (1 - y_true)) + epsilon)``.
 
     ``o = sum(y_true * y_pred)`` is the overlap; sums run over ``axis`` (``None``: over all).
@@ -120,7 +124,13 @@ class Dice(KnownLoss):
     tensor(0.3333)
     """
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "dice", axis: Any = None, dtype: Any = None):
+    def __init__(
+        self,
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "dice",
+        axis: int | Sequence[int] | None = None,
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(dice, reduction, name, dtype, axis=axis)
 
 
@@ -141,11 +151,11 @@ class Tversky(KnownLoss):
         self,
         alpha: float = 0.5,
         beta: float = 0.5,
-        reduction: str | None = _REDUCTION,
-        name: str = "tversky",
-        axis: Any = None,
-        dtype: Any = None,
-    ):
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "tversky",
+        axis: int | Sequence[int] | None = None,
+        dtype: PolicyLike = None,
+    ) -> None:
         super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
 
 
@@ -169,10 +179,10 @@ class Circle(KnownLoss):
         gamma: float = 80.0,
         margin: float = 0.4,
         remove_diagonal: bool = True,
-        reduction: str | None = _REDUCTION,
-        name: str = "circle",
-        dtype: Any = None,
-    ):
+        reduction: ReductionName | None = _REDUCTION,
+        name: str | None = "circle",
+        dtype: PolicyLike = None,
+    ) -> None:
         arguments = {"gamma": gamma, "margin": margin, "remove_diagonal": remove_diagonal}
         super().__init__(circle, reduction, name, dtype, **arguments)
 
@@ -189,5 +199,7 @@ class CTC(KnownLoss):
 
     target_dtype = torch.int64
 
-    def __init__(self, reduction: str | None = _REDUCTION, name: str = "ctc", dtype: Any = None):
+    def __init__(
+        self, reduction: ReductionName | None = _REDUCTION, name: str | None = "ctc", dtype: PolicyLike = None
+    ) -> None:
         super().__init__(ctc, reduction, name, dtype)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from lamina import config, initializers, registry
-from lamina.dtypes import BY_NAME, as_dtype, as_policy, dtype_name
+from lamina.dtypes import BY_NAME, PolicyLike, as_dtype, as_policy, dtype_name
 from lamina.engine.beside_arrays import is_about_arrays, turn_to_arrays
 from lamina.losses import CLASS_OF, Loss
 from lamina.losses.base import apply_mask, as_tensor, divide_no_nan, match_ranks, serialize_function
@@ -49,7 +49,7 @@ class Metric:
     # Whether update_state gives the same for logits as for the probabilities that a softmax or sigmoid makes of them.
     accepts_logits: bool = False
 
-    def __init__(self, dtype: Any = None, name: str | None = None):
+    def __init__(self, dtype: PolicyLike = None, name: str | None = None):
         if isinstance(dtype, str) and dtype not in BY_NAME and not dtype.startswith("mixed_"):
             dtype, name = name, dtype  # Keras 2 has the name first
         self.name = name or unique_name(type(self).__name__)
@@ -223,7 +223,7 @@ class Sum(Metric):
     tensor(3.)
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None):
+    def __init__(self, name: str | None = "sum", dtype: PolicyLike = None):
         super().__init__(dtype=dtype, name=name)
         self.total = self.add_variable((), dtype=self.dtype, name="total")
 
@@ -256,7 +256,7 @@ class Mean(Metric):
     tensor(3.5000)
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None):
+    def __init__(self, name: str | None = "mean", dtype: PolicyLike = None):
         super().__init__(dtype=dtype, name=name)
         self.total = self.add_variable((), dtype=self.dtype, name="total")
         self._count = self.add_variable((), dtype=self.dtype, name="count")
@@ -328,7 +328,7 @@ class MeanMetricWrapper(Mean):
     tensor(2.)
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: PolicyLike = None, **kwargs: Any):
         super().__init__(name=name, dtype=dtype)
         self._fn = fn
         self._fn_kwargs = kwargs
@@ -390,7 +390,7 @@ class KnownMetric(MeanMetricWrapper):
 
     unwritten: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, fn: Callable[..., Any], name: str | None, dtype: Any, **arguments: Any):
+    def __init__(self, fn: Callable[..., Any], name: str | None, dtype: PolicyLike, **arguments: Any):
         super().__init__(fn, name, dtype, **arguments)
         vars(self).update(arguments)
 
@@ -414,7 +414,7 @@ class MeanTensor(Metric):
     tensor([2., 4.])
     """
 
-    def __init__(self, name: str | None = "mean_tensor", dtype: Any = None, shape: Any = None):
+    def __init__(self, name: str | None = "mean_tensor", dtype: PolicyLike = None, shape: Sequence[int] | None = None):
         super().__init__(dtype=dtype, name=name)
         self.shape = None if shape is None else tuple(shape)
         if self.shape is not None:

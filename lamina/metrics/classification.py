@@ -6,13 +6,13 @@ The accuracies of classes compare places of largest values, which a softmax does
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from lamina import config
-from lamina.dtypes import as_dtype
+from lamina.dtypes import PolicyLike, as_dtype
 from lamina.losses.base import as_float, as_tensor, match
 from lamina.losses.crossentropy import class_labels, probability_of
 from lamina.metrics.base import KnownMetric, Metric
@@ -156,7 +156,7 @@ class Accuracy(_Hits):
 
     hits = staticmethod(_equal)
 
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None):
+    def __init__(self, name: str | None = "accuracy", dtype: PolicyLike = None):
         super().__init__(accuracy, name, dtype)
 
 
@@ -174,7 +174,7 @@ class BinaryAccuracy(_Hits):
     hits = staticmethod(_same_side)
     threshold: float
 
-    def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5):
+    def __init__(self, name: str | None = "binary_accuracy", dtype: PolicyLike = None, threshold: float = 0.5):
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
 
     def update_from_logits(self, y_true: Any, logits: Any, sample_weight: Any = None) -> None:
@@ -196,7 +196,7 @@ class CategoricalAccuracy(_Hits):
     hits = staticmethod(_same_class)
     accepts_logits = True
 
-    def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None):
+    def __init__(self, name: str | None = "categorical_accuracy", dtype: PolicyLike = None):
         super().__init__(categorical_accuracy, name, dtype)
 
 
@@ -210,7 +210,7 @@ class SparseCategoricalAccuracy(_Hits):
     hits = staticmethod(_right_class)
     accepts_logits = True
 
-    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None):
+    def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: PolicyLike = None):
         super().__init__(sparse_categorical_accuracy, name, dtype)
 
 
@@ -228,7 +228,7 @@ class TopKCategoricalAccuracy(_Hits):
     hits = staticmethod(_in_top_k)
     accepts_logits = True
 
-    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None):
+    def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: PolicyLike = None):
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
 
 
@@ -251,7 +251,7 @@ class SparseTopKCategoricalAccuracy(_Hits):
         self,
         k: int = 5,
         name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_sorted_ids: bool = False,
     ):
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)
@@ -261,6 +261,7 @@ class SparseTopKCategoricalAccuracy(_Hits):
 # ---- F-scores --------------------------------------------------------------------------------------------------------
 
 _AVERAGES = (None, "micro", "macro", "weighted")
+AverageName = Literal["micro", "macro", "weighted"]
 
 
 class FBetaScore(Metric):
@@ -281,11 +282,11 @@ class FBetaScore(Metric):
 
     def __init__(
         self,
-        average: str | None = None,
+        average: AverageName | None = None,
         beta: float = 1.0,
         threshold: float | None = None,
         name: str | None = "fbeta_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ):
         super().__init__(dtype=dtype, name=name)
         if average not in _AVERAGES:
@@ -361,10 +362,10 @@ class F1Score(FBetaScore):
 
     def __init__(
         self,
-        average: str | None = None,
+        average: AverageName | None = None,
         threshold: float | None = None,
         name: str | None = "f1_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ):
         super().__init__(average=average, beta=1.0, threshold=threshold, name=name, dtype=dtype)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lamina import config
+from lamina.dtypes import PolicyLike
 from lamina.losses.base import as_float, as_tensor, divide_no_nan, match_ranks
 from lamina.metrics.base import Metric
 from lamina.registry import Config
@@ -111,7 +114,7 @@ class _Counts(Metric):
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ):
         super().__init__(dtype=dtype, name=name)
         self.thresholds = thresholds.values
@@ -186,7 +189,9 @@ def _given_thresholds(metric: str, thresholds: Any, default: float) -> Threshold
 class _OneCount(_Counts):
     counted: ClassVar[str]
 
-    def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None):
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None, dtype: PolicyLike = None
+    ):
         self.init_thresholds = thresholds
         found = _given_thresholds(type(self).__name__, thresholds, 0.5)
         super().__init__((self.counted,), found, name=name, dtype=dtype)
@@ -249,11 +254,11 @@ class _Ratio(_Counts):
 
     def __init__(
         self,
-        thresholds: Any = None,
+        thresholds: float | Sequence[float] | None = None,
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ):
         self.init_thresholds = thresholds
         found = _given_thresholds(type(self).__name__, thresholds, 0.5 if top_k is None else _NONE_PASSES)
@@ -326,7 +331,7 @@ class SensitivitySpecificityBase(_Counts):
         num_thresholds: int = 200,
         class_id: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ):
         cls = type(self).__name__
         if not 0 <= value <= 1:
@@ -363,7 +368,7 @@ class SensitivityAtSpecificity(SensitivitySpecificityBase):
     argument, held, sought = "specificity", _SPECIFICITY, _SENSITIVITY
 
     def __init__(self, specificity: float, num_thresholds: int = 200, class_id: int | None = None,
-                 name: str | None = None, dtype: Any = None):  # fmt: skip
+                 name: str | None = None, dtype: PolicyLike = None):  # fmt: skip
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
 
@@ -382,7 +387,7 @@ class SpecificityAtSensitivity(SensitivitySpecificityBase):
     argument, held, sought = "sensitivity", _SENSITIVITY, _SPECIFICITY
 
     def __init__(self, sensitivity: float, num_thresholds: int = 200, class_id: int | None = None,
-                 name: str | None = None, dtype: Any = None):  # fmt: skip
+                 name: str | None = None, dtype: PolicyLike = None):  # fmt: skip
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
 
@@ -401,7 +406,7 @@ class PrecisionAtRecall(SensitivitySpecificityBase):
     argument, held, sought = "recall", _RECALL, _PRECISION
 
     def __init__(self, recall: float, num_thresholds: int = 200, class_id: int | None = None,
-                 name: str | None = None, dtype: Any = None):  # fmt: skip
+                 name: str | None = None, dtype: PolicyLike = None):  # fmt: skip
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
 
@@ -420,13 +425,15 @@ class RecallAtPrecision(SensitivitySpecificityBase):
     argument, held, sought = "precision", _PRECISION, _RECALL
 
     def __init__(self, precision: float, num_thresholds: int = 200, class_id: int | None = None,
-                 name: str | None = None, dtype: Any = None):  # fmt: skip
+                 name: str | None = None, dtype: PolicyLike = None):  # fmt: skip
         super().__init__(precision, num_thresholds, class_id, name, dtype)
 
 
 # ---- areas -----------------------------------------------------------------------------------------------------------
 
 _CURVES = ("ROC", "PR", "PRGAIN")
+CurveName = Literal["ROC", "PR", "PRGAIN", "roc", "pr", "prgain"]
+SummationName = Literal["interpolation", "majoring", "minoring", "Interpolation", "Majoring", "Minoring"]
 _HEIGHTS = {
     "interpolation": lambda left, right: (left + right) / 2.0,
     "majoring": torch.maximum,
@@ -460,20 +467,20 @@ class AUC(_Counts):
     def __init__(
         self,
         num_thresholds: int = 200,
-        curve: str = "ROC",
-        summation_method: str = "interpolation",
+        curve: CurveName = "ROC",
+        summation_method: SummationName = "interpolation",
         name: str | None = None,
-        dtype: Any = None,
-        thresholds: Any = None,
+        dtype: PolicyLike = None,
+        thresholds: Sequence[float] | np.ndarray | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
-        label_weights: Any = None,
+        label_weights: Sequence[float] | Tensor | np.ndarray | None = None,
         from_logits: bool = False,
     ):
-        curve, summation_method = str(curve).upper(), str(summation_method).lower()
-        if curve not in _CURVES:
+        drawn, method = str(curve).upper(), str(summation_method).lower()
+        if drawn not in _CURVES:
             raise ValueError(f"AUC's curve must be one of {_CURVES}, and got {curve!r}.")
-        if summation_method not in _HEIGHTS:
+        if method not in _HEIGHTS:
             raise ValueError(f"AUC's summation_method must be one of {tuple(_HEIGHTS)}, and got {summation_method!r}.")
         if thresholds is None and num_thresholds <= 1:
             raise ValueError(f"AUC's num_thresholds must be above 1, and got {num_thresholds!r}.")
@@ -485,8 +492,8 @@ class AUC(_Counts):
         values = [0.0 - config.epsilon(), *inner, 1.0 + config.epsilon()]
         super().__init__(COUNTS, Thresholds(values, even), name=name, dtype=dtype)
         self.num_thresholds = len(values)
-        self.curve = curve
-        self.summation_method = summation_method
+        self.curve = drawn
+        self.summation_method = method
         self.multi_label = multi_label
         self.num_labels = num_labels
         self.label_weights = None if label_weights is None else as_tensor(label_weights, self._dtype)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lamina import config
+from lamina.dtypes import PolicyLike
 from lamina.losses.base import as_tensor
 from lamina.metrics.base import Metric
 from lamina.registry import Config
@@ -36,9 +39,9 @@ class IoU(Metric):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int] | np.ndarray,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -117,7 +120,11 @@ class BinaryIoU(IoU):
     """
 
     def __init__(
-        self, target_class_ids: Any = (0, 1), threshold: float = 0.5, name: str | None = None, dtype: Any = None
+        self,
+        target_class_ids: Sequence[int] | np.ndarray = (0, 1),
+        threshold: float = 0.5,
+        name: str | None = None,
+        dtype: PolicyLike = None,
     ):
         super().__init__(2, target_class_ids, name, dtype)
         self.threshold = threshold
@@ -145,7 +152,7 @@ class MeanIoU(IoU):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_true: bool = True,
         sparse_y_pred: bool = True,
@@ -173,9 +180,9 @@ class OneHotIoU(IoU):
     def __init__(
         self,
         num_classes: int,
-        target_class_ids: Any,
+        target_class_ids: Sequence[int] | np.ndarray,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,
@@ -201,7 +208,7 @@ class OneHotMeanIoU(MeanIoU):
         self,
         num_classes: int,
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         ignore_class: int | None = None,
         sparse_y_pred: bool = False,
         axis: int = -1,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from lamina import config, losses
+from lamina.dtypes import PolicyLike
 from lamina.losses.base import as_tensor, divide_no_nan, match, match_ranks
 from lamina.metrics.base import KnownMetric, Mean, Metric
 from lamina.registry import Config
@@ -66,7 +67,7 @@ class MeanSquaredError(KnownMetric):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None):
+    def __init__(self, name: str | None = "mean_squared_error", dtype: PolicyLike = None):
         super().__init__(losses.mean_squared_error, name, dtype)
 
 
@@ -79,7 +80,7 @@ class MeanAbsoluteError(KnownMetric):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None):
+    def __init__(self, name: str | None = "mean_absolute_error", dtype: PolicyLike = None):
         super().__init__(losses.mean_absolute_error, name, dtype)
 
 
@@ -92,7 +93,7 @@ class MeanAbsolutePercentageError(KnownMetric):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None):
+    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: PolicyLike = None):
         super().__init__(losses.mean_absolute_percentage_error, name, dtype)
 
 
@@ -105,7 +106,7 @@ class MeanSquaredLogarithmicError(KnownMetric):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None):
+    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: PolicyLike = None):
         super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
 
 
@@ -118,7 +119,7 @@ class LogCoshError(KnownMetric):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None):
+    def __init__(self, name: str | None = "logcosh", dtype: PolicyLike = None):
         super().__init__(losses.log_cosh, name, dtype)
 
 
@@ -136,7 +137,7 @@ class CosineSimilarity(KnownMetric):
     _direction = "up"
     unwritten = frozenset({"axis"})
 
-    def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1):
+    def __init__(self, name: str | None = "cosine_similarity", dtype: PolicyLike = None, axis: int = -1):
         super().__init__(cosine_similarity, name, dtype, axis=axis)
 
 
@@ -153,7 +154,7 @@ class PearsonCorrelation(KnownMetric):
 
     _direction = "up"
 
-    def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: int = -1):
+    def __init__(self, name: str | None = "pearson_correlation", dtype: PolicyLike = None, axis: int = -1):
         super().__init__(pearson_correlation, name, dtype, axis=axis)
 
 
@@ -170,7 +171,7 @@ class ConcordanceCorrelation(KnownMetric):
 
     _direction = "up"
 
-    def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: int = -1):
+    def __init__(self, name: str | None = "concordance_correlation", dtype: PolicyLike = None, axis: int = -1):
         super().__init__(concordance_correlation, name, dtype, axis=axis)
 
 
@@ -183,7 +184,7 @@ class Hinge(KnownMetric):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "hinge", dtype: Any = None):
+    def __init__(self, name: str | None = "hinge", dtype: PolicyLike = None):
         super().__init__(losses.hinge, name, dtype)
 
 
@@ -196,7 +197,7 @@ class SquaredHinge(KnownMetric):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None):
+    def __init__(self, name: str | None = "squared_hinge", dtype: PolicyLike = None):
         super().__init__(losses.squared_hinge, name, dtype)
 
 
@@ -209,7 +210,7 @@ class CategoricalHinge(KnownMetric):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None):
+    def __init__(self, name: str | None = "categorical_hinge", dtype: PolicyLike = None):
         super().__init__(losses.categorical_hinge, name, dtype)
 
 
@@ -220,7 +221,7 @@ class KLDivergence(KnownMetric):
     tensor(0.1438)
     """
 
-    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None):
+    def __init__(self, name: str | None = "kl_divergence", dtype: PolicyLike = None):
         super().__init__(losses.kl_divergence, name, dtype)
 
 
@@ -231,7 +232,7 @@ class Poisson(KnownMetric):
     tensor(1.0000)
     """
 
-    def __init__(self, name: str | None = "poisson", dtype: Any = None):
+    def __init__(self, name: str | None = "poisson", dtype: PolicyLike = None):
         super().__init__(losses.poisson, name, dtype)
 
 
@@ -252,7 +253,7 @@ class BinaryCrossentropy(KnownMetric):
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
     ):
@@ -278,7 +279,7 @@ class CategoricalCrossentropy(KnownMetric):
     def __init__(
         self,
         name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         label_smoothing: float = 0,
         axis: int = -1,
@@ -305,7 +306,7 @@ class SparseCategoricalCrossentropy(KnownMetric):
     def __init__(
         self,
         name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         from_logits: bool = False,
         ignore_class: int | None = None,
         axis: int = -1,
@@ -326,7 +327,7 @@ class RootMeanSquaredError(Mean):
 
     _direction = "down"
 
-    def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None):
+    def __init__(self, name: str | None = "root_mean_squared_error", dtype: PolicyLike = None):
         super().__init__(name=name, dtype=dtype)
 
     def update_state(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -352,7 +353,7 @@ class MeanRelativeError(Mean):
 
     _direction = "down"
 
-    def __init__(self, normalizer: Any, name: str | None = None, dtype: Any = None):
+    def __init__(self, normalizer: Any, name: str | None = None, dtype: PolicyLike = None):
         super().__init__(name=name, dtype=dtype)
         self.normalizer = as_tensor(normalizer, self._dtype)
 
@@ -386,10 +387,10 @@ class R2Score(Metric):
 
     def __init__(
         self,
-        class_aggregation: str | None = "uniform_average",
+        class_aggregation: Literal["uniform_average", "variance_weighted_average"] | None = "uniform_average",
         num_regressors: int = 0,
         name: str | None = "r2_score",
-        dtype: Any = None,
+        dtype: PolicyLike = None,
     ):
         super().__init__(dtype=dtype, name=name)
         known = (None, "uniform_average", "variance_weighted_average")
