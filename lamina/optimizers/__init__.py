@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -13,6 +13,7 @@ from lamina.optimizers.base import OPTIMIZERS, Optimizer
 from lamina.optimizers.gradient import SGD, Adadelta, Adafactor, Adagrad, Ftrl, Lion, RMSprop
 from lamina.optimizers.muon import Muon
 from lamina.optimizers.wrappers import LossScaleOptimizer, MultiOptimizer, OptimizerMap, TorchOptimizer
+from lamina.registry import Config
 
 __all__ = [
     "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "LossScaleOptimizer",
@@ -20,8 +21,24 @@ __all__ = [
     "deserialize", "get", "legacy", "schedules", "serialize",
 ]  # fmt: skip
 
+# What checkers and editors know of `compile`'s argument; any other string may be one of your own.
+OptimizerName = Literal[
+    "adam", "sgd", "rmsprop", "adamw", "adagrad", "adadelta", "adamax", "nadam", "ftrl", "lion", "lamb", "adafactor",
+    "muon", "schedulefreeadamw",
+]  # fmt: skip
+OptimizerLike = (
+    OptimizerName
+    | str
+    | Optimizer
+    | type[Optimizer]
+    | torch.optim.Optimizer
+    | type[torch.optim.Optimizer]
+    | Config
+    | None
+)
 
-def get(identifier: Any) -> Any:
+
+def get(identifier: OptimizerLike) -> Any:
     """An optimizer from ``None``, a name in any case, a config, an optimizer or its class; torch's are wrapped.
 
     >>> type(get("RMSProp")).__name__

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor
 
-from lamina.optimizers.base import OPTIMIZERS, Common, CommonButDecay, Optimizer, get_epsilon
+from lamina.optimizers.base import OPTIMIZERS, Common, CommonButDecay, LearningRateLike, Optimizer, get_epsilon
 from lamina.optimizers.state import Group, endless
 
 
@@ -35,7 +35,7 @@ class _TwoMoments(Optimizer):
 
     hyperparameters = ("beta_1", "beta_2", "epsilon")
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
                  epsilon: float | None = 1e-7, **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, **common)
         self.beta_1 = beta_1
@@ -86,7 +86,7 @@ class Adam(_TwoMoments):
 
     hyperparameters = ("beta_1", "beta_2", "epsilon", "amsgrad")
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
                  epsilon: float | None = 1e-7, amsgrad: bool = False, **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
         self.amsgrad = amsgrad
@@ -123,7 +123,7 @@ class AdamW(Adam):
     0.004
     """
 
-    def __init__(self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9,
                  beta_2: float = 0.999, epsilon: float | None = 1e-7, amsgrad: bool = False,
                  **common: Unpack[CommonButDecay]) -> None:  # fmt: skip
         if weight_decay is None:
@@ -184,7 +184,7 @@ class Nadam(_TwoMoments):
     0.8937
     """
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
                  epsilon: float | None = 1e-7, *, schedule_decay: float = 1.0,
                  **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
@@ -278,7 +278,7 @@ class ScheduleFreeAdamW(_TwoMoments):
 
     hyperparameters = ("beta_1", "beta_2", "epsilon", "warmup_steps")
 
-    def __init__(self, learning_rate: Any = 0.0025, beta_1: float = 0.9, beta_2: float = 0.999,
+    def __init__(self, learning_rate: LearningRateLike = 0.0025, beta_1: float = 0.9, beta_2: float = 0.999,
                  epsilon: float | None = 1e-8, warmup_steps: int = 0, **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
         self.warmup_steps = warmup_steps

@@ -9,7 +9,7 @@ import inspect
 import numbers
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -35,8 +35,8 @@ from lamina.registry import Table
 OPTIMIZERS: Table[Optimizer] = Table("optimizer", "keras.optimizers")
 
 
-class CommonButDecay(TypedDict, total=False):
-    """The arguments that every optimizer takes besides its own; see :class:`Optimizer`."""
+class Settings(TypedDict, total=False):
+    """How gradients and weights are treated by every optimizer; see :class:`Optimizer`."""
 
     clipnorm: float | None
     clipvalue: float | None
@@ -46,9 +46,21 @@ class CommonButDecay(TypedDict, total=False):
     ema_overwrite_frequency: int | None
     loss_scale_factor: float | None
     gradient_accumulation_steps: int | None
-    name: str | None
+
+
+class Older(TypedDict, total=False):
+    """What older Keras called the learning rate, and what tf.keras told TensorFlow."""
+
     lr: float
     decay: float
+    jit_compile: bool
+    is_legacy_optimizer: bool
+
+
+class CommonButDecay(Settings, Older, total=False):
+    """The arguments that every optimizer takes besides its own."""
+
+    name: str | None
 
 
 class Common(CommonButDecay, total=False):
@@ -56,6 +68,9 @@ class Common(CommonButDecay, total=False):
 
     weight_decay: float | None
 
+
+# What checkers and editors know of a learning rate.
+LearningRateLike = float | np.floating[Any] | Tensor | LearningRateSchedule | Callable[[], Any]
 
 _SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema", "ema_momentum",
            "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps")  # fmt: skip
@@ -98,11 +113,11 @@ class Optimizer(VariableOwner):
     # Arguments of a class of its own, which are its attributes too: they are added to the config.
     hyperparameters: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None,
+    def __init__(self, learning_rate: LearningRateLike, weight_decay: float | None = None, clipnorm: float | None = None,
                  clipvalue: float | None = None, global_clipnorm: float | None = None, use_ema: bool = False,
                  ema_momentum: float = 0.99, ema_overwrite_frequency: int | None = None,
                  loss_scale_factor: float | None = None, gradient_accumulation_steps: int | None = None,
-                 name: str | None = None, **older: Any) -> None:  # fmt: skip
+                 name: str | None = None, **older: Unpack[Older]) -> None:  # fmt: skip
         _check_known(type(self), set(older) - {"lr", "decay", *_IGNORED})
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         _check_settings(clips, ema_momentum if use_ema else 0.0, ema_overwrite_frequency, gradient_accumulation_steps)
@@ -124,6 +139,8 @@ class Optimizer(VariableOwner):
         super().__init_subclass__(**kwargs)
         # Keras's way to write an optimizer of one's own: build(self, variables), and update_step for one variable.
         own = cls.__dict__
+        if "__init__" in own:
+            _spell_out(own["__init__"])
         if "build" in own and "constraints" not in inspect.signature(own["build"]).parameters:
             type.__setattr__(cls, "build", _with_constraints(own["build"]))
         if "update_step" in own:
@@ -416,6 +433,22 @@ class Optimizer(VariableOwner):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}, {self._iterations} steps>"
+
+
+def _spell_out(init: Any) -> None:
+    """Let ``help`` and editors see what ``**common`` stands for, argument by argument."""
+    own = inspect.signature(init).parameters
+    if "common" in own:
+        others = [
+            one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, one in _BASE_ARGUMENTS.items() if name not in own
+        ]
+        kept = [one for name, one in own.items() if name != "common"]
+        init.__signature__ = inspect.Signature([*kept, *others], return_annotation=None)
+
+
+_BASE_ARGUMENTS = {
+    name: one for name, one in inspect.signature(Optimizer.__init__).parameters.items() if name != "older"
+}
 
 
 def _with_constraints(build: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor
 
-from lamina.optimizers.base import OPTIMIZERS, Common, Optimizer, get_epsilon
+from lamina.optimizers.base import OPTIMIZERS, Common, LearningRateLike, Optimizer, get_epsilon
 from lamina.optimizers.state import Group
 
 
@@ -34,7 +34,7 @@ class SGD(Optimizer):
 
     hyperparameters = ("momentum", "nesterov")
 
-    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False,
+    def __init__(self, learning_rate: LearningRateLike = 0.01, momentum: float = 0.0, nesterov: bool = False,
                  **common: Unpack[Common]) -> None:  # fmt: skip
         if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
             raise ValueError(f"SGD's `momentum` must be a number between 0 and 1, and got {momentum!r}.")
@@ -93,7 +93,7 @@ class RMSprop(Optimizer):
 
     hyperparameters = ("rho", "momentum", "epsilon", "centered")
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, rho: float = 0.9, momentum: float = 0.0,
                  epsilon: float | None = 1e-7, centered: bool = False, **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, **common)
         self.rho = rho
@@ -151,7 +151,7 @@ class Adagrad(Optimizer):
 
     hyperparameters = ("initial_accumulator_value", "epsilon")
 
-    def __init__(self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, initial_accumulator_value: float = 0.1,
                  epsilon: float | None = 1e-7, **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, **common)
         self.initial_accumulator_value = initial_accumulator_value
@@ -194,7 +194,7 @@ class Adadelta(Optimizer):
 
     hyperparameters = ("rho", "epsilon")
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float | None = 1e-7,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, rho: float = 0.95, epsilon: float | None = 1e-7,
                  **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, **common)
         self.rho = rho
@@ -249,7 +249,7 @@ class Adafactor(Optimizer):
 
     hyperparameters = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
 
-    def __init__(self, learning_rate: Any = 0.001, beta_2_decay: float = -0.8, epsilon_1: float = 1e-30,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, beta_2_decay: float = -0.8, epsilon_1: float = 1e-30,
                  epsilon_2: float = 1e-3, clip_threshold: float = 1.0, relative_step: bool = True,
                  **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, **common)
@@ -341,7 +341,7 @@ class Ftrl(Optimizer):
     hyperparameters = ("learning_rate_power", "initial_accumulator_value", "l1_regularization_strength",
                        "l2_regularization_strength", "l2_shrinkage_regularization_strength", "beta")  # fmt: skip
 
-    def __init__(self, learning_rate: Any = 0.001, learning_rate_power: float = -0.5,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, learning_rate_power: float = -0.5,
                  initial_accumulator_value: float = 0.1, l1_regularization_strength: float = 0.0,
                  l2_regularization_strength: float = 0.0, l2_shrinkage_regularization_strength: float = 0.0,
                  beta: float = 0.0, **common: Unpack[Common]) -> None:  # fmt: skip
@@ -416,7 +416,7 @@ class Lion(Optimizer):
 
     hyperparameters = ("beta_1", "beta_2")
 
-    def __init__(self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.99,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, beta_1: float = 0.9, beta_2: float = 0.99,
                  **common: Unpack[Common]) -> None:  # fmt: skip
         if not 0 < beta_1 <= 1:
             raise ValueError(f"Lion's `beta_1` must be above 0 and at most 1, and got {beta_1!r}.")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lamina.optimizers.adam import fused_adam
-from lamina.optimizers.base import OPTIMIZERS, CommonButDecay, Optimizer, get_epsilon
+from lamina.optimizers.base import OPTIMIZERS, CommonButDecay, LearningRateLike, Optimizer, get_epsilon
 from lamina.optimizers.state import Group, endless
 
 
@@ -50,7 +50,7 @@ class Muon(Optimizer):
                        "adam_lr_ratio", "momentum", "ns_steps", "nesterov", "exclude_embeddings",
                        "adam_weight_decay", "rms_rate")  # fmt: skip
 
-    def __init__(self, learning_rate: Any = 0.001, adam_beta_1: float = 0.9, adam_beta_2: float = 0.999,
+    def __init__(self, learning_rate: LearningRateLike = 0.001, adam_beta_1: float = 0.9, adam_beta_2: float = 0.999,
                  adam_weight_decay: float | None = 0.004, epsilon: float | None = 1e-7,
                  weight_decay: float | None = 0.004, *, exclude_layers: Sequence[str] | None = None,
                  exclude_embeddings: bool = True, muon_a: float = 3.4445, muon_b: float = -4.775,

@@ -8,14 +8,14 @@ import copy
 import inspect
 import re
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
 from lamina import registry
 from lamina.errors import did_you_mean
-from lamina.optimizers.base import OPTIMIZERS, Optimizer
+from lamina.optimizers.base import OPTIMIZERS, Optimizer, Settings
 from lamina.optimizers.state import LentFloat
 from lamina.variables import Variable
 
@@ -41,9 +41,9 @@ class LossScaleOptimizer(Optimizer):
     (4.0, 1.0)
     """
 
-    def __init__(self, inner_optimizer: Any, initial_scale: float = 2.0**15, dynamic_growth_steps: int = 2000,
-                 name: str | None = None, **older: Any) -> None:  # fmt: skip
-        if not older.pop("dynamic", True):
+    def __init__(self, inner_optimizer: Optimizer, initial_scale: float = 2.0**15, dynamic_growth_steps: int = 2000,
+                 name: str | None = None, *, dynamic: bool = True, **older: Unpack[Settings]) -> None:  # fmt: skip
+        if not dynamic:
             raise ValueError("LossScaleOptimizer is always dynamic; a fixed scale is the inner `loss_scale_factor`.")
         given = sorted(key for key, value in older.items() if value not in (None, False, 0.99))
         if given:
@@ -156,7 +156,7 @@ class OptimizerMap(MutableMapping[str, Any]):
     'SGD'
     """
 
-    def __init__(self, default_optimizer: Any, optimizer_map: dict[str, Any] | None = None) -> None:
+    def __init__(self, default_optimizer: Optimizer, optimizer_map: dict[str, Optimizer] | None = None) -> None:
         if not isinstance(default_optimizer, Optimizer):
             raise TypeError(f"`default_optimizer` must be an optimizer, and got {default_optimizer!r}.")
         if optimizer_map is not None and not isinstance(optimizer_map, dict):
@@ -222,7 +222,9 @@ class MultiOptimizer(Optimizer):
     (0.999, 0.5)
     """
 
-    def __init__(self, optimizer_map: Any, loss_scale_factor: float | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, optimizer_map: OptimizerMap, loss_scale_factor: float | None = None, name: str | None = None
+    ) -> None:
         super().__init__(learning_rate=0.0, loss_scale_factor=loss_scale_factor, name=name)
         self.optimizer_map: OptimizerMap = optimizer_map
         self.optimizers: list[Optimizer] = []
@@ -319,11 +321,15 @@ class TorchOptimizer(Optimizer):
     (0.5, 0.5)
     """
 
-    def __init__(self, optimizer: Any, name: str | None = None, **options: Any) -> None:
-        if isinstance(optimizer, str):
-            optimizer = _torch_class(optimizer)
-        is_class = isinstance(optimizer, type)
-        torch_class: Any = optimizer if is_class else type(optimizer)
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer | type[torch.optim.Optimizer] | str,
+        name: str | None = None,
+        **options: Any,
+    ) -> None:
+        made: Any = _torch_class(optimizer) if isinstance(optimizer, str) else optimizer
+        is_class = isinstance(made, type)
+        torch_class: Any = made if is_class else type(made)
         if not issubclass(torch_class, torch.optim.Optimizer) or (options and not is_class):
             raise ValueError("TorchOptimizer takes a torch.optim.Optimizer, or its class and options, and got "
                              f"{optimizer!r} with options {options}.")  # fmt: skip
@@ -332,7 +338,7 @@ class TorchOptimizer(Optimizer):
         super().__init__(learning_rate=float(options.get("lr", 0.0)), name=name)
         self.torch_class = torch_class
         self.options = options
-        self.torch_optimizer: Any = None if is_class else optimizer
+        self.torch_optimizer: Any = None if is_class else made
 
     def _make_slots(self, variables: list[Tensor]) -> None:
         if self.torch_optimizer is None:
