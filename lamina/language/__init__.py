@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import config
-from lamina.language import screen
+from lamina.language import files, screen
 
 __all__ = ["SENTENCES", "say"]
 
 # "area.key" -> the sentence in English and in Chinese. A figure's place is {name}, in any of str.format's spellings;
 # {count:s} is an "s" where the whole number count is not 1: "{count} epoch{count:s}".
 SENTENCES: dict[str, tuple[str, str]] = {
-    f"{area}.{key}": pair for area, table in (("screen", screen.SENTENCES),) for key, pair in table.items()
+    f"{area}.{key}": pair
+    for area, table in (("files", files.SENTENCES), ("screen", screen.SENTENCES))
+    for key, pair in table.items()
 }
 
 

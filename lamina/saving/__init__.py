@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import typing
 from typing import Any
 
+from lamina.errors import did_you_mean
 from lamina.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -18,10 +21,13 @@ from lamina.registry import serialize as serialize_keras_object
 from lamina.saving import keras_zip
 from lamina.saving.weights_h5 import load_weights, save_weights
 
+if typing.TYPE_CHECKING:
+    from lamina.saving.file_editor import KerasFileEditor as KerasFileEditor
+
 __all__ = [
-    "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name",
-    "get_registered_object", "load_model", "load_weights", "register_keras_serializable", "save_model", "save_weights",
-    "serialize_keras_object",
+    "CustomObjectScope", "KerasFileEditor", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
+    "get_registered_name", "get_registered_object", "load_model", "load_weights", "register_keras_serializable",
+    "save_model", "save_weights", "serialize_keras_object",
 ]  # fmt: skip
 
 
@@ -41,6 +47,13 @@ def load_model(
 ) -> Any:
     """The model in a ``.keras`` file; see :func:`lamina.saving.keras_zip.load`."""
     return keras_zip.load(filepath, custom_objects, compile, safe_mode)
+
+
+def __getattr__(name: str) -> Any:
+    """``KerasFileEditor``, which needs rich, when it is first asked for."""
+    if name == "KerasFileEditor":
+        return importlib.import_module("lamina.saving.file_editor").KerasFileEditor
+    raise AttributeError(f"lamina.saving has no {name!r}.{did_you_mean(name, __all__)}")
 
 
 def __dir__() -> list[str]:

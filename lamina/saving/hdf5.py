@@ -61,6 +61,12 @@ class Group:
         with _readable(self.where):
             return self._group.get(name, getlink=True) is not None
 
+    @property
+    def address(self) -> int:
+        """Where the group is in the file: the same however one comes to it."""
+        with _readable(self.where):
+            return h5py.h5o.get_info(self._group.id).addr
+
     def names(self) -> list[str]:
         """The names in the group."""
         with _readable(self.where):
@@ -121,16 +127,16 @@ class Group:
     def weights(self) -> Iterator[str]:
         """The path of every group named ``vars``, below this one, that has something in it."""
         pending: list[tuple[Group, str]] = [(self, "")]
-        seen = {_address(self)}
+        seen = {self.address}
         while pending:
             group, path = pending.pop()
             for name in group.names():
                 if not group.is_group(name):
                     continue
                 inner, place = group.group(name), f"{path}/{name}".lstrip("/")
-                if _address(inner) in seen:  # a group may be inside itself
+                if inner.address in seen:  # a group may be inside itself
                     continue
-                seen.add(_address(inner))
+                seen.add(inner.address)
                 if name == "vars" and inner.names():
                     yield place
                 pending.append((inner, place))
@@ -198,11 +204,6 @@ def _attribute(found: Any, name: str, where: str) -> Any:
         raise _Refusal(f"The attribute {name!r} of {where} says that it has shape {stored.shape}, which is too much.")
     value = found.attrs[name]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _address(group: Group) -> int:
-    with _readable(group.where):
-        return h5py.h5o.get_info(group._group.id).addr
 
 
 @contextlib.contextmanager

@@ -96,6 +96,14 @@ def load(
     return model
 
 
+def parts(path: str | os.PathLike[str]) -> tuple[Any, Any, bytes]:
+    """A ``.keras`` file's metadata and config, as they stand in it, and its weights as an HDF5 file in memory."""
+    where = os.fspath(path)
+    with open_regular(path) as stream, _archive(stream, where) as archive:
+        metadata, config = (read_json(_read(archive, name, where), f"{where}/{name}") for name in (METADATA, CONFIG))
+        return metadata, config, _read(archive, WEIGHTS, where)
+
+
 def _build(config: Any, stored: int) -> Any:
     """The model with zeros for weights, which may take as much as the file holds of them."""
     if not isinstance(config, dict) or "class_name" not in config:

@@ -66,23 +66,29 @@ def pack(model: Any) -> memoryview:
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
         for place, module in places(model):
-            _write_group(file, place, getattr(module, "name", type(module).__name__), _stored_by(module))
-        optimizer = getattr(model, "optimizer", None)
-        if optimizer is not None:
-            _write_optimizer(file, OPTIMIZER, optimizer)
+            write_group(file, place, getattr(module, "name", type(module).__name__), _stored_by(module))
+        for place, optimizer, store in _optimizers(model):
+            write_group(file, place, optimizer.name, store)
     return stream.getbuffer()
 
 
-def _write_optimizer(file: Any, place: str, optimizer: Any) -> None:
-    store: dict[str, Any] = {}
-    optimizer.save_own_variables(store)
-    _write_group(file, place, optimizer.name, store)
-    inner = getattr(optimizer, "inner_optimizer", None)
-    if inner is not None:
-        _write_optimizer(file, f"{place}/inner_optimizer", inner)
+def stored(model: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The place of each module, and of the optimizer, with what a file keeps of it."""
+    yield from ((place, _stored_by(module)) for place, module in places(model))
+    yield from ((place, store) for place, _, store in _optimizers(model))
 
 
-def _write_group(file: Any, place: str, name: str, store: dict[str, Any]) -> None:
+def _optimizers(model: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    place, optimizer = OPTIMIZER, getattr(model, "optimizer", None)
+    while optimizer is not None:
+        store: dict[str, Any] = {}
+        optimizer.save_own_variables(store)
+        yield place, optimizer, store
+        place, optimizer = f"{place}/inner_optimizer", getattr(optimizer, "inner_optimizer", None)
+
+
+def write_group(file: Any, place: str, name: str, store: dict[str, Any]) -> None:
+    """Write what is kept of a module, which is called ``name``, at its place in an open HDF5 file."""
     group = file.require_group(f"{place}/vars".lstrip("/"))
     group.attrs["name"] = name
     for key, value in store.items():
