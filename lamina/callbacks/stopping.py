@@ -24,7 +24,7 @@ class EarlyStopping(MonitorCallback):
 
     Attributes:
         best, best_epoch, stopped_epoch: the best value, its epoch, and where training stopped (0: it did not), counted
-            from 0.
+            from 0. restored_epoch: the epoch whose weights the model got back, also counted from 0, or ``None``.
 
     Source: https://keras.io/api/callbacks/early_stopping/
 
@@ -51,9 +51,11 @@ class EarlyStopping(MonitorCallback):
         self.start_from_epoch = start_from_epoch
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best_weights: Any = None
+        self.restored_epoch: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.restored_epoch = None
         self.best = self.best_weights = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -79,6 +81,7 @@ class EarlyStopping(MonitorCallback):
             if self.verbose:
                 print(f"The weights of the best epoch, {self.best_epoch + 1}, are restored.")
             self.model.set_weights(self.best_weights)
+            self.restored_epoch = self.best_epoch
 
 
 class TerminateOnNaN(Callback):

@@ -41,7 +41,12 @@ class Batches:
         steps: how many batches an epoch is to have; by default a whole pass. Passes follow each other without a break
             when this is given, as in Keras.
         source: what is told of the beginning and the end of each epoch, where there is something to tell.
+        arrays, size: ``(x, y, sample_weight)`` as a whole, and the rows of a batch, where the data do not come in batches.
+
+    ``watched_by``, where something is set there, sees the batches of the next epoch pass by.
     """
+
+    watched_by: Any = None
 
     def __init__(
         self,
@@ -49,8 +54,11 @@ class Batches:
         length: int | None,
         steps: int | None = None,
         source: PyDataset | None = None,
+        arrays: Any = None,
+        size: int | None = None,
     ) -> None:
         self._start = start
+        self.arrays, self.size = arrays, size
         self._running: Iterator[Batch] | None = None
         self._source = source
         self.length = length
@@ -67,10 +75,9 @@ class Batches:
         """One epoch's batches."""
         if self._source is not None:
             self._source.on_epoch_begin()
-        if self.steps == self.length:
-            yield from self._start()
-        else:
-            yield from self._next_batches()
+        batches = self._start() if self.steps == self.length else self._next_batches()
+        watcher, self.watched_by = self.watched_by, None
+        yield from batches if watcher is None else watcher.watch(batches)
         if self._source is not None:
             self._source.on_epoch_end()
 
@@ -148,7 +155,7 @@ def make_batches(
             tensors[:] = [send(tensor, device) for tensor in tensors]
         return map(assemble, _slices(tensors, rows, size, shuffle, device, copy))
 
-    return Batches(start, length, steps)
+    return Batches(start, length, steps, arrays=structure, size=size)
 
 
 def is_batched(x: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from lamina.training.callback import Callback
 from lamina.training.curves import draw_curves
 from lamina.training.diagnosis import Diagnosis, diagnose
+from lamina.training.noted import Noted
 
 
 class History(Callback):
@@ -17,6 +18,8 @@ class History(Callback):
         history: name -> list of numbers, one for each epoch: ``loss``, ``accuracy``, ``val_loss``, ...
         epoch: the epochs, counted from 0.
         epochs_of: name -> the epochs that its list belongs to; validation need not happen in each.
+        noted: what ``fit`` noted beside the curves (:class:`~lamina.training.noted.Noted`): the number of rows, the baseline,
+            facts about the model. ``None`` before training ends, and for curves that were put together by hand.
 
     Source: https://keras.io/api/models/model_training_apis/#fit-method
 
@@ -26,6 +29,8 @@ class History(Callback):
     >>> history.history
     {'loss': [0.5], 'val_loss': [0.6]}
     """
+
+    noted: Noted | None = None
 
     def __init__(self) -> None:
         super().__init__()

@@ -138,7 +138,7 @@ class OneBatch(Compiled):
     def _function(self, kind: str, batch: Any) -> BatchFunction:
         """The step to run on batches: the model's own when its author overrode it, else one put together for it."""
         hooks = (f"{kind}_step", *_HOOKS)
-        if self.compile_setup.run_eagerly or any(_is_overridden(self, name) for name in hooks):
+        if self.compile_setup.run_eagerly or any(is_overridden(self, name) for name in hooks):
             self._prepare_own(batch)
             run = functools.partial(self._run_own, getattr(self, f"{kind}_step"))
             return made_at(away_of(self), run)
@@ -187,7 +187,7 @@ class OneBatch(Compiled):
     def _predict_function(self, many: bool = False) -> Predicting:
         """The function from a batch of inputs to outputs: the author's ``predict_step``, if there is one. For ``many``
         batches it may hold weights as they are now."""
-        if _is_overridden(self, "predict_step"):
+        if is_overridden(self, "predict_step"):
             step = made_at(away_of(self), lambda inputs: self.predict_step((inputs,)))
             return Predicting(step, False, False)
         if plan_of(self) is None:
@@ -240,7 +240,7 @@ def to_array(tensor: Any) -> np.ndarray:
     return (tensor.detach() if tensor.requires_grad else tensor).numpy()
 
 
-def _is_overridden(model: WeightOwner, name: str) -> bool:
+def is_overridden(model: WeightOwner, name: str) -> bool:
     """Whether a method is not lamina's own: the author of the model's class wrote it, or set it on the model."""
     return getattr(type(model), name) is not getattr(OneBatch, name) or name in vars(model)
 

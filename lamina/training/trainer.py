@@ -15,6 +15,7 @@ from lamina.training.callback_list import CallbackList
 from lamina.training.data import Batches, split_validation, unpack
 from lamina.training.history import History
 from lamina.training.logs import LazyLogs, in_order
+from lamina.training.noting import Noting
 from lamina.training.older import OlderMethods
 from lamina.training.one_batch import OneBatch, to_array
 from lamina.training.placement import Gathered
@@ -75,7 +76,8 @@ class Trainer(OlderMethods, OneBatch):
         self._require_compiled("fit")
         if not hasattr(epochs, "__index__"):
             raise TypeError(f"epochs must be a whole number, and got {epochs!r}.")
-        if validation_split and validation_data is None:
+        split = bool(validation_split) and validation_data is None
+        if split:
             (x, y, sample_weight), validation_data = split_validation((x, y, sample_weight), validation_split)
         epochs = min(epochs, config.max_epochs() or epochs)
         batches = self._batches(x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, again=True)
@@ -86,6 +88,7 @@ class Trainer(OlderMethods, OneBatch):
         hooks = self._hooks(callbacks, batches, epochs, verbose, add_history=True)
         self.history = hooks.history
         bar = ProgressBar(epochs, batches.steps, verbose)
+        noting = Noting(self, batches, validation, validation_split if split else 0.0)
         self.stop_training = False
         try:
             with self._as_compiled():
@@ -94,17 +97,28 @@ class Trainer(OlderMethods, OneBatch):
                     "_initial_epoch", None
                 )  # BackupAndRestore found where an earlier run stopped
                 due = range(initial_epoch if resumed is None else resumed, epochs)
-                logs = self._train_epochs(due, batches, validation, validation_freq, hooks, bar)
+                logs = self._train_epochs(due, batches, validation, validation_freq, hooks, bar, noting)
                 if self.optimizer is not None and self.optimizer.built:
                     self.optimizer.finalize_variable_values(self.trainable_weights)
                 hooks.on_train_end(logs)
+            noting.tell(hooks, finished=True)
+        except KeyboardInterrupt:
+            noting.tell(hooks, finished=False)
+            raise
         finally:  # also after Ctrl-C: the model infers again, with the weights of the last whole step
             bar.close()
             set_mode(self, False)
         return self.history
 
     def _train_epochs(
-        self, due: range, batches: Batches, validation: Batches | None, frequency: Any, hooks: Any, bar: ProgressBar
+        self,
+        due: range,
+        batches: Batches,
+        validation: Batches | None,
+        frequency: Any,
+        hooks: Any,
+        bar: ProgressBar,
+        noting: Noting,
     ) -> dict[str, Any]:
         """Train for the epochs that are due, and return the last one's logs."""
         logs: dict[str, Any] = {}
@@ -118,6 +132,7 @@ class Trainer(OlderMethods, OneBatch):
             if _is_nan(trained) and not _is_nan(logs):
                 self._warn_of_nan()
             logs = trained
+            noting.epoch_ends()
             if validation is not None and _is_due(epoch, frequency):
                 found = self._evaluate(validation, hooks)
                 logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in found.items()}}.items()))
