@@ -6,7 +6,7 @@ A constraint is any function of a tensor that returns one of the same shape. A c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -76,7 +76,7 @@ class MaxNorm(_NormConstraint):
             [0.8000]])
     """
 
-    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
+    def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
         self.max_value = max_value
         self.axis = axis
 
@@ -104,7 +104,9 @@ class MinMaxNorm(_NormConstraint):
             [6.0000]])
     """
 
-    def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0) -> None:
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] = 0
+    ) -> None:
         self.min_value = min_value
         self.max_value = max_value
         self.rate = rate
@@ -147,7 +149,7 @@ class UnitNorm(_NormConstraint):
             [0.8000]])
     """
 
-    def __init__(self, axis: Any = 0) -> None:
+    def __init__(self, axis: int | Sequence[int] = 0) -> None:
         self.axis = axis
 
     def __call__(self, w: torch.Tensor) -> torch.Tensor:

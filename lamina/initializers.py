@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -32,6 +32,8 @@ __all__ = [
     "random_uniform", "serialize", "stft", "truncated_normal", "uniform", "variance_scaling", "zero", "zeros",
 ]  # fmt: skip
 
+SeedLike = int | np.integer[Any] | SeedGenerator | Config | None
+Axes = Sequence[int] | None
 INITIALIZERS: Table[Initializer] = Table("initializer", "keras.initializers")
 
 # The standard deviation of a standard normal distribution that is cut at -2 and 2.
@@ -148,7 +150,8 @@ class Identity(Initializer):
         return {} if self.gain == 1 else {"gain": self.gain}
 
 
-_WINDOWS = ("bartlett", "blackman", "cosine", "hamming", "hann", "nuttall")
+WindowName = Literal["bartlett", "blackman", "cosine", "hamming", "hann", "nuttall"]
+_WINDOWS = get_args(WindowName)
 
 
 @INITIALIZERS.register("STFTInitializer")
@@ -171,7 +174,11 @@ class STFT(Initializer):
     """
 
     def __init__(
-        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+        self,
+        side: Literal["real", "imag"] = "real",
+        window: WindowName | np.ndarray | torch.Tensor | Sequence[float] | None = "hann",
+        scaling: Literal["density", "spectrum"] | None = "density",
+        periodic: bool = False,
     ) -> None:
         _one_of(side, ("real", "imag"), "side", self)
         _one_of(scaling, ("density", "spectrum", None), "scaling", self)
@@ -220,7 +227,7 @@ class RandomInitializer(Initializer):
         seed: an integer, a ``SeedGenerator`` (or its config), or ``None``.
     """
 
-    def __init__(self, seed: Any = None) -> None:
+    def __init__(self, seed: SeedLike = None) -> None:
         if isinstance(seed, dict):
             seed = SEEDS.deserialize(seed)
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer, SeedGenerator, type(None))):
@@ -240,7 +247,7 @@ class RandomNormal(RandomInitializer):
     torch.Size([2, 3])
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: SeedLike = None) -> None:
         super().__init__(seed)
         self.mean = mean
         self.stddev = stddev
@@ -272,7 +279,7 @@ class RandomUniform(RandomInitializer):
     torch.Size([2, 3])
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: Any = None) -> None:
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: SeedLike = None) -> None:
         super().__init__(seed)
         self.minval = minval
         self.maxval = maxval
@@ -306,21 +313,21 @@ class VarianceScaling(RandomInitializer):
     def __init__(
         self,
         scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
-        seed: Any = None,
-        input_axes: Any = None,
-        output_axes: Any = None,
+        mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in",
+        distribution: Literal["truncated_normal", "untruncated_normal", "uniform", "normal"] = "truncated_normal",
+        seed: SeedLike = None,
+        input_axes: Axes = None,
+        output_axes: Axes = None,
     ) -> None:
         super().__init__(seed)
         if not scale > 0:
             raise ValueError(f"{type(self).__name__} needs a positive number for scale, and got {scale!r}.")
         _one_of(mode, ("fan_in", "fan_out", "fan_avg"), "mode", self)
-        distribution = {"normal": "truncated_normal"}.get(distribution.lower(), distribution.lower())
-        _one_of(distribution, ("truncated_normal", "untruncated_normal", "uniform"), "distribution", self)
+        known = {"normal": "truncated_normal"}.get(distribution.lower(), distribution.lower())
+        _one_of(known, ("truncated_normal", "untruncated_normal", "uniform"), "distribution", self)
         self.scale = scale
         self.mode = mode
-        self.distribution = distribution
+        self.distribution = known
         self.input_axes = input_axes
         self.output_axes = output_axes
 
@@ -346,7 +353,7 @@ class VarianceScaling(RandomInitializer):
         }
 
 
-def compute_fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
+def compute_fans(shape: Any, input_axes: Axes = None, output_axes: Axes = None) -> tuple[int, int]:
     """How many numbers of a weight lead into one unit, and how many lead out of one input.
 
     >>> compute_fans((3, 3, 16, 32)), compute_fans((8, 2, 4), input_axes=[0], output_axes=[1, 2])
@@ -368,7 +375,7 @@ class _NamedScaling(VarianceScaling):
     mode: ClassVar[str]
     distribution: ClassVar[str]
 
-    def __init__(self, seed: Any = None, input_axes: Any = None, output_axes: Any = None) -> None:
+    def __init__(self, seed: SeedLike = None, input_axes: Axes = None, output_axes: Axes = None) -> None:
         RandomInitializer.__init__(self, seed)
         self.input_axes = input_axes
         self.output_axes = output_axes
@@ -463,7 +470,7 @@ class Orthogonal(RandomInitializer):
     True
     """
 
-    def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
+    def __init__(self, gain: float = 1.0, seed: SeedLike = None) -> None:
         super().__init__(seed)
         self.gain = gain
 

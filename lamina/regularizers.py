@@ -152,7 +152,7 @@ class OrthogonalRegularizer(Regularizer):
     tensor(0.3000)
     """
 
-    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+    def __init__(self, factor: float = 0.01, mode: Literal["rows", "columns"] = "rows") -> None:
         self.factor = _factor(factor, "factor", self)
         if mode not in ("rows", "columns"):
             raise ValueError(f"OrthogonalRegularizer takes 'rows' or 'columns' for mode, and got {mode!r}.")

@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from lamina.callbacks.monitoring import MonitorCallback, find_name, say
+from lamina.callbacks.monitoring import Mode, MonitorCallback, find_name, say
 from lamina.errors import did_you_mean
 from lamina.training.callback import Callback
 
@@ -67,8 +67,8 @@ class ModelCheckpoint(MonitorCallback):
         verbose: int = 0,
         save_best_only: bool = False,
         save_weights_only: bool = False,
-        mode: str = "auto",
-        save_freq: Any = "epoch",
+        mode: Mode = "auto",
+        save_freq: int | Literal["epoch"] = "epoch",
         initial_value_threshold: float | None = None,
         *,
         period: int = 1,
@@ -178,7 +178,7 @@ class BackupAndRestore(Callback):
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],
-        save_freq: Any = "epoch",
+        save_freq: int | Literal["epoch"] = "epoch",
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from lamina.errors import describe, did_you_mean
 from lamina.training.callback import Callback
 from lamina.training.callback_list import HOOKS
+
+NumberHook = Callable[[int, Any], Any] | None
+LogsHook = Callable[[Any], Any] | None
+
+
+class OtherHooks(TypedDict, total=False):
+    """The hooks that Keras's ``LambdaCallback`` does not name."""
+
+    on_batch_begin: NumberHook
+    on_batch_end: NumberHook
+    on_test_begin: LogsHook
+    on_test_end: LogsHook
+    on_test_batch_begin: NumberHook
+    on_test_batch_end: NumberHook
+    on_predict_begin: LogsHook
+    on_predict_end: LogsHook
+    on_predict_batch_begin: NumberHook
+    on_predict_batch_end: NumberHook
 
 
 class LambdaCallback(Callback):
     """A callback from functions, one for each hook.
 
     Arguments:
-        hooks: ``on_epoch_end=function`` and so on, for any hook of :class:`Callback`. Those of epochs and batches take
-            ``(number, logs)``, the others ``(logs)``.
+        on_epoch_begin, on_epoch_end, on_train_batch_begin, on_train_batch_end: functions of ``(number, logs)``.
+        on_train_begin, on_train_end: functions of ``(logs)``.
+        hooks: a function for any other hook of :class:`Callback`, ``on_test_end=function`` and so on.
 
     Raises:
         TypeError: for a hook that does not exist, or that is not a function.
@@ -27,9 +46,21 @@ class LambdaCallback(Callback):
     0 0.5
     """
 
-    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+    def __init__(
+        self,
+        on_epoch_begin: NumberHook = None,
+        on_epoch_end: NumberHook = None,
+        on_train_begin: LogsHook = None,
+        on_train_end: LogsHook = None,
+        on_train_batch_begin: NumberHook = None,
+        on_train_batch_end: NumberHook = None,
+        **hooks: Unpack[OtherHooks],
+    ) -> None:
         super().__init__()
-        for name, function in hooks.items():
+        given = {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end, "on_train_begin": on_train_begin,
+                 "on_train_end": on_train_end, "on_train_batch_begin": on_train_batch_begin,
+                 "on_train_batch_end": on_train_batch_end, **hooks}  # fmt: skip
+        for name, function in given.items():
             if name not in HOOKS:
                 raise TypeError(f"LambdaCallback: there is no hook {name!r}.{did_you_mean(name, sorted(HOOKS))}")
             if function is not None and not callable(function):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.callbacks.monitoring import MonitorCallback, say
+from lamina.callbacks.monitoring import Mode, MonitorCallback, say
 from lamina.errors import describe
 from lamina.training.callback import Callback
 
@@ -45,11 +45,11 @@ class LearningRateScheduler(Callback):
     >>> halve = LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch else rate)
     """
 
-    def __init__(self, schedule: Callable[..., Any], verbose: int = 0) -> None:
+    def __init__(self, schedule: Callable[[int], Any] | Callable[[int, float], Any], verbose: int = 0) -> None:
         super().__init__()
         if not callable(schedule):
             raise ValueError(f"LearningRateScheduler takes a function of the epoch, and got {describe(schedule)}.")
-        self.schedule = schedule
+        self.schedule: Callable[..., Any] = schedule
         self.verbose = verbose
         self._takes_rate = _accepts_two(schedule)
 
@@ -108,7 +108,7 @@ class ReduceLROnPlateau(MonitorCallback):
         factor: float = 0.1,
         patience: int = 10,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: Mode = "auto",
         min_delta: float = 1e-4,
         cooldown: int = 0,
         min_lr: float = 0.0,

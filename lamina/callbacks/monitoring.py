@@ -6,7 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from lamina.errors import did_you_mean
 from lamina.training.callback import Callback
@@ -71,6 +71,9 @@ def _flat(metrics: Iterable[Any]) -> Iterator[Any]:
             yield metric
 
 
+Mode = Literal["auto", "min", "max"]
+
+
 class MonitorCallback(Callback):
     """The base of callbacks that watch one number of the logs.
 
@@ -85,7 +88,7 @@ class MonitorCallback(Callback):
     """
 
     def __init__(
-        self, monitor: str = "val_loss", mode: str = "auto", baseline: float | None = None, min_delta: float = 0
+        self, monitor: str = "val_loss", mode: Mode | str = "auto", baseline: float | None = None, min_delta: float = 0
     ) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):

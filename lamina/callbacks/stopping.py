@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina.callbacks.monitoring import MonitorCallback, say
+from lamina.callbacks.monitoring import Mode, MonitorCallback, say
 from lamina.training.callback import Callback
 
 
@@ -38,7 +38,7 @@ class EarlyStopping(MonitorCallback):
         min_delta: float = 0,
         patience: int = 0,
         verbose: int = 0,
-        mode: str = "auto",
+        mode: Mode = "auto",
         baseline: float | None = None,
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import types
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack
 
 import torch
 
@@ -16,6 +18,15 @@ from lamina.errors import did_you_mean
 from lamina.layers.embeddings import Embedding
 from lamina.training.callback import Callback
 from lamina.training.progress import is_number
+
+
+class Older(TypedDict, total=False):
+    """What Keras 1 and 2 told TensorFlow besides."""
+
+    batch_size: int | None
+    write_grads: bool
+    embeddings_layer_names: Sequence[str] | None
+    embeddings_data: Any
 
 
 class TensorBoard(Callback):
@@ -51,14 +62,17 @@ class TensorBoard(Callback):
         write_graph: bool = True,
         write_images: bool = False,
         write_steps_per_second: bool = False,
-        update_freq: Any = "epoch",
-        profile_batch: Any = 0,
+        update_freq: int | Literal["epoch", "batch"] = "epoch",
+        profile_batch: int | str | Sequence[int] = 0,
         embeddings_freq: int = 0,
-        embeddings_metadata: Any = None,
-        **older: Any,
+        embeddings_metadata: str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]] | None = None,
+        **older: Unpack[Older],
     ) -> None:
         super().__init__()
         for name, value in older.items():
+            known = inspect.signature(TensorBoard).parameters
+            if name not in Older.__annotations__:
+                raise TypeError(f"TensorBoard got an unknown argument {name!r}.{did_you_mean(name, known)}")
             if value:
                 warnings.warn(f"TensorBoard: {name}={value!r} has no effect in lamina.", stacklevel=2)
         self.log_dir = os.fspath(log_dir)
@@ -66,7 +80,7 @@ class TensorBoard(Callback):
         self.write_graph = write_graph
         self.write_images = write_images
         self.write_steps_per_second = write_steps_per_second
-        self.update_freq = 1 if update_freq == "batch" else update_freq
+        self.update_freq: Any = 1 if update_freq == "batch" else update_freq
         self.embeddings_freq = embeddings_freq
         self.embeddings_metadata = embeddings_metadata
         self._profiled = _first_and_last(profile_batch)
