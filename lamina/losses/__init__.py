@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from lamina.losses.base import LOSSES, Loss, LossFunctionWrapper, Reduction, serialize_function
 from lamina.losses.crossentropy import (
@@ -49,6 +49,7 @@ from lamina.losses.regression import (
     squared_hinge,
 )
 from lamina.losses.structured import CTC, Circle, Dice, Tversky, circle, ctc, dice, tversky
+from lamina.registry import Config
 
 __all__ = [
     "BCE", "CTC", "KLD", "MAE", "MAPE", "MSE", "MSLE", "BinaryCrossentropy", "BinaryFocalCrossentropy",
@@ -63,6 +64,19 @@ __all__ = [
     "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle", "poisson",
     "resolve", "serialize", "sparse_categorical_crossentropy", "squared_hinge", "tversky", "with_logits",
 ]  # fmt: skip
+
+# What checkers and editors know of a loss; any other string may be one of your own.
+LossName = Literal[
+    "mse", "mae", "mape", "msle", "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error", "binary_crossentropy", "categorical_crossentropy",
+    "sparse_categorical_crossentropy", "binary_focal_crossentropy", "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy", "crossentropy", "bce", "kld", "kl_divergence", "poisson",
+    "cosine_similarity", "huber", "log_cosh", "hinge", "squared_hinge", "categorical_hinge", "dice", "tversky",
+    "circle", "ctc",
+]  # fmt: skip
+LossLike = LossName | str | Loss | Callable[..., Any] | Config
+# Of several outputs: by place or by name.
+LossesLike = LossLike | Sequence[LossLike | None] | Mapping[str, LossLike | None] | None
 
 # Each function and the class that reduces it. A name in lower case is the function, as in Keras.
 CLASS_OF: dict[Callable[..., Any], type[Loss]] = {
@@ -114,7 +128,7 @@ logcosh = log_cosh
 huber_loss = huber
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: LossLike | None) -> Any:
     """A loss from a name, a config, a class or a callable: a function for a function's name, as in Keras.
 
     >>> get("mse") is mean_squared_error, get("Huber").name

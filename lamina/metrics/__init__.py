@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from lamina import losses
 from lamina.losses import (
@@ -97,6 +97,7 @@ from lamina.metrics.regression import (
     cosine_similarity,
     pearson_correlation,
 )
+from lamina.registry import Config
 
 __all__ = [
     "AUC", "BCE", "KLD", "MAE", "MAPE", "MSE", "MSLE", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy", "BinaryIoU",
@@ -117,6 +118,27 @@ __all__ = [
     "resolve_accuracy", "serialize", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
     "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
 ]  # fmt: skip
+
+# What checkers and editors know of metrics; any other string may be one of your own.
+MetricName = Literal[
+    "accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
+    "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy", "crossentropy", "binary_crossentropy",
+    "categorical_crossentropy", "sparse_categorical_crossentropy", "mse", "mae", "mape", "msle", "mean_squared_error",
+    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
+    "root_mean_squared_error", "r2_score", "cosine_similarity", "pearson_correlation", "concordance_correlation",
+    "auc", "precision", "recall", "f1_score", "true_positives", "true_negatives", "false_positives",
+    "false_negatives", "binary_io_u", "hinge", "squared_hinge", "categorical_hinge", "log_cosh", "log_cosh_error",
+    "kl_divergence", "poisson", "huber", "binary_focal_crossentropy", "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy", "dice", "tversky", "circle", "ctc",
+]  # fmt: skip
+MetricLike = MetricName | str | Metric | Callable[..., Any] | Config
+# Of several outputs: by place or by name, and several for each.
+MetricsLike = (
+    MetricLike
+    | Sequence[MetricLike | Sequence[MetricLike] | None]
+    | Mapping[str, MetricLike | Sequence[MetricLike]]
+    | None
+)
 
 _CLASSES = (
     Metric, Mean, Sum, MeanMetricWrapper, MeanTensor,
@@ -159,7 +181,7 @@ for _cls in _CLASSES:
     METRICS.add(_cls)
 
 
-def get(identifier: Any) -> Any:
+def get(identifier: MetricLike) -> Any:
     """A metric from a name, a config, a class or a callable.
 
     >>> get("mse"), get("AUC")

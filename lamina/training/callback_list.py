@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from lamina.errors import describe
@@ -35,7 +35,7 @@ class CallbackList:
     Source: https://keras.io/api/callbacks/
     """
 
-    def __init__(self, callbacks: Any = None, add_history: bool = False, add_progbar: bool = False, model: Any = None,
+    def __init__(self, callbacks: Callbacks = None, add_history: bool = False, add_progbar: bool = False, model: Any = None,
                  **params: Any) -> None:  # fmt: skip
         self.callbacks: list[Any] = list(_flat(callbacks))
         for callback in self.callbacks:
@@ -57,7 +57,7 @@ class CallbackList:
         """The :class:`History` among the callbacks, or ``None``."""
         return next((callback for callback in self.callbacks if isinstance(callback, History)), None)
 
-    def append(self, callback: Any) -> None:
+    def append(self, callback: Callback) -> None:
         """One more callback."""
         self.callbacks.append(callback)
         for name in [name for name in self.__dict__ if name in HOOKS or name.startswith("has_")]:
@@ -110,6 +110,8 @@ class CallbackList:
     def __iter__(self) -> Iterator[Any]:
         return iter(self.callbacks)
 
+
+Callbacks = Callback | Sequence[Callback] | CallbackList | None
 
 # name of a hook -> the number of its arguments: (logs), or (epoch, logs), or (batch, logs)
 POSITIONS = {name: len(inspect.signature(hook).parameters) - 1 for name, hook in vars(Callback).items()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict, Unpack
 
 import torch
 from torch import nn
@@ -22,15 +22,29 @@ from lamina.engine.tracking import parameters_of
 from lamina.engine.weights import WeightOwner
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
-from lamina.metrics import Metric
+from lamina.losses import LossesLike
+from lamina.metrics import Metric, MetricsLike
+from lamina.optimizers import OptimizerLike
 from lamina.registry import check_keys, deserialize, reading, serialize
 from lamina.training.foreign_code import copied
 from lamina.training.logs import as_numbers
 from lamina.training.objective import Metrics, Objective, Outputs
 from lamina.training.steps import total
 
-# Arguments of nn.Module.compile (that is, of torch.compile); Keras's compile has none of them.
-_TORCH_COMPILE = {"fullgraph", "dynamic", "backend", "mode", "options", "disable"}
+
+class TorchOptions(TypedDict, total=False):
+    """Arguments of ``nn.Module.compile`` (that is, of ``torch.compile``); Keras's ``compile`` has none of them."""
+
+    fullgraph: bool
+    dynamic: bool | None
+    backend: Any
+    mode: str | None
+    options: dict[str, Any] | None
+    disable: bool
+
+
+_TORCH_COMPILE = TorchOptions.__annotations__.keys()
+LossWeights = float | Sequence[Any] | Mapping[str, Any] | torch.Tensor | None
 _BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names that mean something only when shapes are known
 
 
@@ -79,17 +93,17 @@ class Compiled(WeightOwner):
     @any_spelling("Model.compile")
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossesLike = None,
+        loss_weights: LossWeights = None,
+        metrics: MetricsLike = None,
+        weighted_metrics: MetricsLike = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: bool | str = False,
+        jit_compile: bool | Literal["auto"] = False,
         auto_scale_loss: bool = True,
         keep_trainable: bool = False,
-        **torch_options: Any,
+        **torch_options: Unpack[TorchOptions],
     ) -> None:
         """Choose how the model trains.
 

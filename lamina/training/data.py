@@ -22,6 +22,10 @@ from lamina.training.py_dataset import PyDataset
 from lamina.training.py_dataset import unpack_x_y_sample_weight as unpack
 
 Batch = tuple[Any, Any, Any]
+# What `fit`, `evaluate` and `predict` take as data: arrays, tensors, data frames, lists of numbers, lists and dicts of these;
+# a DataLoader, a PyDataset, a generator of batches. Anything with rows will do, so that a narrower type than Any would
+# call right programs wrong.
+Data = Any
 
 # Shuffled rows are gathered this many bytes at a time: enough that a step only slices, little enough to go unnoticed.
 GATHER_BYTES = 32 * 2**20
@@ -52,7 +56,7 @@ class Batches:
         self,
         start: Callable[[], Iterator[Batch]],
         length: int | None,
-        steps: int | None = None,
+        steps: float | None = None,
         source: PyDataset | None = None,
         arrays: Any = None,
         size: int | None = None,
@@ -101,9 +105,9 @@ def make_batches(
     sample_weight: Any = None,
     *,
     batch_size: int | None = None,
-    steps: int | None = None,
+    steps: float | None = None,
     shuffle: bool | str = False,
-    class_weight: dict[int, float] | None = None,
+    class_weight: Mapping[int, float] | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
     copy: bool = False,
@@ -206,7 +210,7 @@ def split_validation(arrays: Any, fraction: float) -> tuple[Any, Any]:
     )
 
 
-def class_weights(y: Any, weights: dict[int, float], dtype: torch.dtype) -> torch.Tensor:
+def class_weights(y: Any, weights: Mapping[int, float], dtype: torch.dtype) -> torch.Tensor:
     """The weight of each row (or of each step in it) by its class: an index, or the largest of a one-hot row."""
     labels = leaves(y)
     if len(labels) != 1 or labels[0] is None:
@@ -319,8 +323,8 @@ def _batch_size(batch_size: Any) -> int:
 
 def _from_iterable(
     source: Any,
-    steps: int | None,
-    class_weight: dict[int, float] | None,
+    steps: float | None,
+    class_weight: Mapping[int, float] | None,
     dtype: torch.dtype,
     device: torch.device | None,
     shuffle: bool,

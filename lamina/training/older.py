@@ -2,40 +2,103 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
 from lamina.dialects import any_spelling
+from lamina.training.callback_list import Callbacks
+from lamina.training.data import Data
+from lamina.training.history import History
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Verbosity = int | Literal["auto"]
+
+
+def _takes_x(method: Callable[P, R]) -> Callable[P, R]:
+    """The dialects' tables speak of ``x``, which is what ``generator`` is called today; the method says what it was called."""
+
+    @functools.wraps(method)
+    def called(*args: Any, **kwargs: Any) -> R:
+        if "x" in kwargs:
+            kwargs["generator"] = kwargs.pop("x")
+        return method(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+
+    return called  # pyright: ignore[reportReturnType]
 
 
 class OlderMethods:
-    """``fit_generator`` and its relatives; their arguments become today's by the dialect tables."""
+    """``fit_generator`` and its relatives, with Keras 2's arguments. The dialect tables bring those of other generations into
+    these words, and leave out what told Keras how to read a generator: ``max_queue_size``, ``workers`` and
+    ``use_multiprocessing``."""
 
     fit: Any
     evaluate: Any
     predict: Any
 
     @any_spelling("Model.fit_generator")
-    def fit_generator(self, x: Any, **kwargs: Any) -> Any:
+    @_takes_x
+    def fit_generator(
+        self,
+        generator: Data,
+        steps_per_epoch: float | None = None,
+        epochs: int = 1,
+        verbose: Verbosity = "auto",
+        callbacks: Callbacks = None,
+        validation_data: Data = None,
+        validation_steps: float | None = None,
+        validation_freq: int | Collection[int] = 1,
+        class_weight: Mapping[int, float] | None = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+    ) -> History:
         """:meth:`fit` on a generator of batches."""
-        return self.fit(x, **kwargs)
+        return self.fit(generator, epochs=epochs, verbose=verbose, callbacks=callbacks, validation_data=validation_data,
+                        shuffle=shuffle, class_weight=class_weight, initial_epoch=initial_epoch,
+                        steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
+                        validation_freq=validation_freq)  # fmt: skip
 
     @any_spelling("Model.evaluate_generator")
-    def evaluate_generator(self, x: Any, verbose: Any = 0, **kwargs: Any) -> Any:
+    @_takes_x
+    def evaluate_generator(
+        self,
+        generator: Data,
+        steps: float | None = None,
+        callbacks: Callbacks = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        verbose: Verbosity = 0,
+    ) -> Any:
         """:meth:`evaluate` on a generator of batches; silent unless told otherwise."""
-        return self.evaluate(x, verbose=verbose, **kwargs)
+        return self.evaluate(generator, verbose=verbose, steps=steps, callbacks=callbacks)
 
     @any_spelling("Model.predict_generator")
-    def predict_generator(self, x: Any, verbose: Any = 0, **kwargs: Any) -> Any:
+    @_takes_x
+    def predict_generator(
+        self,
+        generator: Data,
+        steps: float | None = None,
+        callbacks: Callbacks = None,
+        max_queue_size: int = 10,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        verbose: Verbosity = 0,
+    ) -> Any:
         """:meth:`predict` on a generator of batches; silent unless told otherwise."""
-        return self.predict(x, verbose=verbose, **kwargs)
+        return self.predict(generator, verbose=verbose, steps=steps, callbacks=callbacks)
 
-    def predict_proba(self, x: Any, batch_size: int = 32, verbose: Any = 0) -> Any:
+    def predict_proba(self, x: Data, batch_size: int | None = 32, verbose: Verbosity = 0) -> Any:
         """:meth:`predict` by the name that models of probabilities had."""
         return self.predict(x, batch_size=batch_size, verbose=verbose)
 
-    def predict_classes(self, x: Any, batch_size: int = 32, verbose: Any = 0) -> np.ndarray:
+    def predict_classes(self, x: Data, batch_size: int | None = 32, verbose: Verbosity = 0) -> np.ndarray:
         """The most probable class of each row; of one output, whether it is above one half."""
         outputs = np.asarray(self.predict(x, batch_size=batch_size, verbose=verbose))
         return outputs.argmax(axis=-1) if outputs.shape[-1] > 1 else (outputs > 0.5).astype("int32")

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from lamina.engine.weights import WeightOwner, to_numpy
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.training.allocator import keep_freed_memory
 from lamina.training.compiled import Compiled
-from lamina.training.data import Batches, make_batches, to_tensor, unpack
+from lamina.training.data import Batches, Data, make_batches, to_tensor, unpack
 from lamina.training.foreign_code import copied, measures_foreign_code, penalizes_by_foreign_code, runs_foreign_code
 from lamina.training.forward import Forward, Predicting, plan_of
 from lamina.training.logs import as_numbers, in_order
@@ -36,13 +37,35 @@ class OneBatch(Compiled):
     _forward_to_predict: Forward | None = None
     _forward_to_predict_many: Forward | None = None
 
+    @overload
+    def train_on_batch(
+        self,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
+        class_weight: Mapping[int, float] | None = None,
+        *,
+        return_dict: Literal[True],
+        reset_metrics: bool = True,
+    ) -> dict[str, float]: ...
+    @overload
+    def train_on_batch(
+        self,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+        reset_metrics: bool = True,
+    ) -> Any: ...
+
     @any_spelling("Model.train_on_batch")
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
+        class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
         reset_metrics: bool = True,
     ) -> Any:
@@ -60,9 +83,24 @@ class OneBatch(Compiled):
         with self._as_compiled():
             return self._on_batch("train", (x, y, sample_weight), class_weight, return_dict, reset_metrics)
 
+    @overload
+    def test_on_batch(
+        self,
+        x: Data,
+        y: Data = None,
+        sample_weight: Data = None,
+        *,
+        return_dict: Literal[True],
+        reset_metrics: bool = True,
+    ) -> dict[str, float]: ...
+    @overload
+    def test_on_batch(
+        self, x: Data, y: Data = None, sample_weight: Data = None, return_dict: bool = False, reset_metrics: bool = True
+    ) -> Any: ...
+
     @any_spelling("Model.test_on_batch")
     def test_on_batch(
-        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False, reset_metrics: bool = True
+        self, x: Data, y: Data = None, sample_weight: Data = None, return_dict: bool = False, reset_metrics: bool = True
     ) -> Any:
         """Loss and metrics of one batch, without training; see :meth:`train_on_batch`."""
         self._require_compiled("test_on_batch")
@@ -79,7 +117,7 @@ class OneBatch(Compiled):
         logs = self._read_logs()
         return logs if as_dict else in_order(logs, self.metrics_names)
 
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: Data) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         self.clear_losses()  # nobody asks for those of the batch before
         run, is_ours, makes = self._predict_function()
@@ -207,7 +245,7 @@ class OneBatch(Compiled):
         y: Any,
         weight: Any,
         size: int | None,
-        steps: int | None = None,
+        steps: float | None = None,
         shuffle: bool | str = False,
         by_class: Any = None,
         again: bool = False,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -11,12 +12,12 @@ import torch
 from lamina import config
 from lamina.dialects import any_spelling
 from lamina.engine.modes import in_mode, set_mode
-from lamina.training.callback_list import CallbackList
-from lamina.training.data import Batches, split_validation, unpack
+from lamina.training.callback_list import CallbackList, Callbacks
+from lamina.training.data import Batches, Data, split_validation, unpack
 from lamina.training.history import History
 from lamina.training.logs import LazyLogs, in_order
 from lamina.training.noting import Noting
-from lamina.training.older import OlderMethods
+from lamina.training.older import OlderMethods, Verbosity
 from lamina.training.one_batch import OneBatch, to_array
 from lamina.training.placement import Gathered
 from lamina.training.progress import ProgressBar
@@ -27,29 +28,29 @@ _FEW_BATCHES = 3  # for which what helps with many is not worth its preparation
 class Trainer(OlderMethods, OneBatch):
     """The part of a model that trains, evaluates and predicts: the loops over batches."""
 
-    history: Any = None
+    history: Any = None  # the History of the last fit
     stop_evaluating: bool = False
     stop_predicting: bool = False
 
     @any_spelling("Model.fit")
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: Verbosity = "auto",
+        callbacks: Callbacks = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
-        shuffle: bool | str = True,
-        class_weight: dict[int, float] | None = None,
-        sample_weight: Any = None,
+        validation_data: Data = None,
+        shuffle: bool | Literal["batch"] = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Data = None,
         initial_epoch: int = 0,
-        steps_per_epoch: int | None = None,
-        validation_steps: int | None = None,
+        steps_per_epoch: float | None = None,
+        validation_steps: float | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: int | Collection[int] = 1,
     ) -> History:
         """Train for ``epochs`` passes over the data, and return the curves.
 
@@ -179,16 +180,42 @@ class Trainer(OlderMethods, OneBatch):
                       "gradients (clipnorm=1.0), or look for NaN in the data; callbacks.TerminateOnNaN() stops training "
                       "there.", stacklevel=5)  # fmt: skip
 
+    @overload
+    def evaluate(
+        self,
+        x: Data = None,
+        y: Data = None,
+        batch_size: int | None = None,
+        verbose: Verbosity = "auto",
+        sample_weight: Data = None,
+        steps: float | None = None,
+        callbacks: Callbacks = None,
+        *,
+        return_dict: Literal[True],
+    ) -> dict[str, float]: ...
+    @overload
+    def evaluate(
+        self,
+        x: Data = None,
+        y: Data = None,
+        batch_size: int | None = None,
+        verbose: Verbosity = "auto",
+        sample_weight: Data = None,
+        steps: float | None = None,
+        callbacks: Callbacks = None,
+        return_dict: bool = False,
+    ) -> Any: ...
+
     @any_spelling("Model.evaluate")
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: Data = None,
+        y: Data = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
+        verbose: Verbosity = "auto",
+        sample_weight: Data = None,
+        steps: float | None = None,
+        callbacks: Callbacks = None,
         return_dict: bool = False,
     ) -> Any:
         """The loss and the metrics on data, without training.
@@ -233,11 +260,11 @@ class Trainer(OlderMethods, OneBatch):
     @any_spelling("Model.predict")
     def predict(
         self,
-        x: Any,
+        x: Data,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
+        verbose: Verbosity = "auto",
+        steps: float | None = None,
+        callbacks: Callbacks = None,
     ) -> Any:
         """The outputs for data, as NumPy arrays, computed batch by batch.
 
