@@ -115,8 +115,8 @@ def test_namespaces_have_keras_s_names(path: str, is_door: bool):
         unseen = public(NAMESPACES[path]) - set(dir(module)) - missing
     lacking &= public(NAMESPACES[path])
     # The door leads to `keras.preprocessing`, where older Keras had what is in lamina.utils.
-    assert missing == lacking - ({"preprocessing", "wrappers"} if is_door else set())
-    assert unseen - {"wrappers"} == set()
+    assert missing == lacking - ({"preprocessing"} if is_door else set())
+    assert unseen == set()
 
 
 def has(thing: Any, name: str) -> bool:
