@@ -7,7 +7,7 @@ A constraint is any function of a tensor that returns one of the same shape. A c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 
@@ -46,7 +46,7 @@ class Constraint:
         return {}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """A constraint from what ``get_config`` returned."""
         return cls(**config)
 

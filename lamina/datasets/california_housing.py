@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from lamina.datasets._files import Split, cached_file, check_lengths, read_npz, shuffle_and_split
 
 __all__ = ["load_data"]
@@ -10,7 +12,10 @@ _ROWS = {"large": None, "small": 600}
 
 
 def load_data(
-    version: str = "large", path: str = "california_housing.npz", test_split: float = 0.2, seed: int = 113
+    version: Literal["large", "small"] = "large",
+    path: str = "california_housing.npz",
+    test_split: float = 0.2,
+    seed: int = 113,
 ) -> tuple[Split, Split]:
     """``(x_train, y_train), (x_test, y_test)``, from ``path`` in ``$KERAS_HOME/datasets``, shuffled as Keras does.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from lamina.datasets._files import Split, read_converted
 
 __all__ = ["load_data"]
 
 
-def load_data(label_mode: str = "fine") -> tuple[Split, Split]:
+def load_data(label_mode: Literal["fine", "coarse"] = "fine") -> tuple[Split, Split]:
     """``(x_train, y_train), (x_test, y_test)``, from ``cifar100_fine.npz`` or ``cifar100_coarse.npz``.
 
     Both lie in ``$KERAS_HOME/datasets`` and hold ``x_train, y_train, x_test, y_test``. The published files are pickles,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lamina.datasets._files import read_word_index, refuse_pickles
+from lamina.datasets._files import Split, read_word_index, refuse_pickles
 
 __all__ = ["get_label_names", "get_word_index", "load_data"]
 
@@ -15,7 +13,17 @@ _TOPICS = """
 """
 
 
-def load_data(*args: Any, **kwargs: Any) -> Any:
+def load_data(
+    path: str = "reuters.npz",
+    num_words: int | None = None,
+    skip_top: int = 0,
+    maxlen: int | None = None,
+    test_split: float = 0.2,
+    seed: int = 113,
+    start_char: int | None = 1,
+    oov_char: int | None = 2,
+    index_from: int = 3,
+) -> tuple[Split, Split]:
     """Not offered: the newswires in Keras's file are pickled lists, and lamina opens no pickles.
 
     Raises:

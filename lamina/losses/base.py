@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -266,7 +266,7 @@ class Loss:
         return written if self.dtype == config.floatx() else {**written, "dtype": self.dtype}
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A loss from what :meth:`get_config` returned."""
         return cls(**config)
 
@@ -331,7 +331,7 @@ class LossFunctionWrapper(Loss):
         return {**super().get_config(), "fn": serialize_function(self.fn, LOSSES), **registry.serialize(self.arguments)}
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         if "fn" in config:
             config = {**registry.deserialize(config), "fn": LOSSES.deserialize(config["fn"])}
         return cls(**config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -167,7 +167,7 @@ class Metric:
         return {"name": self.name, "dtype": self.dtype}
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         """A metric from what :meth:`get_config` returned."""
         return cls(**config)
 
@@ -363,7 +363,7 @@ class MeanMetricWrapper(Mean):
         return {**super().get_config(), **written}
 
     @classmethod
-    def from_config(cls, config: Config) -> Any:
+    def from_config(cls, config: Config) -> Self:
         if "fn" in config:
             config = {**registry.deserialize({**config, "fn": None}), "fn": _deserialize_function(config["fn"])}
         return cls(**config)

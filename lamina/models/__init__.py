@@ -10,7 +10,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from lamina.engine.layer import LAYERS, Layer
 from lamina.errors import describe
@@ -28,13 +28,15 @@ __all__ = [
     "model_from_json", "save_model",
 ]  # fmt: skip
 
+AnyModel = TypeVar("AnyModel", bound=Model)
 
-def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
     """The model, with new weights, that :meth:`Model.to_json` described."""
     return model_from_config(read_json(json_string, "the JSON of the model"), custom_objects)
 
 
-def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Model:
     """The model, with new weights, that a config with its class name describes; compiled when the config says how."""
     model = deserialize(config, custom_objects, kind="layer")
     if not isinstance(model, Model):
@@ -45,12 +47,12 @@ def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | N
 
 
 def clone_model(
-    model: Any,
+    model: AnyModel,
     input_tensors: Any = None,
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
-) -> Any:
+) -> AnyModel:
     """An equal model with new weights, compiled as the model is, with an optimizer of its own.
 
     Arguments:

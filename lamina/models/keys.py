@@ -26,7 +26,7 @@ class Keyed(Layer):
         """The modules that are owned so; what an author makes an attribute goes by the attribute's name."""
         return {} if self._plan is None else {key: getattr(self, key) for key in self._plan.modules}
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index of :attr:`layers`."""
         layers = self.layers
         if index is not None:

@@ -317,11 +317,14 @@ class Model(Keras3Model, Keyed):
             super().build_from_config(config)
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Layer]:
         """The layers, in Keras's order."""
         if self._plan is not None:
             self.symbols()
-        return [child for _, child in children_of(self) if not isinstance(child, Aside)]
+        children: list[Any] = [
+            child for _, child in children_of(self)
+        ]  # torch's modules among them, where there are any
+        return [child for child in children if not isinstance(child, Aside)]
 
     @property
     def weights(self) -> list[torch.Tensor]:
@@ -335,13 +338,12 @@ class Model(Keras3Model, Keyed):
 
     # -- saving --
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: Any = None, **older: Any) -> None:
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, *,
+             include_optimizer: bool = True, save_format: str | None = None) -> None:  # fmt: skip
         """Save how the model is made, its weights and how it trains to a ``.keras`` file.
 
         The file is written beside and then renamed, so a crash leaves the one that was there.
         """
-        for unknown in set(older) - {"include_optimizer", "save_format"}:
-            raise TypeError(f"save() got an unknown argument {unknown!r}.")
         keras_zip.save(self, filepath, overwrite)
 
     def save_weights(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,6 +20,12 @@ from lamina.models.as_list import AsList
 from lamina.models.model import Model
 from lamina.models.summary import summary as print_summary
 from lamina.registry import check_keys, deserialize, reading, serialize
+from lamina.training.callback_list import Callbacks
+from lamina.training.data import Data
+from lamina.training.older import Verbosity
+
+# What a stack is made of: layers, torch's modules, functions of one tensor, and an Input to begin with.
+LayerLike = nn.Module | SymbolicTensor | Callable[..., Any]
 
 
 class Sequential(AsList, Model):
@@ -41,10 +48,18 @@ class Sequential(AsList, Model):
 
     _builds_weights = False
 
+    if TYPE_CHECKING:  # a stack has one output, and so gives one array
+
+        def predict(self, x: Data, batch_size: int | None = None, verbose: Verbosity = "auto", steps: float | None = None,
+                    callbacks: Callbacks = None) -> np.ndarray: ...  # fmt: skip
+        def predict_on_batch(self, x: Data) -> np.ndarray: ...
+
     _keras_class_name = "Sequential"
     _keras_module = "keras"
 
-    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+    def __init__(
+        self, layers: Iterable[LayerLike] | None = None, trainable: bool = True, name: str | None = None
+    ) -> None:
         super().__init__(name=name, trainable=trainable)
         self._counts: Counter[str] = Counter()  # for the keys of layers to come
         self._chain: tuple[Any, SymbolicTensor] | None = (
@@ -55,52 +70,52 @@ class Sequential(AsList, Model):
         for layer in layers if layers is not None else ():
             self.add(layer)
 
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: LayerLike, rebuild: bool = True) -> None:
         """Put a layer at the end of the stack.
 
         Raises:
             ValueError: when another layer has the same name, or the layer does not fit what the stack gives. The error
                 shows the summary up to there, and the model is left as it was.
         """
-        layer = self._as_layer(layer)
-        if isinstance(layer, InputLayer):
+        added: Any = self._as_layer(layer)
+        if isinstance(added, InputLayer):
             if self._chain is not None or self._modules:
                 raise ValueError(f"{who(self)} has its input already; an Input can only come first.")
-            return self._start(layer.output)
-        name = getattr(layer, "name", None)
+            return self._start(added.output)
+        name = getattr(added, "name", None)
         if name is not None and any(getattr(other, "name", None) == name for other in self._modules.values()):
             raise ValueError(
                 f"{who(self)} has a layer named {name!r} already. Give the new one another name with `name=`."
             )
         self._restore_chain()
         before = self._chain
-        start = first_input(layer) if before is None and not self._modules else None
+        start = first_input(added) if before is None and not self._modules else None
         if start is not None:
             self._start(start)
-        owner = vars(layer).get("_owner")
-        if isinstance(layer, Layer):
-            layer.belongs_to(self)  # before it is built: its path may say in which type
+        owner = vars(added).get("_owner")
+        if isinstance(added, Layer):
+            added.belongs_to(self)  # before it is built: its path may say in which type
         try:
-            self._extend([layer], otherwise=before)
+            self._extend([added], otherwise=before)
         except Exception:
-            if isinstance(layer, Layer):
-                vars(layer)["_owner"] = owner
+            if isinstance(added, Layer):
+                vars(added)["_owner"] = owner
             raise
-        is_given = key_base(layer)[1]
+        is_given = key_base(added)[1]
         counts = Counter() if is_given else self._counts
-        key = module_keys([layer], self._is_reserved, () if is_given else self._modules, counts)[0]
+        key = module_keys([added], self._is_reserved, () if is_given else self._modules, counts)[0]
         if key in self._modules:  # a name that was given comes before the automatic ones
-            self._own_stack([*self._modules.values(), layer])
+            self._own_stack([*self._modules.values(), added])
         else:
-            self._modules[key] = layer
+            self._modules[key] = added
         self._forget_plan()
 
-    def pop(self, rebuild: bool = True) -> Any:
+    def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer off the stack, and return it."""
         if not self._modules:
             raise TypeError(f"{who(self)} has no layers to take off.")
         self._restore_chain()
-        *rest, layer = self._modules.values()
+        *rest, layer = self.layers
         self._own_stack(rest)
         if self._chain is not None:
             self._start(self._chain[0])
@@ -216,9 +231,10 @@ class Sequential(AsList, Model):
         return super().symbols()
 
     @property
-    def layers(self) -> list[Any]:
+    def layers(self) -> list[Layer]:
         """The layers, in order; an ``Input`` does not count, as in Keras."""
-        return list(self._modules.values())
+        modules: list[Any] = list(self._modules.values())  # torch's own among them, where there are any
+        return modules
 
     @property
     def code(self) -> str:

@@ -9,7 +9,7 @@ import inspect
 import numbers
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -424,7 +424,7 @@ class Optimizer(VariableOwner):
         return written | {key: getattr(self, key) for key in self.hyperparameters}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """The optimizer that :meth:`get_config` described, without its state."""
         rate = config.get("learning_rate")
         if isinstance(rate, dict):

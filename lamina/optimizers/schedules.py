@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class LearningRateSchedule:
         return {setting: getattr(self, setting) for setting in self.settings}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> LearningRateSchedule:
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """The schedule that :meth:`get_config` described."""
         return cls(**config)
 

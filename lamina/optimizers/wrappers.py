@@ -8,7 +8,7 @@ import copy
 import inspect
 import re
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import torch
 from torch import Tensor
@@ -137,7 +137,7 @@ class LossScaleOptimizer(Optimizer):
                 "initial_scale": self.initial_scale, "dynamic_growth_steps": self.dynamic_growth_steps}  # fmt: skip
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """The optimizer that :meth:`get_config` described, without its state."""
         return cls(**config | {"inner_optimizer": OPTIMIZERS.deserialize(config["inner_optimizer"], custom_objects)})
 
@@ -198,7 +198,7 @@ class OptimizerMap(MutableMapping[str, Any]):
                 "optimizer_map": registry.serialize(self._optimizer_map)}  # fmt: skip
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """The map that :meth:`get_config` described."""
         inner = {key: OPTIMIZERS.deserialize(value, custom_objects) for key, value in config["optimizer_map"].items()}
         return cls(OPTIMIZERS.deserialize(config["default_optimizer"], custom_objects), inner)
@@ -300,7 +300,7 @@ class MultiOptimizer(Optimizer):
                 "name": self.name}  # fmt: skip
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """The optimizer that :meth:`get_config` described, without its state."""
         return cls(**config | {"optimizer_map": OPTIMIZERS.deserialize(config["optimizer_map"], custom_objects)})
 
@@ -442,7 +442,7 @@ class TorchOptimizer(Optimizer):
         return {"name": self.name, "optimizer": self.torch_class.__name__, **options}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
         """The optimizer that :meth:`get_config` described, for parameters yet to come."""
         found = registry.find_custom(config["optimizer"], custom_objects)
         return cls(**config | ({"optimizer": found} if found is not None else {}))

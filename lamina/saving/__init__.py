@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import typing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.errors import did_you_mean
 from lamina.registry import (
@@ -24,6 +24,9 @@ from lamina.saving.weights_h5 import load_weights, save_weights
 if typing.TYPE_CHECKING:
     from lamina.saving.file_editor import KerasFileEditor as KerasFileEditor
 
+if TYPE_CHECKING:
+    from lamina.models import Model
+
 __all__ = [
     "CustomObjectScope", "KerasFileEditor", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
     "get_registered_name", "get_registered_object", "load_model", "load_weights", "register_keras_serializable",
@@ -31,11 +34,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-def save_model(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None,
-               **older: Any) -> None:  # fmt: skip
+def save_model(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    *,
+    include_optimizer: bool = True,
+    save_format: str | None = None,
+) -> None:
     """Save a model to a ``.keras`` file; see :func:`lamina.saving.keras_zip.save`."""
-    for unknown in set(older) - {"include_optimizer", "save_format"}:
-        raise TypeError(f"save_model() got an unknown argument {unknown!r}.")
     keras_zip.save(model, filepath, overwrite)
 
 
@@ -44,7 +52,7 @@ def load_model(
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Any:
+) -> Model:
     """The model in a ``.keras`` file; see :func:`lamina.saving.keras_zip.load`."""
     return keras_zip.load(filepath, custom_objects, compile, safe_mode)
 

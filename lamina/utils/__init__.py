@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -39,6 +39,12 @@ __all__ = [
 ]  # fmt: skip
 
 serialize_keras_object = registry.serialize
+
+
+@overload
+def to_categorical(x: torch.Tensor, num_classes: int | None = None) -> torch.Tensor: ...  # pyright: ignore[reportOverlappingOverload]
+@overload
+def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray: ...
 
 
 @any_spelling("to_categorical")
@@ -88,6 +94,12 @@ def _check_classes(x: np.ndarray, num_classes: int | None) -> tuple[np.ndarray, 
     return classes, length
 
 
+@overload
+def normalize(x: torch.Tensor, axis: int = -1, order: int = 2) -> torch.Tensor: ...  # pyright: ignore[reportOverlappingOverload]
+@overload
+def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray: ...
+
+
 @any_spelling("normalize")
 def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
     """``x`` over its norm of the given order along ``axis``; rows of zeros stay as they are.
@@ -116,13 +128,19 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
 Sequence = PyDataset
 
 
+@any_spelling("get_file")
 def get_file(
     fname: str | os.PathLike[str] | None = None,
     origin: str | None = None,
-    *args: Any,
+    untar: bool = False,
+    md5_hash: str | None = None,
+    file_hash: str | None = None,
     cache_subdir: str = "datasets",
+    hash_algorithm: str = "auto",
+    extract: bool = False,
+    archive_format: str | list[str] | tuple[str, ...] | None = "auto",
     cache_dir: str | os.PathLike[str] | None = None,
-    **kwargs: Any,
+    force_download: bool = False,
 ) -> str:
     """The path of a file that Keras's ``get_file`` has downloaded before; lamina itself downloads nothing.
 
@@ -130,6 +148,8 @@ def get_file(
         fname: the file's name, by default the last part of ``origin``.
         origin: where Keras would fetch it from; only named in the error.
         cache_subdir, cache_dir: the folder, ``datasets`` in ``$KERAS_HOME`` by default.
+        untar, md5_hash, file_hash, hash_algorithm, extract, archive_format, force_download: what Keras does with what it
+            has fetched; here they say nothing.
 
     Raises:
         FileNotFoundError: when the file is not there.
