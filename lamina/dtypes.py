@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ __all__ = [
     "DTypePolicy", "DTypePolicyMap", "FloatDTypePolicy", "Policy", "as_dtype", "as_policy", "deserialize", "dtype_name",
     "dtype_policy", "get", "serialize", "set_dtype_policy",
 ]  # fmt: skip
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 FULL_FLOATS = (torch.float32, torch.float64)  # which every kernel of torch's knows, and in which sums are exact enough
 
@@ -76,11 +79,11 @@ def numbers(x: Any) -> torch.Tensor:
     return torch.as_tensor(array if array.flags.writeable else array.copy(), dtype=wanted)
 
 
-def takes_arrays(function: Callable[..., Any], position: int = 0) -> Callable[..., Any]:
+def takes_arrays(function: Callable[P, R], position: int = 0) -> Callable[P, R]:
     """``function``, which takes :func:`numbers` for the tensor at ``position``, too."""
 
     @functools.wraps(function)
-    def taking(*args: Any, **kwargs: Any) -> Any:
+    def taking(*args: Any, **kwargs: Any) -> R:
         if len(args) > position and not isinstance(args[position], torch.Tensor):
             x = args[position]
             if x is not None and not hasattr(x, "__torch_function__"):

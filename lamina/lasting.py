@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import torch
 
 __all__ = ["lasting"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
-def lasting(make: Callable[..., Any]) -> Callable[..., Any]:
+
+def lasting(make: Callable[P, R]) -> Callable[P, R]:
     """``make``, whose tensors outlive the call: inside ``torch.inference_mode``, too, they are such as can be trained and
     changed later. What torch makes in that mode can't be."""
 
     @functools.wraps(make)
-    def made(*args: Any, **kwargs: Any) -> Any:
+    def made(*args: P.args, **kwargs: P.kwargs) -> R:
         if not torch.is_inference_mode_enabled():
             return make(*args, **kwargs)
         with torch.inference_mode(False), torch.no_grad():

@@ -18,6 +18,7 @@ import torch
 from lamina.errors import did_you_mean
 
 T = TypeVar("T")
+M = TypeVar("M")
 Config = dict[str, Any]
 
 _registered: dict[str, Any] = {}  # "package>Name" -> what register_keras_serializable was put on
@@ -53,13 +54,14 @@ class Table(Generic[T]):
         self.members: dict[str, Any] = {}
         TABLES[kind] = self
 
-    def add(self, member: Any, *aliases: str) -> Any:
+    def add(self, member: M, *aliases: str) -> M:
         """Enter a class or function under its own name, its snake_case name and ``aliases``."""
-        for name in (member.__name__, snake_case(member.__name__), *aliases):
+        own = member.__name__  # pyright: ignore[reportAttributeAccessIssue]
+        for name in (own, snake_case(own), *aliases):
             self.members[name] = member
         return member
 
-    def register(self, *aliases: str) -> Callable[[Any], Any]:
+    def register(self, *aliases: str) -> Callable[[M], M]:
         """:meth:`add` as a decorator."""
         return lambda member: self.add(member, *aliases)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec
 
 import torch
 from torch.nn import functional as F
@@ -14,6 +14,7 @@ from lamina import activations, config, ops, random
 from lamina.config import standardize_data_format
 from lamina.ops._tensors import as_inexact, as_tensor, promoted, recorded, tensors
 
+P = ParamSpec("P")
 Pairs = tuple[tuple[int, int], ...]
 
 
@@ -31,12 +32,12 @@ _form = normalize_data_format
 # ---- activations ---------------------------------------------------------------------------------------------------
 
 
-def _changeable(function: Callable[..., Any]) -> Callable[..., Any]:
+def _changeable(function: Callable[P, Any]) -> Callable[P, Any]:
     """``function``, whose result may be changed in place. In Keras 2, ``a = K.exp(x)`` and then ``a *= mask`` made a new
     tensor; in torch it changes the one that the gradient of ``exp`` needs."""
 
     @functools.wraps(function)
-    def changeable(*args: Any, **kwargs: Any) -> Any:
+    def changeable(*args: P.args, **kwargs: P.kwargs) -> Any:
         result = function(*args, **kwargs)
         return result.clone() if isinstance(result, torch.Tensor) and result.requires_grad else result
 

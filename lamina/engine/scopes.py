@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch.utils.checkpoint import checkpoint
@@ -14,6 +14,9 @@ from lamina.errors import did_you_mean
 from lamina.graph.symbolic import is_symbolic
 
 __all__ = ["RematMode", "RematScope", "device", "remat", "remat_mode"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _REMAT_MODES = ("full", "activations", "larger_than", "list_of_layers", None)
 _remat_modes: list[RematMode] = []
@@ -36,7 +39,7 @@ def device(device_name: Any) -> torch.device:
     return config.as_device(device_name)
 
 
-def remat(f: Callable[..., Any]) -> Callable[..., Any]:
+def remat(f: Callable[P, R]) -> Callable[P, R]:
     """``f``, whose intermediate results are not kept for the gradient but computed again: less memory for more time.
 
     This is ``torch.utils.checkpoint``: ``f`` runs twice, with the same random numbers.
@@ -49,7 +52,7 @@ def remat(f: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(f, assigned=("__doc__", "__name__"))
-    def again(*args: Any, **kwargs: Any) -> Any:
+    def again(*args: P.args, **kwargs: P.kwargs) -> Any:
         if is_symbolic((args, kwargs)) or not torch.is_grad_enabled():
             return f(*args, **kwargs)
         return checkpoint(f, *args, use_reentrant=False, **kwargs)

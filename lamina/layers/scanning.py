@@ -59,8 +59,9 @@ def _scan(
 ) -> tuple[torch.Tensor, States]:
     sequences, states = for_cell(cell, (sequences, states))
     if _is_lamina_s(cell) and not kwargs:
-        run = _scan_stack if isinstance(cell, StackedRNNCells) else _scan_cell
-        return run(cell, sequences, states, mask, wanted)
+        if isinstance(cell, StackedRNNCells):
+            return _scan_stack(cell, sequences, states, mask, wanted)
+        return _scan_cell(cell, sequences, states, mask, wanted)
     _forget_dropout(cell)
     outputs = _loop(lambda x, before: call_cell(cell, x, before, **kwargs), sequences.unbind(1), states, mask, wanted)
     _forget_dropout(cell)

@@ -49,7 +49,7 @@ class SpectralNormalization(Wrapper):
         self.power_iterations = positive_int(power_iterations, "power_iterations", self)
         self.takes_integers = getattr(layer, "takes_integers", False)
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any = None) -> None:
         super().build(input_shape)
         weight = next((name for name in ("kernel", "embeddings") if hasattr(self.layer, name)), None)
         if weight is None:

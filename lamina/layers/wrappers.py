@@ -37,6 +37,8 @@ class Wrapper(Layer):
     torch.Size([2, 3])
     """
 
+    layer: Any  # a layer, or any module of torch's
+
     _builds_weights = False
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
@@ -98,7 +100,7 @@ class TimeDistributed(Wrapper):
         self.takes_integers = getattr(layer, "takes_integers", True)
         self.input_spec = InputSpec(min_ndim=3)
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Any = None) -> None:
         super().build((input_shape[0], *input_shape[2:]))
         self._one_batch = not any(is_opaque(module) for module in self.layer.modules())
         self._mixes = any(_is_mixing(module) for module in self.layer.modules())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.nn import functional as F
@@ -14,10 +14,10 @@ from lamina.dtypes import as_dtype
 from lamina.ops import _reduction
 from lamina.ops._tensors import as_inexact, as_tensor, axes_of, operations, promoted, recorded, tensors
 
-Operation = Callable[..., Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _of_fractions(activation: Operation) -> Operation:
+def _of_fractions(activation: Function) -> Function:
     """An activation that takes whatever an operation takes; whole numbers become ``floatx``."""
 
     @functools.wraps(activation)
@@ -25,22 +25,30 @@ def _of_fractions(activation: Operation) -> Operation:
         return activation(as_inexact(x), *args, **kwargs)
 
     operation.__module__ = __name__
-    return operation
+    return operation  # pyright: ignore[reportReturnType]
 
 
-celu, elu, selu = map(_of_fractions, (activations.celu, activations.elu, activations.selu))
-glu, sparsemax = map(_of_fractions, (activations.glu, activations.sparsemax))
-hard_shrink, soft_shrink = map(_of_fractions, (activations.hard_shrink, activations.soft_shrink))
-hard_sigmoid, hard_silu, hard_tanh = map(
-    _of_fractions, (activations.hard_sigmoid, activations.hard_silu, activations.hard_tanh)
-)
+celu = _of_fractions(activations.celu)
+elu = _of_fractions(activations.elu)
+selu = _of_fractions(activations.selu)
+glu = _of_fractions(activations.glu)
+sparsemax = _of_fractions(activations.sparsemax)
+hard_shrink = _of_fractions(activations.hard_shrink)
+soft_shrink = _of_fractions(activations.soft_shrink)
+hard_sigmoid = _of_fractions(activations.hard_sigmoid)
+hard_silu = _of_fractions(activations.hard_silu)
 hard_swish = hard_silu
+hard_tanh = _of_fractions(activations.hard_tanh)
 log_sigmoid = _of_fractions(activations.log_sigmoid)
-sigmoid, silu = map(_of_fractions, (activations.sigmoid, activations.silu))
+sigmoid = _of_fractions(activations.sigmoid)
+silu = _of_fractions(activations.silu)
 swish = silu
-softplus, softsign = map(_of_fractions, (activations.softplus, activations.softsign))
-sparse_plus, sparse_sigmoid = map(_of_fractions, (activations.sparse_plus, activations.sparse_sigmoid))
-squareplus, tanh_shrink = map(_of_fractions, (activations.squareplus, activations.tanh_shrink))
+softplus = _of_fractions(activations.softplus)
+softsign = _of_fractions(activations.softsign)
+sparse_plus = _of_fractions(activations.sparse_plus)
+sparse_sigmoid = _of_fractions(activations.sparse_sigmoid)
+squareplus = _of_fractions(activations.squareplus)
+tanh_shrink = _of_fractions(activations.tanh_shrink)
 threshold = _of_fractions(activations.threshold)
 
 

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from lamina.dtypes import as_dtype
 from lamina.ops._tensors import as_inexact, as_number, as_tensor, beside, is_inexact, needs_data, operations, promoted
 
-Operation = Callable[..., Any]
+Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
 
 
-def _named(operation: Operation, name: str, formula: str) -> Operation:
+class OfOne(Protocol):
+    """An operation on one tensor."""
+
+    def __call__(self, x: Any) -> Any: ...
+
+
+class OfTwo(Protocol):
+    """An operation on two tensors."""
+
+    def __call__(self, x1: Any, x2: Any) -> Any: ...
+
+
+class OfBits(Protocol):
+    """An operation on the bits of two tensors."""
+
+    def __call__(self, x: Any, y: Any) -> Any: ...
+
+
+def _named(operation: F, name: str, formula: str) -> F:
     operation.__name__ = operation.__qualname__ = name
     operation.__doc__ = f"{formula}, for each element."
     return operation
@@ -22,7 +41,7 @@ def _named(operation: Operation, name: str, formula: str) -> Operation:
 # ---- of one argument -----------------------------------------------------------------------------------------------
 
 
-def _of_fractions(name: str, function: Operation, formula: str) -> Operation:
+def _of_fractions(name: str, function: Function, formula: str) -> OfOne:
     """Whole numbers become ``floatx`` first."""
 
     def operation(x: Any) -> Any:
@@ -31,7 +50,7 @@ def _of_fractions(name: str, function: Operation, formula: str) -> Operation:
     return _named(operation, name, formula)
 
 
-def _of_numbers(name: str, function: Operation, formula: str) -> Operation:
+def _of_numbers(name: str, function: Function, formula: str) -> OfOne:
     """The type stays; truth values become int32 first."""
 
     def operation(x: Any) -> Any:
@@ -40,7 +59,7 @@ def _of_numbers(name: str, function: Operation, formula: str) -> Operation:
     return _named(operation, name, formula)
 
 
-def _of_any(name: str, function: Operation, formula: str) -> Operation:
+def _of_any(name: str, function: Function, formula: str) -> OfOne:
     def operation(x: Any) -> Any:
         return function(as_tensor(x))
 
@@ -138,7 +157,7 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
 # ---- of two arguments ----------------------------------------------------------------------------------------------
 
 
-def _arithmetic(name: str, function: Operation, formula: str) -> Operation:
+def _arithmetic(name: str, function: Function, formula: str) -> OfTwo:
     """torch's function takes a Python number on the right as it is."""
 
     def operation(x1: Any, x2: Any) -> Any:
@@ -148,7 +167,7 @@ def _arithmetic(name: str, function: Operation, formula: str) -> Operation:
     return _named(operation, name, formula)
 
 
-def _pairwise(name: str, function: Operation, formula: str, inexact: bool = False, number: bool = False) -> Operation:
+def _pairwise(name: str, function: Function, formula: str, inexact: bool = False, number: bool = False) -> OfTwo:
     """torch's function takes tensors of one type."""
 
     def operation(x1: Any, x2: Any) -> Any:
@@ -157,7 +176,7 @@ def _pairwise(name: str, function: Operation, formula: str, inexact: bool = Fals
     return _named(operation, name, formula)
 
 
-def _bits(name: str, function: Operation, formula: str) -> Operation:
+def _bits(name: str, function: Function, formula: str) -> OfBits:
     def operation(x: Any, y: Any) -> Any:
         return function(*promoted(x, y))
 

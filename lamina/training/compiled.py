@@ -129,12 +129,12 @@ class Compiled(WeightOwner):
         for unknown in torch_options:
             raise TypeError(f"compile() got an unknown argument {unknown!r}.{did_you_mean(unknown, _ARGUMENTS)}")
         _check_names(loss, metrics, weighted_metrics)
-        optimizer = optimizers.get(optimizer)
+        chosen = optimizers.get(optimizer)
         is_half = getattr(getattr(self, "dtype_policy", None), "name", None) == "mixed_float16"
-        if auto_scale_loss and is_half and not isinstance(optimizer, optimizers.LossScaleOptimizer | None):
-            optimizer = optimizers.LossScaleOptimizer(optimizer)
-        self.optimizer, self.loss = optimizer, loss
-        self.compile_setup = Setup(optimizer, loss, loss_weights, metrics, weighted_metrics, bool(run_eagerly),
+        if auto_scale_loss and is_half and not isinstance(chosen, optimizers.LossScaleOptimizer | None):
+            chosen = optimizers.LossScaleOptimizer(chosen)
+        self.optimizer, self.loss = chosen, loss
+        self.compile_setup = Setup(chosen, loss, loss_weights, metrics, weighted_metrics, bool(run_eagerly),
                                    jit_compile is True, _trainable_state(self) if keep_trainable else None)  # fmt: skip
         self._objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         self.stop_training = False
