@@ -44,13 +44,14 @@ from lamina.models.function import Function
 from lamina.naming import name_scope
 from lamina.optimizers import Optimizer
 from lamina.regularizers import Regularizer
+from lamina.training.compare import compare
 from lamina.variables import StatelessScope, Variable
 
 __all__ = [
     "DTypePolicy", "FloatDTypePolicy", "Function", "Initializer", "Input", "InputSpec", "KerasTensor", "Layer",
     "Loss", "Metric", "Model", "Operation", "Optimizer", "Regularizer", "RematScope", "Sequential",
-    "StatelessScope", "Variable", "activations", "as_keras", "backend", "callbacks", "config", "constraints",
-    "datasets", "device", "dialects", "dtype_policies", "initializers", "layers", "legacy", "losses", "metrics",
+    "StatelessScope", "Variable", "activations", "as_keras", "backend", "callbacks", "compare", "config",
+    "constraints", "datasets", "device", "dialects", "dtype_policies", "initializers", "layers", "legacy", "losses", "metrics",
     "mixed_precision", "models", "name_scope", "ops", "optimizers", "random", "regularizers", "remat", "saving",
     "tree", "utils", "version", "wrappers",
 ]  # fmt: skip

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from lamina.callbacks.monitoring import Mode, MonitorCallback, find_name, say
+from lamina.callbacks.monitoring import Mode, MonitorCallback, say
 from lamina.errors import did_you_mean
 from lamina.training.callback import Callback
+from lamina.training.metric_names import find_name
 
 MODEL_ENDINGS = (".keras", ".h5", ".hdf5")
 WEIGHT_ENDINGS = (".weights.h5", ".h5", ".hdf5", ".safetensors")

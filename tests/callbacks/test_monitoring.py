@@ -9,7 +9,7 @@ import pytest
 from callbacks.fake import FakeModel, metric, play
 
 from lamina.callbacks import EarlyStopping, LearningRateScheduler, ReduceLROnPlateau, TerminateOnNaN
-from lamina.callbacks.monitoring import direction, find_name
+from lamina.training.metric_names import direction, find_name
 
 SEEDS = range(3)
 
