@@ -224,8 +224,8 @@ def test_word_for_word():
         "plain         2 of 4      0.5500           0.7100               0.4500         0.1    4,321",
         "with dropout  4 of 4      0.4000           0.8000               0.4500         -0.05  4,321",
         "",
-        "'with dropout' helps: the validation loss is 0.4000 against 0.5500 of 'plain', a difference of 0.15 where chance makes "
-        "up to 0.0754; the validation accuracy is 0.8000 against 0.7100 of 'plain', a difference of 0.09 where chance makes up "
+        "'with dropout' helps: the validation loss is 0.4000 against 0.5500 of 'plain', a difference of 0.15 where chance "
+        "makes up to 0.0754; the validation accuracy is 0.8000 against 0.7100 of 'plain', a difference of 0.09 where chance makes up "
         "to 0.0346.",
         "The model of 'plain' has the weights of its last epoch, 4, with a validation loss of 0.6500 instead of 0.5500: "
         "EarlyStopping(restore_best_weights=True) keeps the best.",
@@ -289,9 +289,7 @@ def trained(seed, train, validation, *middle, epochs=8, **arguments):
 def test_seeds_of_one_model_make_no_difference_beyond_the_noise():
     validation = data(1, 300)
     runs = [trained(seed, data(0, 200), validation) for seed in range(21)]
-    verdicts = [
-        lamina.compare({"one": one, "other": other}).verdict for one, other in zip(runs, runs[1:], strict=False)
-    ]
+    verdicts = [lamina.compare({"one": one, "other": other}).verdict for one, other in itertools.pairwise(runs)]
     assert verdicts.count("no difference") >= 18
     groups = [lamina.compare({"a": runs[k : k + 3], "b": runs[k + 3 : k + 6]}).verdict for k in range(0, 16, 3)]
     assert groups.count("no difference") >= 5
