@@ -225,8 +225,8 @@ def test_word_for_word():
         "with dropout  4 of 4      0.4000           0.8000               0.4500         -0.05  4,321",
         "",
         "'with dropout' helps: the validation loss is 0.4000 against 0.5500 of 'plain', a difference of 0.15 where chance "
-        "makes up to 0.0754; the validation accuracy is 0.8000 against 0.7100 of 'plain', a difference of 0.09 where chance makes up "
-        "to 0.0346.",
+        "makes up to 0.0754; the validation accuracy is 0.8000 against 0.7100 of 'plain', a difference of 0.09 where chance "
+        "makes up to 0.0346.",
         "The model of 'plain' has the weights of its last epoch, 4, with a validation loss of 0.6500 instead of 0.5500: "
         "EarlyStopping(restore_best_weights=True) keeps the best.",
         "Chance is judged by the 2000 validation rows (assuming that two runs err alike on the same rows: a correlation of 0.5 "
