@@ -25,6 +25,13 @@ class TorchLoss(LossFunctionWrapper):
     tensor(1.3863)
     """
 
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
+        if isinstance(self.fn, nn.Module):
+            first = next(self.fn.buffers(), None)  # the weights of classes, where there are any
+            if first is not None and isinstance(y_pred, Tensor) and first.device != y_pred.device:
+                self.fn.to(y_pred.device)
+        return super().__call__(y_true, y_pred, sample_weight, mask)
+
     def fused_mean(self, y_true: Any, y_pred: Any) -> Tensor | None:
         """What torch makes of a batch without weights."""
         return self.fn(y_pred, _targets(y_true, y_pred), **self.arguments)

@@ -6,7 +6,7 @@ import contextlib
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 import torch
 from torch import nn
@@ -18,13 +18,14 @@ from lamina.engine.calling import build_for
 from lamina.engine.keras3 import metrics_in
 from lamina.engine.layer import Layer
 from lamina.engine.modes import in_mode
+from lamina.engine.tools import to_override
 from lamina.engine.tracking import parameters_of
 from lamina.engine.weights import WeightOwner
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.losses import LossesLike
 from lamina.metrics import Metric, MetricsLike
-from lamina.optimizers import OptimizerLike
+from lamina.optimizers import Optimizer, OptimizerLike
 from lamina.registry import check_keys, deserialize, reading, serialize
 from lamina.training.foreign_code import copied
 from lamina.training.logs import as_numbers
@@ -78,7 +79,7 @@ class Compiled(WeightOwner):
     """The part of a model that knows how it is to be trained. ``compute_loss`` and ``compute_metrics`` are yours to
     override."""
 
-    optimizer: Any = None
+    optimizer: Optimizer = cast(Any, None)  # until `compile` says which
     loss: Any = None
     compile_setup: Any = None
     stop_training: bool = False
@@ -133,7 +134,8 @@ class Compiled(WeightOwner):
         is_half = getattr(getattr(self, "dtype_policy", None), "name", None) == "mixed_float16"
         if auto_scale_loss and is_half and not isinstance(chosen, optimizers.LossScaleOptimizer | None):
             chosen = optimizers.LossScaleOptimizer(chosen)
-        self.optimizer, self.loss = chosen, loss
+        self.optimizer = cast(Any, chosen)
+        vars(self)["loss"] = loss  # one of torch's is a module, and yet no part of the model
         self.compile_setup = Setup(chosen, loss, loss_weights, metrics, weighted_metrics, bool(run_eagerly),
                                    jit_compile is True, _trainable_state(self) if keep_trainable else None)  # fmt: skip
         self._objective = Objective(loss, loss_weights, metrics, weighted_metrics)
@@ -178,6 +180,7 @@ class Compiled(WeightOwner):
                      jit_compile=setup.jit_compile, auto_scale_loss=False,
                      keep_trainable=setup.trainable is not None)  # fmt: skip
 
+    @to_override
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> torch.Tensor:
@@ -186,6 +189,7 @@ class Compiled(WeightOwner):
         terms = [] if of_data is None else [of_data(y, y_pred, sample_weight)]
         return total(terms + self.losses, self)
 
+    @to_override
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Update the compiled metrics, and return all of them by name."""
         metrics = self._bound(x, y, y_pred).metrics

@@ -92,6 +92,16 @@ def own():
     return Own()
 
 
+def test_the_weights_of_a_loss_of_torch_s_go_where_the_model_is():
+    config.set_device("auto")
+    loss = torch.nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 0.5]))
+    model = compiled(pictures(), loss=loss)
+    for weights in (None, np.ones(70)):
+        assert np.isfinite(model.fit(X, LABELS, verbose=0, sample_weight=weights).history["loss"][0])
+    assert loss.weight.device == DEVICE
+    assert places(model) == {DEVICE}
+
+
 @pytest.mark.parametrize(("make", "x"), [(pictures, X), (words, WORDS), (attending, WORDS), (own, X)])
 def test_a_model_trains_there_as_on_the_cpu(make, x):
     found = []

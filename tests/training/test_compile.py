@@ -413,3 +413,15 @@ def test_a_metric_without_a_name_is_called_as_in_keras():
         model.compile("sgd", "mse", metrics=[lambda y_true, y_pred: (y_true - y_pred) ** 2])
         histories.append(model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0).history)
     assert list(histories[0]) == list(histories[1])
+
+
+def test_a_loss_of_torch_s_is_no_part_of_the_model():
+    model = lamina.Sequential([lamina.layers.Dense(2, input_shape=(3,))])
+    weighted = torch.nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0]))
+    for loss in (weighted, "mse", torch.nn.L1Loss(), lamina.losses.Huber(), None):
+        model.compile("sgd", loss)
+        assert model.loss is loss
+        assert len(model.layers) == 1
+        assert list(model.state_dict()) == ["dense.kernel", "dense.bias"]
+    model.compile("sgd", weighted)
+    assert np.isfinite(model.fit(np.ones((4, 3)), np.array([0, 1, 1, 0]), verbose=0).history["loss"][0])
