@@ -1,4 +1,4 @@
-"""What torch's tracers, scripters and exporters ask of a layer, beside calling it."""
+"""What torch's tracers, scripters and exporters ask of a layer, beside calling it; and what checkers ask of its author."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from types import FunctionType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from torch import fx
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def to_override(method: Callable[P, R]) -> Callable[..., R]:
+    """A method that authors override with other arguments than lamina's own has, or with fewer, as Keras lets them: checkers
+    take whatever they write."""
+    return method
 
 
 def tracer_of(values: Iterable[Any]) -> Any:

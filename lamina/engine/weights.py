@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -164,6 +164,11 @@ class WeightOwner(HasPath):
         # A weight whose name is already an attribute (`self.gain = 2`) must not hide it.
         taken = name in self.__dict__ or name in self._modules or hasattr(type(self), name)
         return f"{name}_weight" if taken else name
+
+    if TYPE_CHECKING:
+        # `model.get_layer("hidden").units`: of a layer that was found by name, checkers can't know what it has.
+        # torch says of any attribute that it is a tensor or a module.
+        def __getattr__(self, name: str) -> Any: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _CALLED_BY_TORCH and not callable(getattr(value, "__func__", None)):

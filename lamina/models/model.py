@@ -12,7 +12,7 @@ from torch import nn
 from lamina.engine.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
 from lamina.engine.layer import Layer
 from lamina.engine.modes import set_mode
-from lamina.engine.tools import tracer_of
+from lamina.engine.tools import to_override, tracer_of
 from lamina.engine.tracking import children_of
 from lamina.errors import describe
 from lamina.graph.plan import Plan, compile_graph
@@ -127,6 +127,7 @@ class Model(Keras3Model, Keyed):
                 tensor.node.target._apply(fn)
         return self
 
+    @to_override
     def call(self, inputs: Any, mask: Any = None, *, kept_masks: list[Any] | None = None) -> Any:
         """Run the plan; the outputs' masks go into the list ``kept_masks``. A subclass that was not given ``inputs`` and
         ``outputs`` writes its own."""
@@ -193,6 +194,7 @@ class Model(Keras3Model, Keyed):
                 x._keras_mask = one
         return flat
 
+    @to_override
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The masks of the outputs, where the plan has any."""
         if self._plan is None or all(mask is None for mask in self._plan.masks):
@@ -286,6 +288,7 @@ class Model(Keras3Model, Keyed):
 
     # -- any model --
 
+    @to_override
     def build(self, input_shape: Any = None) -> None:
         """Make the weights of a subclassed model by running its ``call`` without data."""
         if self._plan is None and input_shape is not None and type(self).call is not Model.call:

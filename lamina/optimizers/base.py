@@ -9,7 +9,7 @@ import inspect
 import numbers
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -146,29 +146,33 @@ class Optimizer(VariableOwner):
         if "update_step" in own:
             type.__setattr__(cls, "_step_group", Optimizer._step_each)
 
+    if TYPE_CHECKING:
+        # `model.optimizer.beta_1`: checkers can't know which one a model was compiled with.
+        def __getattr__(self, name: str) -> Any: ...
+
     # -- the numbers that change --
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> LentInt:
         """The number of updates so far: an integer that can be set. Accumulated gradients count once they are used."""
         return LentInt.make(self._iterations // (self.gradient_accumulation_steps or 1), self._set_iterations)
 
     @iterations.setter
-    def iterations(self, value: Any) -> None:
+    def iterations(self, value: int | Tensor) -> None:
         self._set_iterations(value)
 
     def _set_iterations(self, value: Any) -> None:
         self._iterations = int(value) * (self.gradient_accumulation_steps or 1)
 
     @property
-    def learning_rate(self) -> Any:
+    def learning_rate(self) -> LentFloat:
         """The learning rate of the next step. A number, a schedule or a function can be set; a number in the place of a
         schedule is refused, as in Keras."""
         rate = self._learning_rate if isinstance(self._learning_rate, float) else self._rate()
         return LentFloat.make(rate, self._set_learning_rate)
 
     @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def learning_rate(self, value: LearningRateLike) -> None:
         self._set_learning_rate(value)
 
     def _set_learning_rate(self, value: Any) -> None:

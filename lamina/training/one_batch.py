@@ -14,6 +14,7 @@ from torch import nn
 
 from lamina.dialects import any_spelling
 from lamina.engine.modes import in_mode
+from lamina.engine.tools import to_override
 from lamina.engine.weights import WeightOwner, to_numpy
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.training.allocator import keep_freed_memory
@@ -134,6 +135,7 @@ class OneBatch(Compiled):
 
     # -- yours to override --
 
+    @to_override
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of training on ``data`` (``(x, y)`` or ``(x, y, sample_weight)``); returns logs by name.
 
@@ -150,6 +152,7 @@ class OneBatch(Compiled):
         with torch.no_grad():
             return self.compute_metrics(x, y, y_pred, sample_weight)
 
+    @to_override
     def test_step(self, data: Any) -> dict[str, Any]:
         """One step of testing; returns logs by name. ``evaluate`` puts its own together unless this is overridden."""
         x, y, sample_weight = unpack(data)
@@ -158,6 +161,7 @@ class OneBatch(Compiled):
             self._objective_loss(self._loss_of(x, y, y_pred, sample_weight, training=False), x)
             return self.compute_metrics(x, y, y_pred, sample_weight)
 
+    @to_override
     def predict_step(self, data: Any) -> Any:
         """The outputs for one batch of inputs."""
         return self(unpack(data)[0], training=False)

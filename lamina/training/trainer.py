@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ _FEW_BATCHES = 3  # for which what helps with many is not worth its preparation
 class Trainer(OlderMethods, OneBatch):
     """The part of a model that trains, evaluates and predicts: the loops over batches."""
 
-    history: Any = None  # the History of the last fit
+    history: History = cast(Any, None)  # of the last `fit`
     stop_evaluating: bool = False
     stop_predicting: bool = False
 
