@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from lamina.errors import did_you_mean
+from lamina.screen import has_ansi, write
 from lamina.training.callback import Callback
 from lamina.training.metric_names import direction, find_name
 
@@ -81,4 +82,4 @@ class MonitorCallback(Callback):
 
 def say(text: str) -> None:
     """Print a callback's message, in the place of a progress bar that is being drawn: it is drawn again below."""
-    print(f"\r\x1b[K{text}" if sys.stdout.isatty() else text)
+    write(f"\r\x1b[K{text}\n" if has_ansi(sys.stdout) else f"{text}\n")

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lamina.callbacks.monitoring import Mode, MonitorCallback, say
+from lamina.screen import show
 from lamina.training.callback import Callback
 
 
@@ -76,10 +77,10 @@ class EarlyStopping(MonitorCallback):
 
     def on_train_end(self, logs: Any = None) -> None:
         if self.stopped_epoch and self.verbose:
-            print(f"Epoch {self.stopped_epoch + 1}: training stops, {self.monitor} no longer improves.")
+            show(f"Epoch {self.stopped_epoch + 1}: training stops, {self.monitor} no longer improves.")
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose:
-                print(f"The weights of the best epoch, {self.best_epoch + 1}, are restored.")
+                show(f"The weights of the best epoch, {self.best_epoch + 1}, are restored.")
             self.model.set_weights(self.best_weights)
             self.restored_epoch = self.best_epoch
 

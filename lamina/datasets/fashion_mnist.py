@@ -8,6 +8,8 @@ import numpy as np
 
 from lamina import config
 from lamina.datasets._files import Split, read_idx, read_splits
+from lamina.language import say
+from lamina.screen import language_of, show
 
 __all__ = ["CLASS_NAMES", "load_data"]
 
@@ -33,13 +35,13 @@ def load_data() -> tuple[Split, Split]:
     folder = config.keras_home() / "datasets" / "fashion-mnist"
     if all((folder / name).is_file() for names in _FILES.values() for name in names):
         train, test = (_read_split(folder, *names) for names in _FILES.values())
-        print(f"Fashion-MNIST: {len(train[0]):,} training and {len(test[0]):,} test images from {folder}.")
-        return train, test
-    train, test = read_splits(_SUBSET)
-    print(
-        f"Fashion-MNIST: lamina's bundled subset of {len(train[0]):,} training and {len(test[0]):,} test images "
-        f"(the full set is used when it lies in {folder})."
-    )
+        return _told("screen.pictures", train, test, folder)
+    return _told("screen.bundled_pictures", *read_splits(_SUBSET), folder)
+
+
+def _told(key: str, train: Split, test: Split, folder: Path) -> tuple[Split, Split]:
+    """The data, after a line that says which they are."""
+    show(say(key, language_of(), train=len(train[0]), test=len(test[0]), folder=folder))
     return train, test
 
 

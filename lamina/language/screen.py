@@ -1,7 +1,18 @@
-"""The progress bar and the summary."""
+"""The progress bar, the summary, and which pictures a data set has."""
 
 from __future__ import annotations
 
 SENTENCES: dict[str, tuple[str, str]] = {
     "epoch": ("Epoch {number}/{count}", "第 {number}/{count} 轮"),
+    "time_left": ("ETA {time}", "剩余 {time}"),
+    "step": ("step", "步"),
+    "pictures": (
+        "Fashion-MNIST: {train:,} training and {test:,} test images from {folder}.",
+        "Fashion-MNIST：{train:,} 张训练图片，{test:,} 张测试图片，来自 {folder}。",
+    ),
+    "bundled_pictures": (
+        "Fashion-MNIST: lamina's bundled subset of {train:,} training and {test:,} test images "
+        "(the full set is used when it lies in {folder}).",
+        "Fashion-MNIST：lamina 自带的子集，{train:,} 张训练图片，{test:,} 张测试图片（{folder} 里有完整数据时用完整的）。",
+    ),
 }

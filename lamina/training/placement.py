@@ -15,6 +15,7 @@ from lamina.engine.devices import accelerator_or_none, device_of
 from lamina.engine.tracking import parameters_of
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.lasting import lasting
+from lamina.screen import show
 
 # What predict keeps of its outputs on the device, before it fetches them: few waits, and little memory.
 KEPT_BYTES = 256 * 2**20
@@ -76,7 +77,7 @@ def _can_run_on(model: Any, device: torch.device) -> bool:
 def _say_once(device: str) -> None:
     said = f"lamina: models run on {device}; lamina.config.set_device('cpu') keeps them on the CPU."
     if config.is_interactive_logging_enabled():
-        print(said, file=sys.stderr)  # which a program's own output does not go to
+        show(said, sys.stderr)  # which a program's own output does not go to
     else:
         logging.getLogger("lamina").info(said)
 

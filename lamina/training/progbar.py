@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from lamina import config
-from lamina.training.progress import Line, ToLogger, clock, number, per_step, view
+from lamina.screen import language_of
+from lamina.training.progress import Line, ToLogger, number, per_step, spent, view
 
 
 class Progbar:
@@ -61,7 +62,9 @@ class Progbar:
         self.unit_name = unit_name
         self.averages_at_end = averages_at_end
         interactive = config.is_interactive_logging_enabled()
-        self._view = view(int(verbose), sys.stdout if interactive else ToLogger())
+        stream: Any = sys.stdout if interactive else ToLogger()
+        self._language = language_of(stream)
+        self._view = view(int(verbose), stream)
         self._sums: dict[str, tuple[Any, int]] = {}  # of each value, and over how many steps
         self._seen = 0
         self._start = perf_counter()
@@ -118,13 +121,13 @@ class Progbar:
 
     def _line(self, current: int, now: float, pace: float, last: bool) -> Line:
         known = bool(self.target)
-        seconds = pace * ((self.target or 0) - current) if known and not last else now - self._start
+        left = pace * ((self.target or 0) - current) if known and not last else None
         count = f"{current:{len(str(self.target))}d}/{self.target}" if known else f"{current:7d}/Unknown"
-        time = f"{'ETA ' if known and not last else ''}{clock(seconds)}"
-        figures = [f"{name}: {number(np.mean(_plain(total)) / max(1, steps))}"
-                   for name, (total, steps) in self._sums.items()]  # fmt: skip
+        figures = {name: number(np.mean(_plain(total)) / max(1, steps)) for name, (total, steps) in self._sums.items()}
         part = current / self.target if self.target else 0.0
-        return Line(count, part, time, per_step(pace, self.unit_name), figures, self.width)
+        unit = None if self.unit_name == "step" else self.unit_name  # which is translated
+        return Line(count, part, spent(now - self._start, left, self._language), per_step(pace, unit, self._language),
+                    figures, width=self.width, ended=last)  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

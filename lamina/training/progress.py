@@ -1,7 +1,7 @@
 """The progress bar of ``fit``, ``evaluate`` and ``predict``.
 
 It draws at most ten times a second and looks at numbers only then: a step in between costs one look at the clock, and no
-wait for the device.
+wait for the device. In a terminal a line is as wide as fits: see :class:`Line`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import io
 import logging
 import math
 import os
-import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from lamina import config
+from lamina.language import say
+from lamina.screen import can_draw, cells, columns, has_ansi, has_colours, is_terminal, language_of, write
 
 INTERVAL = 0.1  # seconds between two drawings
-BAR = 20  # characters
-NOTEBOOK_LINES = 60  # what a notebook keeps in view of a long run
+BAR, SHORT_BAR = 20, 5  # characters: where there is room, and at least
+NOTEBOOK_LINES, NOTEBOOK_WIDTH = 60, 100  # what a notebook keeps in view of a long run
 _GREEN, _DIM, _PLAIN = "\x1b[32m", "\x1b[2m", "\x1b[0m"
 
 
@@ -35,6 +36,7 @@ class ProgressBar:
         label: what is going on when it is not training: ``"evaluate"``, ``"predict"``.
         stream: where to write, ``sys.stdout`` by default; the logger ``lamina`` after
             ``config.disable_interactive_logging()``.
+        names: gives the order in which figures are shown, where it is not that of the logs. The loss is first always.
 
     Raises:
         ValueError: for another ``verbose``.
@@ -48,7 +50,7 @@ class ProgressBar:
     """
 
     def __init__(self, epochs: int = 1, steps: int | None = None, verbose: Any = "auto", label: str | None = None,
-                 stream: TextIO | None = None) -> None:  # fmt: skip
+                 stream: TextIO | None = None, names: Callable[[], Sequence[str]] = list) -> None:  # fmt: skip
         if verbose not in (0, 1, 2, "auto"):
             raise ValueError(f"verbose must be 0, 1, 2 or 'auto', and got {verbose!r}.")
         self.epochs = epochs
@@ -56,16 +58,20 @@ class ProgressBar:
         self.label = label
         interactive = config.is_interactive_logging_enabled()
         self.verbose = (1 if interactive else 2) if verbose == "auto" else int(verbose)
-        self._epoch = 0
-        self._view = view(self.verbose, stream or (sys.stdout if interactive else ToLogger()))
+        self._names = names
+        self._heading: Heading | None = None
+        shown: Any = stream or (sys.stdout if interactive else ToLogger())
+        self._language = language_of(shown)
+        self._view = view(self.verbose, shown)
         self._start_clock()
 
     def epoch_begin(self, epoch: int) -> None:
         """Begin an epoch, counted from 0."""
-        self._epoch = epoch
         self._start_clock()
         if self.epochs > 1:
-            self._view.heading(f"Epoch {epoch + 1}/{self.epochs}")
+            whole = say("screen.epoch", self._language, number=epoch + 1, count=self.epochs)
+            self._heading = Heading(whole, f"{epoch + 1}/{self.epochs}")
+            self._view.begin(self._heading)
 
     def step(self, index: int, read_logs: Callable[[], Mapping[str, Any]]) -> None:
         """After step ``index``, counted from 0. ``read_logs`` is called only when it is time to draw."""
@@ -94,38 +100,145 @@ class ProgressBar:
 
     def _line(self, done: int, now: float, logs: Mapping[str, Any], ended: bool = False) -> Line:
         each = (self._latest - self._start) / max(done, 1)
-        known = self.steps is not None and not ended
-        seconds = each * (self.steps - done) if known and self.steps is not None else now - self._start
+        left = each * (self.steps - done) if self.steps is not None and not ended else None
         count = f"{done}/{self.steps}" if self.steps is not None else f"{done}"
-        time = f"{'ETA ' if known else ''}{clock(seconds)}"
-        figures = [f"{name}: {number(value)}" for name, value in logs.items() if is_number(value)]
+        figures = {name: number(value) for name, value in logs.items() if is_number(value)}
         part = 1.0 if ended else done / self.steps if self.steps else 0.0
-        return Line(count, part, time, per_step(each), figures)
+        return Line(count, part, spent(now - self._start, left, self._language), per_step(each, None, self._language),
+                    {name: figures[name] for name in display_order(figures, self._names())}, self._heading,
+                    ended=ended)  # fmt: skip
+
+
+def display_order(names: Iterable[str], first: Sequence[str] = ()) -> list[str]:
+    """The loss, metrics as ``first`` has them, other figures; then the same of validation.
+
+    >>> display_order(["auc", "loss", "mae", "val_auc", "val_loss"], ["loss", "mae", "auc"])
+    ['loss', 'mae', 'auc', 'val_loss', 'val_auc']
+    """
+    place = {name: number for number, name in enumerate(["loss", *first])}
+
+    def key(name: str) -> tuple[bool, int]:
+        return name.startswith("val_"), place.get(name.removeprefix("val_"), len(place))
+
+    return sorted(names, key=key)
+
+
+class Heading(NamedTuple):
+    """What a line begins with: ``Epoch 3/12``, and ``3/12`` where that is too long."""
+
+    whole: str
+    short: str
+
+
+class Head(NamedTuple):
+    """A choice of what stands before the figures, and what stands between the parts."""
+
+    names: str
+    gap: str = " - "
+    bar: bool = False
+
+
+# What may stand before the figures, from the richest on; a count of steps that are all done is the first that can go.
+_UNDER_WAY = (Head("whole count time pace", bar=True), Head("whole count time pace"), Head("whole count time"),
+              Head("whole count time", " "), Head("short count time", " "))  # fmt: skip
+_ENDED = (*_UNDER_WAY[:3], Head("whole time"), Head("whole count time", " "), Head("whole time", " "), Head("whole", " "),
+          Head("short time", " "), Head("short", " "))  # fmt: skip
 
 
 class Line:
-    """What a line says, before it is known how it is shown."""
+    """What a line says, before it is known how it is shown.
 
-    def __init__(self, count: str, part: float, time: str, pace: str, figures: list[str], width: int = BAR) -> None:
-        self.count = count
+    Where it does not fit, the bar gets shorter and goes, then the time per step, then what stands between the parts. Then
+    the least important figures go, the last metrics first, and ``…`` says so. No figure is ever cut.
+
+    Arguments:
+        count: of steps: ``"25/125"``. part: how much is done, from 0 to 1. time, pace: in words.
+        figures: name -> number, as they are shown.
+        width: of the bar. ended: whether this line stays.
+    """
+
+    def __init__(self, count: str, part: float, time: str, pace: str, figures: Mapping[str, str],
+                 heading: Heading | None = None, width: int = BAR, ended: bool = False) -> None:  # fmt: skip
         self.part = min(1.0, part)
-        self.time = time
-        self.pace = pace
         self.figures = figures
         self.width = width
-
-    def bar(self, done: str, rest: str) -> tuple[str, str]:
-        """The part of the bar that is done, and the rest."""
-        filled = round(self.part * self.width)
-        return done * filled, rest * (self.width - filled)
-
-    def with_bar(self, bar: str) -> str:
-        """``25/125 ━━━━──────── 1s 5ms/step - loss: 0.3000``"""
-        return " - ".join([f"{self.count} {bar} {self.time} {self.pace}", *self.figures])
+        self.ended = ended
+        self._parts = {"whole": heading and heading.whole, "short": heading and heading.short, "count": count,
+                       "time": time, "pace": pace}  # fmt: skip
 
     def without_bar(self) -> str:
-        """``125/125 - 1s - 5ms/step - loss: 0.3000``"""
-        return " - ".join([self.count, self.time, self.pace, *self.figures])
+        """``Epoch 3/12 - 125/125 - 1s - 5ms/step - loss: 0.3000``: all of it, however long."""
+        figures = [f"{name}: {value}" for name, value in self.figures.items()]
+        return " - ".join([*self._chosen(Head("whole count time pace")), *figures])
+
+    def fitted(self, room: float, done: str = "━", rest: str = "─", more: str = "…") -> tuple[str, str, str, str]:
+        """The line in at most ``room`` columns, in four parts: what stands before the bar, its done part, its rest, and
+        what follows: ``25/125 ━━━━──────── 1s 5ms/step - loss: 0.3000``."""
+        heads = _ENDED if self.ended else _UNDER_WAY
+        shown = self._most_figures(heads[-1], room, more)
+        for head in heads if shown is not None else ():
+            text = self._joined(head, shown or [], more)
+            bar = int(min(room - cells(text), self.width))
+            if head.bar and bar >= min(SHORT_BAR, self.width):
+                before, after = self._around_bar(head, shown or [], more)
+                filled = round(self.part * bar)
+                return before, done * filled, rest * (bar - filled), after
+            if not head.bar and cells(text) <= room:
+                return text, "", "", ""
+        return self._in_hardly_any(room, more), "", "", ""
+
+    def _most_figures(self, head: Head, room: float, more: str) -> list[str] | None:
+        """The names of the figures that fit, in their order; ``None`` when not one does."""
+        bases = list(dict.fromkeys(name.removeprefix("val_") for name in self.figures))
+        bases.sort(key=lambda base: base != "loss")
+        by_importance = sorted(
+            self.figures, key=lambda name: (bases.index(name.removeprefix("val_")), name[:4] == "val_")
+        )
+        for count in range(len(by_importance), 0, -1):
+            chosen = set(by_importance[:count])
+            shown = [name for name in self.figures if name in chosen]
+            if cells(self._joined(head, shown, more)) <= room:
+                return shown
+        return None if self.figures else []
+
+    def _chosen(self, head: Head) -> list[str]:
+        return [part for part in (self._parts[name] for name in head.names.split()) if part]
+
+    def _joined(self, head: Head, shown: Sequence[str], more: str) -> str:
+        if head.bar:
+            return "".join(self._around_bar(head, shown, more))
+        return head.gap.join([*self._chosen(head), *self._texts(shown, more)])
+
+    def _around_bar(self, head: Head, shown: Sequence[str], more: str) -> tuple[str, str]:
+        *before, time, pace = self._chosen(head)
+        return f"{' - '.join(before)} ", " - ".join([f" {time} {pace}", *self._texts(shown, more)])
+
+    def _texts(self, shown: Sequence[str], more: str) -> list[str]:
+        texts = [f"{name}: {self.figures[name]}" for name in shown]
+        return texts if len(shown) == len(self.figures) else [*texts, more]
+
+    def _in_hardly_any(self, room: float, more: str) -> str:
+        """The first figure, whole, behind as much of the rest as fits; its name is cut, if it must be."""
+        name, value = next(iter(self.figures.items()), ("", ""))
+        value = f"{value} {more}" if len(self.figures) > 1 and cells(value + more) < room else value
+        for least in (len(name), min(len(name), 8), 1):
+            for names in ("whole time", "short time", "short", "count", ""):
+                parts = " ".join(self._chosen(Head(names)))
+                if not name and parts and cells(parts) <= room:
+                    return parts
+                text = self._cut(name, value, room - cells(parts) - bool(parts), more, least)
+                if text is not None:
+                    return f"{parts} {text}".strip()
+        return value if cells(value) <= room else ""
+
+    @staticmethod
+    def _cut(name: str, value: str, room: float, more: str, least: int) -> str | None:
+        """``name: value`` in at most ``room`` columns; ``None`` where not even ``least`` letters of the name fit."""
+        for length in range(len(name), least - 1, -1):
+            text = f"{name[:length]}{'' if length == len(name) else more}: {value}"
+            if cells(text) <= room:
+                return text
+        return None
 
 
 # ---- ways to show it -----------------------------------------------------------------------------------------------
@@ -136,7 +249,7 @@ class Silent:
 
     is_live = False
 
-    def heading(self, text: str) -> None:
+    def begin(self, heading: Heading) -> None:
         """Where an epoch begins."""
 
     def live(self, line: Line) -> None:
@@ -152,18 +265,13 @@ class Silent:
 class Lines(Silent):
     """One plain line an epoch: for files, pipes and logs."""
 
-    def __init__(self, stream: TextIO | ToLogger, always: bool) -> None:
+    def __init__(self, stream: Any, always: bool) -> None:
         self.stream = stream
         self.always = always  # also where a line has no figures, as after predict()
-        self._heading = ""
-
-    def heading(self, text: str) -> None:
-        self._heading = f"{text} - "
 
     def final(self, line: Line, has_figures: bool) -> None:
         if has_figures or self.always:
-            self.stream.write(f"{self._heading}{line.without_bar()}\n")
-            self.stream.flush()
+            write(f"{line.without_bar()}\n", self.stream)
 
 
 class ToLogger(io.TextIOBase):
@@ -183,39 +291,41 @@ class Terminal(Silent):
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self._drawn = 0
-        self._done, self._rest = ("━", "─") if _can_write(stream, "━─") else ("=", ".")
-        self._coloured = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        self._signs = ("━", "─", "…") if can_draw(stream) else ("=", ".", "...")
+        self._erases = has_ansi(stream)
+        self._coloured = has_colours(stream)
 
-    def heading(self, text: str) -> None:
-        self.stream.write(f"{text}\n")
-        self.stream.flush()
+    def begin(self, heading: Heading) -> None:
+        self._draw(heading.whole, "", "", "")
 
     def live(self, line: Line) -> None:
-        self._draw(line, shutil.get_terminal_size().columns - 1)
+        self._draw(*line.fitted(self._room(), *self._signs))
 
     def final(self, line: Line, has_figures: bool) -> None:
-        self._draw(line)
+        self.live(line)
         self._end()
 
     def close(self) -> None:
         if self._drawn:
             self._end()
 
-    def _draw(self, line: Line, width: int | None = None) -> None:
-        done, rest = line.bar(self._done, self._rest)
-        text = line.with_bar(done + rest)
-        if width is not None and len(text) > width:
-            text = text[: width - 3] + "..."
-        blank = " " * (self._drawn - len(text))
-        self._drawn = len(text)
-        if self._coloured:
-            text = text.replace(done + rest, f"{_GREEN}{done}{_PLAIN}{_DIM}{rest}{_PLAIN}", 1)
-        self.stream.write(f"\r{text}{blank}")
-        self.stream.flush()
+    def _room(self) -> int:
+        return (columns(self.stream) or 80) - 1  # the last column may begin a new line
+
+    def _draw(self, before: str, done: str, rest: str, after: str) -> None:
+        length = cells(before + done + rest + after)
+        room = self._room()
+        back = "\r"
+        if self._erases and self._drawn > room + 1 and "XTERM_VERSION" not in os.environ:
+            # The terminal got narrower and broke the line in two (all but xterm do): from where it begins on.
+            back = f"\x1b[{(self._drawn - 1) // (room + 1)}A\r\x1b[J"
+        blank = "\x1b[K" if self._erases else " " * (min(self._drawn, room) - length)
+        self._drawn = length
+        bar = f"{_GREEN}{done}{_PLAIN}{_DIM}{rest}{_PLAIN}" if self._coloured and done + rest else done + rest
+        write(f"{back}{before}{bar}{after}{blank}", self.stream)
 
     def _end(self) -> None:
-        self.stream.write("\n")
-        self.stream.flush()
+        write("\n", self.stream)
         self._drawn = 0
 
 
@@ -229,14 +339,14 @@ class Notebook(Silent):
         self._handle: Any = None
         self._lines: list[str] = []
 
-    def heading(self, text: str) -> None:
-        self._lines.append(text)
+    def begin(self, heading: Heading) -> None:
+        self._show([*self._lines, heading.whole])
 
     def live(self, line: Line) -> None:
-        self._show([*self._lines, line.with_bar("".join(line.bar("━", "─")))])
+        self._show([*self._lines, "".join(line.fitted(NOTEBOOK_WIDTH))])
 
     def final(self, line: Line, has_figures: bool) -> None:
-        self._lines.append(line.with_bar("".join(line.bar("━", "─"))))
+        self._lines.append("".join(line.fitted(NOTEBOOK_WIDTH)))
         self._show(self._lines)
 
     def _show(self, lines: list[str]) -> None:
@@ -256,7 +366,7 @@ def view(verbose: int, stream: Any) -> Silent:
     display = _notebook_display() if stream is sys.stdout else None
     if verbose == 1 and display is not None:
         return Notebook(display)
-    if verbose == 1 and hasattr(stream, "isatty") and stream.isatty():
+    if verbose == 1 and is_terminal(stream):
         return Terminal(stream)
     return Lines(stream, always=verbose == 2)
 
@@ -267,14 +377,6 @@ def _notebook_display() -> Callable[..., Any] | None:
     if shell is None or not hasattr(shell, "kernel"):
         return None
     return sys.modules["IPython"].display.display
-
-
-def _can_write(stream: TextIO, text: str) -> bool:
-    try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 # ---- figures in words ----------------------------------------------------------------------------------------------
@@ -301,8 +403,14 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
 
 
-def per_step(seconds: float, step: str = "step") -> str:
-    """``5ms/step``"""
+def spent(seconds: float, left: float | None, language: str) -> str:
+    """``7s``; while it is known how many are left, ``ETA 7s``."""
+    return clock(seconds) if left is None else say("screen.time_left", language, time=clock(left))
+
+
+def per_step(seconds: float, step: str | None = None, language: str = "en") -> str:
+    """``5ms/step``; ``step`` is what a step is called."""
+    step = step or say("screen.step", language)
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{seconds / size:.0f}{unit}/{step}"

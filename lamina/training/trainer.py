@@ -88,7 +88,7 @@ class Trainer(OlderMethods, OneBatch):
                                        again=True)  # fmt: skip
         hooks = self._hooks(callbacks, batches, epochs, verbose, add_history=True)
         self.history = hooks.history
-        bar = ProgressBar(epochs, batches.steps, verbose)
+        bar = ProgressBar(epochs, batches.steps, verbose, names=lambda: self.metrics_names)
         noting = Noting(self, batches, validation, validation_split if split else 0.0)
         self.stop_training = False
         try:
@@ -226,7 +226,8 @@ class Trainer(OlderMethods, OneBatch):
         self._require_compiled("evaluate")
         batches = self._batches(x, y, sample_weight, batch_size, steps)
         hooks = self._hooks(callbacks, batches, 1, verbose)
-        logs = self._evaluate(batches, hooks, ProgressBar(1, batches.steps, verbose, label="evaluate"))
+        bar = ProgressBar(1, batches.steps, verbose, label="evaluate", names=lambda: self.metrics_names)
+        logs = self._evaluate(batches, hooks, bar)
         return logs if return_dict else in_order(logs, self.metrics_names)
 
     def _evaluate(self, batches: Batches, hooks: CallbackList, bar: ProgressBar | None = None) -> dict[str, Any]:
