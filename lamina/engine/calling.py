@@ -378,7 +378,7 @@ def _described(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], d
     if plan is not None and plan.outputs is not plan.stated_outputs and not in_own_scope():
         outputs = [outputs]  # without data a list of one is given as it was stated
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "mask", None)) if args else None
-    if layer._makes_masks or previous is not None:
+    if layer._makes_masks or (previous is not None and layer.supports_masking):
         with own_scope() if _gives_masks(layer) else own_scope_if_inside():
             for output, mask in _pairs(outputs, _mask_of_outputs(layer, args, kwargs, previous)):
                 if isinstance(output, SymbolicTensor):

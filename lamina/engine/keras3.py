@@ -60,6 +60,7 @@ class Keras3Methods(WeightOwner):
         with with_variables(self, trainable_variables, non_trainable_variables) as state:
             outputs = self(*args, **kwargs)
             losses = list(self.losses) if return_losses else None
+        self.clear_losses()  # of those weights, and no business of later calls
         return (outputs, state) if losses is None else (outputs, state, losses)
 
     # -- less memory --

@@ -193,8 +193,8 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         return calling.output_spec(self, args, kwargs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the outputs. Unless overridden, the inputs' own, if the layer lets masks pass."""
-        return previous_mask if self.supports_masking else None
+        """The mask of the outputs. Unless overridden, the inputs' own; a call asks only layers that let masks pass."""
+        return previous_mask
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain values: enough to make an equal, unbuilt layer with ``from_config``."""
@@ -261,8 +261,8 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         if isinstance(given, DTypePolicyMap):
             self._policies = given
         elif self._policies is not None:
-            self._policies.pop(self.path, None)
-            self._policies[self.path] = given
+            self._policies.pop(self._own_path(), None)
+            self._policies[self._own_path()] = given
         self._follow_policy(given)
 
     def _follow_policy(self, policy: DTypePolicy) -> None:
@@ -312,7 +312,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         """After ``build``: what is decided once, for all later calls."""
         self._build_shapes = shapes
         self.built = True
-        self._note_scope()
+        self._settle_path()
         vars(self)["_parameters"] = dict(dict.items(self._parameters))  # in place of one that warns
         self._plain_call = self._is_plain()
 
@@ -418,7 +418,7 @@ def _managed_build(build: Callable[..., None]) -> Callable[..., None]:
         vars(self)["_parameters"] = dict(dict.items(parameters))  # which tells nobody that it is empty
         cls = type(self)
         if self._policies is not None:  # now that the layer is where it is to be
-            self._follow_policy(self._policies[self.path])
+            self._follow_policy(self._policies[self._own_path()])
         try:
             make(self, *args, **kwargs)
         except Exception:

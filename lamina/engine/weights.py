@@ -450,7 +450,8 @@ def weights_of(module: nn.Module, path: str = "") -> Iterator[torch.Tensor]:
         if isinstance(child, WeightOwner) and child._owner is None:
             child.belongs_to(module)
         name = getattr(child, "name", None)
-        yield from weights_of(child, f"{path}{name}/" if isinstance(name, str) else path)
+        own = child._path if isinstance(child, HasPath) else f"{path}{name}/" if isinstance(name, str) else path
+        yield from weights_of(child, own)
 
 
 def own_weights(module: nn.Module) -> Iterator[torch.Tensor]:

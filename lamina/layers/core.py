@@ -52,6 +52,7 @@ class InputLayer(Layer):
     """
 
     takes_integers = True
+    _is_built_at_once = True
 
     def __init__(
         self,

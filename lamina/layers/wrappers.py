@@ -125,8 +125,8 @@ class TimeDistributed(Wrapper):
         """The inputs' mask; where the layer keeps none of it inside a step, a step counts if anything in it does."""
         if previous_mask is None or previous_mask.ndim == 2 or not isinstance(self.layer, Layer):
             return previous_mask
-        inside = self.layer.compute_mask(inputs[:, 0], previous_mask[:, 0])
-        if inside is not None:
+        lets_pass = self.layer._makes_masks or self.layer.supports_masking
+        if lets_pass and self.layer.compute_mask(inputs[:, 0], previous_mask[:, 0]) is not None:
             return previous_mask
         return record(any_inside, (previous_mask,), {}) if is_symbolic(previous_mask) else any_inside(previous_mask)
 

@@ -218,6 +218,7 @@ class Sequential(AsList, Model):
     def prepare_lazily(self) -> None:
         """The weights exist, so the model counts as built; the plan itself waits for the first use."""
         self.built = True
+        self._settle_path()
         self._plain_call = False
 
     def compute_aside(self, tensors: Sequence[SymbolicTensor]) -> list[Aside]:

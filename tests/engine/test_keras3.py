@@ -323,6 +323,7 @@ def test_a_path_survives_copies_and_gives_way_to_an_attribute():
     layer.path = "somewhere"
     assert layer.path == "somewhere"
     layer.inner = layers.Dense(1, name="i")
-    assert layer.inner.path == "d/i"
+    assert (layer.inner.path, layer.inner._own_path()) == (None, "d/i")
     layer.inner.outer = layer  # a circle
+    layer.inner.build((None, 3))
     assert (layer.inner.path, layer._own_path()) == ("d/i", "d")
