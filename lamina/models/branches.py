@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lamina import layers as today
@@ -19,18 +21,31 @@ from lamina.models.sequential import first_input_dtype, first_input_shape
 from lamina.registry import deserialize, find_named
 
 
-def merge(*args: Any, **kwargs: Any) -> Any:
-    """Keras 1's ``merge(inputs, mode="sum", concat_axis=-1, dot_axes=-1, ...)`` of symbolic tensors.
+def merge(
+    inputs: Sequence[Any],
+    mode: str | Callable[..., Any] = "sum",
+    concat_axis: int = -1,
+    dot_axes: int | Sequence[int] = -1,
+    output_shape: Any = None,
+    output_mask: Any = None,
+    arguments: dict[str, Any] | None = None,
+    name: str | None = None,
+) -> Any:
+    """Keras 1's way to make one symbolic tensor of several; the arguments are those of :class:`Merge`.
 
     >>> merge([Input((3,)), Input((4,))], mode="concat").shape
     (None, 7)
     """
-    class_name, arguments, inputs = merge_layer(args, kwargs)
+    given = {"concat_axis": concat_axis, "dot_axes": dot_axes, "output_shape": output_shape, "output_mask": output_mask,
+             "arguments": arguments, "name": name}  # fmt: skip
+    class_name, arguments, inputs = merge_layer((inputs, mode), given)
     return getattr(today, class_name)(**arguments)(inputs)
 
 
 class BranchMerge(Alias):
     """The class ``Merge`` of Keras 1: today's merge layers by mode, and models that begin with several branches."""
+
+    __signature__: inspect.Signature
 
     def __call__(
         self,
@@ -94,6 +109,7 @@ class BranchMerge(Alias):
 
 
 Merge = BranchMerge("Merge", merging.Merge)
+Merge.__signature__ = inspect.signature(Merge.__call__)  # not that of today's class, which it wraps
 
 
 def _named(value: Any, key: str, config: dict[str, Any]) -> Any:
