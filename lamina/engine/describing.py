@@ -1,4 +1,4 @@
-"""``repr`` of a layer: its sizes, and of its arguments those that are not the defaults."""
+"""A layer in words: its sizes, of its arguments those that are not the defaults, its shapes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import nn
 
 from lamina import initializers, naming
 from lamina.engine.construction import BASE_ARGUMENTS, INPUT_ARGUMENTS
+from lamina.engine.input_spec import is_shape
 from lamina.graph.symbolic import is_symbolic, leaves
 from lamina.registry import snake_case
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _SIZES = ("units", "filters", "output_dim", "nb_filter")  # what an input's size becomes
 _LONGEST = 60
+UNKNOWN = "?"
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -130,3 +132,24 @@ def _size_of_input(layer: Layer) -> str:
         return "?"
     size = shapes[1 if getattr(layer, "data_format", None) == "channels_first" else -1]
     return "?" if size is None else str(size)
+
+
+def shape_by_rule(layer: Any) -> str:
+    """What a layer outside of any plan would give for the shapes that it was built for."""
+    shapes = getattr(layer, "_build_shapes", None)
+    if not getattr(layer, "built", False) or shapes is None:
+        return UNKNOWN
+    try:
+        rule = layer.compute_output_shape
+        return shape_text(rule(**shapes) if isinstance(shapes, dict) else rule(shapes))
+    except Exception:  # noqa: BLE001 - a rule of the user's own may fail in any way; the table is still to be shown
+        return UNKNOWN
+
+
+def shape_text(shapes: Any) -> str:
+    """Shapes as a person writes them; ``?`` for what nobody knows."""
+    if shapes is None or isinstance(shapes, (str, int)):
+        return UNKNOWN
+    if is_shape(shapes):
+        return str(tuple(shapes))
+    return ", ".join(shape_text(shape) for shape in (shapes.values() if isinstance(shapes, dict) else shapes))

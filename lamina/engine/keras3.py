@@ -10,6 +10,7 @@ from typing import Any, Never, cast
 import torch
 from torch import nn
 
+from lamina.engine.notebook import layer_as_html
 from lamina.engine.scopes import RematMode, remat
 from lamina.engine.tracking import Items
 from lamina.engine.weights import WeightOwner
@@ -23,10 +24,13 @@ _QUANTIZATION = (
 
 
 class Keras3Methods(WeightOwner):
-    """The part of a layer that has Keras 3's names for what few programs need."""
+    """The part of a layer that has Keras 3's names for what few programs need, and what notebooks show of it."""
 
     _remat_mode: RematMode | None = None
     _nodes: list[Any]
+
+    def _repr_html_(self) -> str:
+        return layer_as_html(self)
 
     # -- with weights from outside --
 

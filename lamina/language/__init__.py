@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import config
-from lamina.language import compare, files, screen
+from lamina.language import compare, files, notebook, screen
 
 __all__ = ["SENTENCES", "say"]
 
@@ -17,7 +17,12 @@ __all__ = ["SENTENCES", "say"]
 # {count:s} is an "s" where the whole number count is not 1: "{count} epoch{count:s}".
 SENTENCES: dict[str, tuple[str, str]] = {
     f"{area}.{key}": pair
-    for area, table in (("compare", compare.SENTENCES), ("files", files.SENTENCES), ("screen", screen.SENTENCES))
+    for area, table in (
+        ("compare", compare.SENTENCES),
+        ("files", files.SENTENCES),
+        ("notebook", notebook.SENTENCES),
+        ("screen", screen.SENTENCES),
+    )
     for key, pair in table.items()
 }
 

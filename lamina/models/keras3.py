@@ -12,6 +12,7 @@ from lamina.engine.keras3 import with_variables
 from lamina.engine.weights import to_numpy
 from lamina.graph.symbolic import is_symbolic
 from lamina.layers.core import AddMetric
+from lamina.models.notebook import model_as_html
 from lamina.models.summary import summary as print_summary
 from lamina.training.trainer import Trainer
 from lamina.variables import are_unchanged
@@ -127,6 +128,9 @@ class Keras3Model(Trainer):
         """Print a table of the layers: name and class, output shape, parameters, and what each is connected to. See
         :func:`lamina.models.summary.summary`."""
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
+
+    def _repr_html_(self) -> str:
+        return model_as_html(self)
 
     # -- what is run --
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lamina.display import Code
 from lamina.engine.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
 from lamina.engine.layer import Layer
 from lamina.engine.modes import set_mode
@@ -220,7 +221,7 @@ class Model(Keras3Model, Keyed):
         """
         if self._plan is None:
             raise ValueError(f"{who(self)} has no generated code: it is not built, or its author wrote its `call`.")
-        return self._plan.code()
+        return Code(self._plan.code())
 
     def add_loss(self, loss: Any) -> None:
         """Add a number (or a list of them) to what ``fit`` minimises: one that a call computed, inside ``call``, or once and

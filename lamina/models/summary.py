@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lamina.engine.input_spec import is_shape
+from lamina.engine.describing import UNKNOWN, shape_by_rule, shape_text
 from lamina.engine.layer import Layer
 from lamina.engine.tracking import children_of
 from lamina.engine.weights import weights_of
@@ -25,7 +25,6 @@ from lamina.errors import did_you_mean
 from lamina.graph.plan import Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, leaves
 
-UNKNOWN = "?"
 WIDTH, WIDE = 80, 100  # where the output is no terminal: without, and with, the column of connections
 
 
@@ -99,8 +98,8 @@ def summary(
     name = getattr(model, "name", type(model).__name__)
     console.print(Text(f'Model: "{name}"', style="bold"))
     console.print(_table(columns, rows, _column_widths(positions, columns, console.width)))
-    for title, weights in _totals(model).items():
-        console.print(Text(f" {title}: ").append(_amount(weights), style="bold"))
+    for title, amount in amounts(model).items():
+        console.print(Text(f" {title}: ").append(amount, style="bold"))
     if not terminal:
         lines = (line.rstrip() for line in captured.getvalue().splitlines())
         (print_fn or print)("\n".join(lines))
@@ -115,7 +114,7 @@ def rows_of(model: Any) -> list[Row]:
     if isinstance(plan, Plan) and not hasattr(model, "_chain"):
         return _PlanReader(plan).rows()
     shapes = _shapes_in_stack(model)
-    return [_row(name, module, shapes.get(id(module)) or _shape_by_rule(module)) for name, module in _children(model)]
+    return [_row(name, module, shapes.get(id(module)) or shape_by_rule(module)) for name, module in _children(model)]
 
 
 def is_linear(model: Any) -> bool:
@@ -204,7 +203,7 @@ class _PlanReader:
         return taken + [value for value in masks_by_layers if value.index not in self._of_functions]
 
     def shape(self, outputs: Any) -> str:
-        return ", ".join(_text(self.plan.values[value.index][0]) for value in self.tensors(outputs)) or UNKNOWN
+        return ", ".join(shape_text(self.plan.values[value.index][0]) for value in self.tensors(outputs)) or UNKNOWN
 
     def is_linear(self) -> bool:
         """Whether each step is a layer of its own that takes just what the one before gives."""
@@ -242,7 +241,7 @@ class _PlanReader:
         for key, (place, name) in modules.items():
             module, steps = self.plan.modules[key], calls[key]
             shapes = dict.fromkeys(self.shape(step.outputs) for step in steps)
-            shape = ", ".join(shapes) or _text(getattr(module, "batch_shape", None))
+            shape = ", ".join(shapes) or shape_text(getattr(module, "batch_shape", None))
             sources = [origin[value.index][1] for step in steps for value in self.taken(step)]
             rows += [_row(name, module, shape, sources), *below.get(place, ())]
         return rows
@@ -256,7 +255,7 @@ def _shapes_in_stack(model: Any) -> dict[int, str]:
     shapes: dict[int, str] = {}
     _, tensor = getattr(model, "_chain", None) or (None, None)
     while isinstance(tensor, SymbolicTensor) and tensor.node is not None and tensor.node.inputs:
-        shapes[id(tensor.node.target)] = _text(tensor.shape)
+        shapes[id(tensor.node.target)] = shape_text(tensor.shape)
         tensor = tensor.node.inputs[0]
     plan = getattr(model, "_plan", None)
     if not shapes and isinstance(plan, Plan):
@@ -264,26 +263,6 @@ def _shapes_in_stack(model: Any) -> dict[int, str]:
         for step in reader.steps:
             shapes[id(plan.modules.get(step.target))] = reader.shape(step.outputs)
     return shapes
-
-
-def _shape_by_rule(layer: Any) -> str:
-    """What a layer outside of any plan would give for the shapes that it was built for."""
-    shapes = getattr(layer, "_build_shapes", None)
-    if not getattr(layer, "built", False) or shapes is None:
-        return UNKNOWN
-    try:
-        rule = layer.compute_output_shape
-        return _text(rule(**shapes) if isinstance(shapes, dict) else rule(shapes))
-    except Exception:  # noqa: BLE001 - a rule of the user's own may fail in any way; the table is still to be shown
-        return UNKNOWN
-
-
-def _text(shapes: Any) -> str:
-    if shapes is None or isinstance(shapes, (str, int)):
-        return UNKNOWN
-    if is_shape(shapes):
-        return str(tuple(shapes))
-    return ", ".join(_text(shape) for shape in (shapes.values() if isinstance(shapes, dict) else shapes))
 
 
 # ---- counting ------------------------------------------------------------------------------------------------------
@@ -307,6 +286,11 @@ def _amount(weights: Sequence[Any]) -> str:
     while size >= 1024 and power < len(units) - 1:
         size, power = size / 1024, power + 1
     return f"{_count(weights):,} ({size:.2f} {units[power]})"
+
+
+def amounts(model: Any) -> dict[str, str]:
+    """What stands below the table: ``{"Total params": "676 (2.64 KB)", ...}``."""
+    return {title: _amount(weights) for title, weights in _totals(model).items()}
 
 
 def _totals(model: Any) -> dict[str, list[torch.Tensor]]:

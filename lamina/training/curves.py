@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from typing import Any
 
 from lamina.errors import did_you_mean
@@ -44,12 +46,28 @@ def _panels_of(names: list[str], size: tuple[float, float], path: Any) -> tuple[
         from matplotlib import pyplot
 
         figure: Any = pyplot.figure(figsize=size, layout="constrained")
+        figure._ipython_display_ = functools.partial(_show_once, figure)
     else:
         figure = Figure(figsize=size, layout="constrained")
     panels = list(figure.subplots(1, len(names), squeeze=False)[0])
     for axes in panels:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure, panels
+
+
+def _show_once(figure: Any) -> None:
+    """Show a figure as the value of a cell. A notebook shows the figures that pyplot still has at the end of a cell, too:
+    this one is taken from it then. IPython asks for a method ``_ipython_display_`` before anything else."""
+    from matplotlib import pyplot
+
+    if not pyplot.get_backend().lower().endswith("inline"):
+        raise NotImplementedError  # IPython goes on to its other ways of showing it
+    pyplot.close(figure)
+    own = figure.__dict__.pop("_ipython_display_")
+    try:
+        sys.modules["IPython"].display.display(figure)
+    finally:
+        figure._ipython_display_ = own
 
 
 def _dress(axes: Any, name: str) -> None:

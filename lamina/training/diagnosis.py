@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.display import Prose
 from lamina.training.diagnosis_words import ADVICE, HEADINGS, REASONS
 
 MIN_EPOCHS = 5
@@ -24,8 +25,8 @@ LEARNT = 0.2  # the part of its first value that a training loss must have falle
 GOOD_ACCURACY, POOR_ACCURACY = 0.9, 0.7
 
 
-@dataclass
-class Diagnosis:
+@dataclass(repr=False)
+class Diagnosis(Prose):
     """A verdict on a training run. ``print(diagnosis)`` shows it in words.
 
     Attributes:

@@ -8,6 +8,7 @@ from typing import Any
 from lamina.training.callback import Callback
 from lamina.training.curves import draw_curves
 from lamina.training.diagnosis import Diagnosis, diagnose
+from lamina.training.notebook import history_as_html, history_as_text, history_in_a_line
 from lamina.training.noted import Noted
 
 
@@ -82,6 +83,15 @@ class History(Callback):
             ValueError: when there is nothing to draw, or a name is not known.
         """
         return draw_curves(self, path, metrics)
+
+    def __repr__(self) -> str:
+        return history_in_a_line(self)
+
+    def _repr_html_(self) -> str:
+        return history_as_html(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(history_as_text(self))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_model": None}  # a kept or copied history is about the numbers

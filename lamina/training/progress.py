@@ -6,7 +6,6 @@ wait for the device. In a terminal a line is as wide as fits: see :class:`Line`.
 
 from __future__ import annotations
 
-import html
 import io
 import logging
 import math
@@ -17,6 +16,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, TextIO
 
 from lamina import config
+from lamina.display import MONOSPACE, element
 from lamina.language import say
 from lamina.screen import can_draw, cells, columns, has_ansi, has_colours, is_terminal, language_of, write
 
@@ -352,7 +352,7 @@ class Notebook(Silent):
     def _show(self, lines: list[str]) -> None:
         hidden = ["..."] if len(lines) > NOTEBOOK_LINES else []
         text = "\n".join([*hidden, *lines[-NOTEBOOK_LINES:]])
-        data = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        data = {"text/plain": text, "text/html": element("pre", text, style=MONOSPACE)}
         if self._handle is None:
             self._handle = self._display(data, raw=True, display_id=True)
         else:

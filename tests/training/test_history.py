@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import types
 
 import matplotlib
 import pytest
@@ -68,6 +69,36 @@ def test_without_a_path_pyplot_shows_it():
     figure = curves(loss=[1.0, 0.5]).plot()
     assert pyplot.fignum_exists(figure.number)
     pyplot.close(figure)
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a notebook's ``display`` is given; pyplot shows figures at the end of a cell there."""
+    shown: list[object] = []
+    fake = types.SimpleNamespace(display=types.SimpleNamespace(display=shown.append))
+    monkeypatch.setitem(sys.modules, "IPython", fake)
+    monkeypatch.setattr("matplotlib.pyplot.get_backend", lambda: "module://matplotlib_inline.backend_inline")
+    return shown
+
+
+def test_as_the_value_of_a_cell_it_shows_once(displayed):
+    from matplotlib import pyplot
+
+    figure = curves(loss=[1.0, 0.5]).plot()
+    assert pyplot.fignum_exists(figure.number)  # which the notebook would show at the end of the cell
+    figure._ipython_display_()
+    assert displayed == [figure]
+    assert not pyplot.fignum_exists(figure.number)
+    figure._ipython_display_()  # asked for again, in another cell
+    assert displayed == [figure, figure]
+    assert pickle.loads(pickle.dumps(figure)).axes
+
+
+def test_outside_of_a_notebook_the_figure_is_shown_as_any_other(displayed, monkeypatch):
+    monkeypatch.setattr("matplotlib.pyplot.get_backend", lambda: "agg")
+    with pytest.raises(NotImplementedError):
+        curves(loss=[1.0, 0.5]).plot()._ipython_display_()
+    assert displayed == []
 
 
 def test_plot_of_chosen_metrics():

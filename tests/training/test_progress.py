@@ -370,7 +370,9 @@ def test_a_notebook_has_one_display_that_changes(tick, notebook):
     run(ProgressBar(2, 4, 1), tick, epochs=2)
     assert notebook[0]["text/plain"] == "Epoch 1/2"
     assert notebook[-1]["text/plain"].count("4/4") == 2
-    assert notebook[-1]["text/html"].startswith("<pre>Epoch 1/2 - 4/4 ━")
+    start, _, text = notebook[-1]["text/html"].partition(">")
+    assert start.startswith('<pre style="font-family: monospace')
+    assert text.startswith("Epoch 1/2 - 4/4 ━")
 
 
 def test_a_long_run_in_a_notebook_keeps_its_last_lines(tick, notebook):
