@@ -127,7 +127,7 @@ MetricName = Literal[
     "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_logarithmic_error",
     "root_mean_squared_error", "r2_score", "cosine_similarity", "pearson_correlation", "concordance_correlation",
     "auc", "precision", "recall", "f1_score", "true_positives", "true_negatives", "false_positives",
-    "false_negatives", "binary_io_u", "hinge", "squared_hinge", "categorical_hinge", "log_cosh", "log_cosh_error",
+    "false_negatives", "BinaryIoU", "hinge", "squared_hinge", "categorical_hinge", "log_cosh", "log_cosh_error",
     "kl_divergence", "poisson", "huber", "binary_focal_crossentropy", "categorical_focal_crossentropy",
     "categorical_generalized_cross_entropy", "dice", "tversky", "circle", "ctc",
 ]  # fmt: skip

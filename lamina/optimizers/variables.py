@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lamina.dtypes import as_dtype
+from lamina.engine.tools import to_override
 from lamina.errors import describe
 from lamina.lasting import lasting
 from lamina.optimizers.state import Group, to_numpy
@@ -46,6 +47,7 @@ class VariableOwner:
     # -- building --
 
     @lasting
+    @to_override
     def build(self, variables: Iterable[Tensor], constraints: Sequence[Any] | None = None,
               names: Sequence[str] | None = None) -> None:  # fmt: skip
         """Make the state for ``variables``. On a built optimizer: check that it knows them, and follow their device.

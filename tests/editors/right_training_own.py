@@ -83,6 +83,10 @@ class Plain(Optimizer):
     def __init__(self, learning_rate=0.01, name="plain", **kwargs):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
 
+    def build(self, variables):
+        super().build(variables)
+        self.momentums = [self.add_variable_from_reference(variable, name="momentum") for variable in variables]
+
     def update_step(self, gradient, variable, learning_rate):
         self.assign_sub(variable, learning_rate * gradient)
 
