@@ -1,6 +1,7 @@
 """Keras 3's ``keras.tree``: nests of lists, tuples, named tuples, dicts and deques, and the leaves in them.
 
-``None`` is a leaf. Dicts are gone through in the order of their keys, ordered dicts in their own.
+``None`` is a leaf, and so is a list or dict of a class of your own. Dicts are gone through in the order of their keys,
+ordered dicts in their own.
 """
 
 from __future__ import annotations
@@ -32,14 +33,24 @@ class _Nest(NamedTuple):
     close: Callable[[list[Any]], Any]
 
 
+_LISTS: set[type] = {list}
+_DICTS: set[type] = {dict, OrderedDict, defaultdict}
+
+
+def take_for_nests(of_lists: type, of_dicts: type) -> None:
+    """Have classes of lamina's own count as a list and a dict."""
+    _LISTS.add(of_lists)
+    _DICTS.add(of_dicts)
+
+
 def _open(structure: Any) -> _Nest | None:
     """``None`` for a leaf."""
-    if isinstance(structure, dict):
+    if type(structure) in _DICTS:
         keys: list[Any] = list(structure) if isinstance(structure, OrderedDict) else sorted(structure)
         return _Nest(dict, keys, [structure[key] for key in keys], functools.partial(_close_dict, structure, keys))
-    if isinstance(structure, list):
+    if type(structure) in _LISTS:
         kind, close = list, list
-    elif isinstance(structure, deque):
+    elif type(structure) is deque:
         kind, close = deque, functools.partial(deque, maxlen=structure.maxlen)
     elif isinstance(structure, tuple) and hasattr(structure, "_fields"):
         kind, close = type(structure), lambda children: type(structure)(*children)
@@ -125,8 +136,10 @@ def _map(func: Callable[..., Any], structures: Any, none_is_leaf: bool = True, d
     nest = _open(first)
     if nest is None:
         skipped = first is None and not none_is_leaf
-        if any(other is not None if skipped else not deeper and is_nested(other) for other in others):
-            raise _not_the_same(first, next(other for other in others if other is not None))
+        for other in others:
+            is_gap = other is None and not none_is_leaf
+            if is_gap != skipped or (not deeper and is_nested(other)):
+                raise _not_the_same(first, other)
         return None if skipped else func(*structures)
     aligned = [_children_like(nest, first, other) for other in others]
     mapped = [_map(func, parts, none_is_leaf, deeper) for parts in zip(nest.children, *aligned, strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,17 +18,36 @@ Point = namedtuple("Point", "x y")
 Other = namedtuple("Other", "x y")
 
 
+class OwnList(list):
+    """What Keras takes for a leaf, as it does any class of one's own."""
+
+
+class OwnDict(dict):
+    """The like of a dict."""
+
+
+class OwnTuple(tuple):
+    """The like of a tuple."""
+
+
+@dataclass(frozen=True)
+class Record:
+    x: int
+
+
 @pytest.fixture(autouse=True)
 def _on_optree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tree_api, "tree_impl", optree_impl)
 
 
 def random_structure(rng: random.Random, depth: int = 3) -> Any:
-    kind = rng.choice(["leaf", "none", "list", "tuple", "dict", "ordered", "default", "named", "deque"])
+    kind = rng.choice(["leaf", "none", "list", "tuple", "dict", "ordered", "default", "named", "deque", "own"])
     if depth == 0 or kind == "leaf":
         return rng.randrange(10)
     if kind == "none":
         return None
+    if kind == "own":
+        return rng.choice([OwnList([1]), OwnDict(b=1, a=2), OwnTuple((1, 2)), Record(1), frozenset({1}), "word", 2.5])
     if kind == "named":
         return Point(random_structure(rng, depth - 1), random_structure(rng, depth - 1))
     items = [random_structure(rng, depth - 1) for _ in range(rng.randrange(4))]

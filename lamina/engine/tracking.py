@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import nn
 
+from lamina.tree import take_for_nests
+
 
 def _mutating(name: str, base: type) -> Callable[..., Any]:
     method = getattr(base, name)
@@ -47,6 +49,9 @@ class TrackedDict(dict[Any, Any]):
 
     home: Home | None = None
     sync = TrackedList.sync
+
+
+take_for_nests(TrackedList, TrackedDict)
 
 
 class Items(nn.Module):
