@@ -53,7 +53,7 @@ __all__ = [
     "StatelessScope", "Variable", "activations", "as_keras", "backend", "callbacks", "compare", "config",
     "constraints", "datasets", "device", "dialects", "dtype_policies", "initializers", "layers", "legacy", "losses", "metrics",
     "mixed_precision", "models", "name_scope", "ops", "optimizers", "random", "regularizers", "remat", "saving",
-    "tree", "utils", "version", "wrappers",
+    "tree", "utils", "version", "visualization", "wrappers",
 ]  # fmt: skip
 
 if typing.TYPE_CHECKING:
@@ -62,11 +62,12 @@ if typing.TYPE_CHECKING:
     from lamina import legacy as legacy
     from lamina import mixed_precision as mixed_precision
     from lamina import ops as ops
+    from lamina import visualization as visualization
     from lamina import wrappers as wrappers
 
 __version__ = "0.1.0"
 # Imported when they are first asked for: no part of lamina needs them.
-_WHEN_ASKED_FOR = ("backend", "dtype_policies", "legacy", "mixed_precision", "ops", "wrappers")
+_WHEN_ASKED_FOR = ("backend", "dtype_policies", "legacy", "mixed_precision", "ops", "visualization", "wrappers")
 
 
 def version() -> str:

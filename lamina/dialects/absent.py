@@ -75,7 +75,11 @@ ABSENT: tuple[Absence, ...] = (
     Absence(("distribution",), "comes with the distribution of models over machines",
             "torch.nn.parallel.DistributedDataParallel takes a model as it is.", coming=True),
     Absence(("export",), "comes with export", "torch.export.export(model, (example,)) takes a model as it is.", coming=True),
-    Absence(("visualization",), "comes with the data layers", coming=True),
+    Absence(
+        _of("visualization", "draw_bounding_boxes plot_bounding_box_gallery"),
+        "comes with the bounding boxes of the data layers",
+        coming=True,
+    ),
     Absence(("distillation",), "comes with the losses of a teacher", coming=True),
     Absence(("quantizers", "Quantizer", *_of("dtype_policies", _QUANTIZED)), "comes with quantization",
             "torch.ao.quantization takes a model, which is an nn.Module.", coming=True),
