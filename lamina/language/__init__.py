@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import config
-from lamina.language import compare, files, notebook, screen
+from lamina.language import compare, diagnosis, files, notebook, screen
 
 __all__ = ["SENTENCES", "say"]
 
@@ -19,6 +19,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     f"{area}.{key}": pair
     for area, table in (
         ("compare", compare.SENTENCES),
+        ("diagnosis", diagnosis.SENTENCES),
         ("files", files.SENTENCES),
         ("notebook", notebook.SENTENCES),
         ("screen", screen.SENTENCES),

@@ -138,7 +138,7 @@ def make_batches(
         raise TypeError(f"{type(x).__name__} gives single samples; pass torch.utils.data.DataLoader(dataset, batch_size=32), "
                         "which gives batches.")  # fmt: skip
     structure = (x, y, sample_weight)
-    structure = tuple(_as_arrays(part) for part in structure)
+    structure = tuple(as_arrays(part) for part in structure)
     tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]
     rows = _common_length(structure)
     if class_weight is not None:
@@ -198,7 +198,7 @@ def split_validation(arrays: Any, fraction: float) -> tuple[Any, Any]:
     if any(is_batched(part) for part in arrays if part is not None):
         raise ValueError("validation_split needs arrays; data that comes in batches can't be split. Pass "
                          "validation_data.")  # fmt: skip
-    arrays = tuple(_as_arrays(part) for part in arrays)
+    arrays = tuple(as_arrays(part) for part in arrays)
     rows = _common_length(arrays)
     cut = math.floor(rows * (1 - fraction))
     if cut in (0, rows):
@@ -272,12 +272,12 @@ def _assembler(structure: tuple[Any, ...]) -> Callable[[tuple[torch.Tensor, ...]
     return assemble
 
 
-def _as_arrays(part: Any) -> Any:
+def as_arrays(part: Any) -> Any:
     """Data frames, and lists of plain numbers, as arrays; structures of arrays stay structures."""
     if hasattr(part, "to_numpy"):
         part = part.to_numpy()
     if isinstance(part, dict):
-        return {key: _as_arrays(value) for key, value in part.items()}
+        return {key: as_arrays(value) for key, value in part.items()}
     if isinstance(part, (list, tuple)) and part:
         if all(isinstance(leaf, (int, float, bool, np.number)) for leaf in leaves(part)):
             try:
@@ -285,7 +285,7 @@ def _as_arrays(part: Any) -> Any:
             except ValueError:
                 raise ValueError("The rows of data in lists must have the same length, and these differ. Pad them "
                                  "to one length.") from None  # fmt: skip
-        return type(part)(_as_arrays(value) for value in part)
+        return type(part)(as_arrays(value) for value in part)
     if isinstance(part, (list, tuple)):
         return np.zeros((0,))
     return part
@@ -343,7 +343,7 @@ def _from_iterable(
             tensor = send(given, device)
             return tensor.clone() if copy and tensor is given else tensor
 
-        return tuple(map_structure(convert, _as_arrays(part)) for part in (x, y, weight))  # pyright: ignore[reportReturnType]
+        return tuple(map_structure(convert, as_arrays(part)) for part in (x, y, weight))  # pyright: ignore[reportReturnType]
 
     def batches(given: Iterable[Any]) -> Iterator[Batch]:
         return filter(_has_rows, map(read, given))

@@ -8,6 +8,7 @@ from typing import Any
 from lamina.training.callback import Callback
 from lamina.training.curves import draw_curves
 from lamina.training.diagnosis import Diagnosis, diagnose
+from lamina.training.honest import measure
 from lamina.training.notebook import history_as_html, history_as_text, history_in_a_line
 from lamina.training.noted import Noted
 
@@ -53,11 +54,21 @@ class History(Callback):
         known, values = self.epochs_of.get(name, []), self.history[name]
         return [epoch + 1 for epoch in known] if len(known) == len(values) else list(range(1, len(values) + 1))
 
-    def diagnose(self, language: str = "en") -> Diagnosis:
-        """Whether the model over- or underfits, since which epoch, by how much, and what to try.
+    def diagnose(self, language: str | None = None, *, training_data: Any = None, rows: int = 2000) -> Diagnosis:
+        """Whether the model overfits, underfits, fits well, is not finished, diverged, or does no better than guessing; since
+        which epoch, by how much, and what to try. It is the model as it is now that is judged: after
+        ``EarlyStopping(restore_best_weights=True)`` that of the best epoch.
+
+        The training figures of ``fit`` are means over an epoch, with Dropout on and the weights changing. With
+        ``training_data`` the model is evaluated on some of its rows as it is on those of validation, and that counts.
 
         Arguments:
-            language: ``"en"`` or ``"zh"`` for the words.
+            language: ``"en"`` or ``"zh"`` for the words; by default :func:`lamina.config.language`.
+            training_data: ``(x, y)`` as ``fit`` was given them, for the honest comparison.
+            rows: how many of them to evaluate, at most.
+
+        Raises:
+            ValueError: for an unknown language; with ``training_data``, when the model is gone or was trained since.
 
         >>> history = History()
         >>> history.history = {"loss": [0.9, 0.7]}
@@ -66,7 +77,9 @@ class History(Callback):
         What to try:
         - give fit() validation_data=(x, y), or validation_split=0.2
         """
-        return diagnose(self.history, {name: self.epochs(name) for name in self.history}, language)
+        honest, count = (None, None) if training_data is None else measure(self, training_data, rows)
+        epochs = {name: self.epochs(name) for name in self.history}
+        return diagnose(self.history, epochs, language, self.noted, honest, count)
 
     def plot(self, path: str | os.PathLike[str] | None = None, metrics: Any = None) -> Any:
         """Draw the training and validation curves, one panel for the loss and one for each metric.

@@ -51,6 +51,7 @@ class Noted:
         dropout: the rates of the model's dropout layers.
         normalized, penalized, noisy: whether the model has BatchNormalization, penalties on weights (or weight decay),
             layers that disturb or vary their inputs (noise, augmentation).
+        momentum: of BatchNormalization's moving averages, the slowest one's.
         optimizer, learning_rate: its name, and the rate at the end.
         steps_before: how many steps the optimizer had made before this run.
         penalties: what penalties on weights added to the loss, after each epoch; empty when there are none.
@@ -76,6 +77,7 @@ class Noted:
     weights: int | None = None
     dropout: list[float] = field(default_factory=list)
     normalized: bool = False
+    momentum: float | None = None
     penalized: bool = False
     noisy: bool = False
     optimizer: str | None = None

@@ -185,7 +185,9 @@ def _describe_model(noted: Noted, model: Any) -> None:
     noted.weights = sum(weight.numel() for weight in model.trainable_weights if hasattr(weight, "numel"))
     modules = [(type(module).__name__, module) for module in model.modules()]
     noted.dropout = [rate for name, module in modules for rate in _rates(name, module)]
-    noted.normalized = any("BatchNorm" in name for name, _ in modules)
+    averages = [module for name, module in modules if "BatchNorm" in name]
+    noted.normalized = bool(averages)
+    noted.momentum = max((_kept(module) for module in averages), default=None)
     noted.noisy = any(
         name.startswith(("GaussianNoise", "Random")) and hasattr(module, "call") for name, module in modules
     )
@@ -195,6 +197,14 @@ def _describe_model(noted: Noted, model: Any) -> None:
     noted.optimizer = None if optimizer is None else type(optimizer).__name__
     rate = getattr(optimizer, "learning_rate", None)
     noted.learning_rate = finite(rate) if isinstance(rate, (int, float, torch.Tensor)) else None
+
+
+def _kept(module: Any) -> float:
+    """The part of a moving average that a step keeps: Keras's momentum, of which torch's is the rest; torch may have none."""
+    momentum = getattr(module, "momentum", None)
+    if not isinstance(momentum, float):
+        return 0.0
+    return momentum if hasattr(module, "call") else 1 - momentum
 
 
 def _rates(name: str, module: Any) -> Iterator[float]:
