@@ -1,6 +1,8 @@
 """The table of Keras's names that lamina lacks."""
 
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +49,17 @@ def test_a_sentence_says_why_and_what_to_write():
         assert said.startswith(f"lamina has no {row.names[0]}")
         assert said.endswith(".")
         assert row.instead in said
+
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("page", ["docs/names.md", "docs/zh/names.md"])
+def test_the_documentation_has_the_table(page: str):
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    assert [tuple(re.findall(r"`([\w.]+)`", names)) for names, *_ in rows] == [row.names for row in ABSENT]
+    for (_, why, instead), row in zip(rows, ABSENT, strict=True):
+        assert (why, instead) == (row.why, row.instead) or page.startswith("docs/zh")
+        assert why
+        assert bool(instead) == bool(row.instead)
