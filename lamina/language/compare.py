@@ -51,15 +51,15 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "noise_rows": (
         "Chance is judged by the {rows} validation rows (assuming that two runs err alike on the same rows: a correlation of "
-        "0.5 in metrics and 0.75 in losses) and by the jumps from epoch to epoch. Several seeds a run judge it better: give "
-        "lists of histories.",
+        "0.5 in metrics and 0.75 in losses), by the jumps from epoch to epoch, and by 5% of the loss and of the errors that "
+        "another seed is assumed to change. Several seeds a run judge it better: give lists of histories.",
         "偶然的大小由 {rows} 行验证数据（假定两次训练在相同的行上出错相似：指标的相关系数为 0.5，损失为 0.75）"
-        "和逐轮的跳动估计。每种训练用几个种子会更准：请给出 history 的列表。",
+        "、逐轮的跳动，以及换一个种子的变化（假定为损失和错误率的 5%）估计。每种训练用几个种子会更准：请给出 history 的列表。",
     ),
     "noise_jumps": (
-        "How many validation rows there are isn't known, so chance is judged by the jumps from epoch to epoch alone: "
-        "it may be larger.",
-        "验证数据的行数未知，偶然的大小只由逐轮的跳动估计：实际可能更大。",
+        "How many validation rows there are isn't known, so chance is judged by the jumps from epoch to epoch, and by 5% of "
+        "the loss and of the errors that another seed is assumed to change: it may be larger.",
+        "验证数据的行数未知，偶然的大小只由逐轮的跳动和换一个种子的变化（假定为损失和错误率的 5%）估计：实际可能更大。",
     ),
     "noise_seeds": (
         "Chance is judged by the spread between seeds, {degrees} degree{degrees:s} of freedom; the validation rows are the "

@@ -167,7 +167,8 @@ def compare(runs: Runs, language: str | None = None) -> Comparison:
 
     Every run is taken at its best epoch, or at the one whose weights ``EarlyStopping`` restored, and compared with the first.
     A difference counts if chance would make it in less than one case of 20. Of a single run each, chance is judged by the
-    number of validation rows and the jumps from epoch to epoch; of several seeds, by their spread, which is better.
+    number of validation rows, the jumps from epoch to epoch and a usual change from seed to seed; of several seeds, by
+    their spread, which is better.
 
     Arguments:
         runs: name -> what ``fit`` returned, or a list of such, from several seeds (or folds: then place by place on the same
