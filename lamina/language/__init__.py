@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import config
-from lamina.language import compare, diagnosis, files, notebook, screen
+from lamina.language import compare, diagnosis, files, notebook, plots, screen
 
 __all__ = ["SENTENCES", "say"]
 
@@ -22,6 +22,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         ("diagnosis", diagnosis.SENTENCES),
         ("files", files.SENTENCES),
         ("notebook", notebook.SENTENCES),
+        ("plots", plots.SENTENCES),
         ("screen", screen.SENTENCES),
     )
     for key, pair in table.items()

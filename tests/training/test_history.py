@@ -8,7 +8,10 @@ import matplotlib
 import pytest
 import torch
 
+from lamina import config
 from lamina.callbacks import Callback, History
+from lamina.training.curves import _families
+from lamina.training.noted import Noted
 
 
 def curves(**history) -> History:
@@ -126,6 +129,74 @@ def test_without_matplotlib(monkeypatch):
 def test_nan_in_a_curve_is_drawn_around():
     axes = curves(loss=[1.0, 0.5, 0.4], val_loss=[1.0, float("nan"), 0.5]).plot().axes[0]
     assert [text.get_text() for text in axes.texts] == ["best: 3"]
+
+
+def test_where_nothing_is_finite_no_epoch_is_the_best():
+    axes = curves(loss=[float("nan")] * 2, val_loss=[float("inf")] * 2).plot().axes[0]
+    assert [text.get_text() for text in axes.texts] == ["NaN or infinite: epoch 1"]
+    axes = curves(loss=[1.0, float("inf"), 1.0], val_loss=[2.0, 1.0, 3.0]).plot().axes[0]
+    assert {text.get_text() for text in axes.texts} == {"best: 2", "NaN or infinite: epoch 2"}
+
+
+@pytest.mark.parametrize(("restored", "expected"), [(None, ["best: 2"]), (2, ["best, restored: 2"]),
+                                                    (1, ["restored: 1", "best: 2"])])  # fmt: skip
+def test_the_epoch_whose_weights_were_restored_is_marked(restored, expected):
+    history = curves(loss=[2.0, 1.0, 1.0], val_loss=[2.0, 1.0, 3.0])
+    history.noted = Noted(restored=restored)
+    assert [text.get_text() for text in history.plot().axes[0].texts] == expected
+
+
+@pytest.mark.parametrize(("name", "values", "scale"), [
+    ("loss", [10.0, 0.01], "log"), ("loss", [1.0, 0.1], "linear"), ("loss", [10.0, -0.01], "linear"),
+    ("loss", [10.0, 0.0], "linear"), ("accuracy", [0.001, 0.9], "linear"), ("learning_rate", [1.0, 0.001], "log"),
+    ("loss", [10.0, float("nan"), 0.01], "log"), ("loss", [float("nan")], "linear"),
+])  # fmt: skip
+def test_a_curve_through_decades_has_a_logarithmic_axis(name, values, scale):
+    assert curves(**{name: values}).plot().axes[0].get_yscale() == scale
+
+
+@pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (3, 1, 3), (4, 2, 2), (5, 2, 3), (8, 3, 3)])
+def test_many_panels_stand_in_rows(count, rows, columns):
+    figure = curves(**{f"m{number}": [1.0, 2.0] for number in range(count)}).plot()
+    assert len(figure.axes) == count
+    grid = figure.axes[0].get_gridspec()
+    assert (grid.nrows, grid.ncols) == (rows, columns)
+    assert figure.get_size_inches()[0] < 15
+
+
+def test_lines_are_legible_on_dark_ground():
+    from matplotlib import pyplot
+
+    history = curves(loss=[1.0, 0.5], val_loss=[1.0, 0.7])
+    light = [line.get_color() for line in history.plot().axes[0].lines[:2]]
+    with pyplot.style.context("dark_background"):
+        axes = history.plot().axes[0]
+        dark = [line.get_color() for line in axes.lines[:2]]
+        assert matplotlib.colors.to_rgb(axes.lines[2].get_color()) == (1.0, 1.0, 1.0)
+    assert not set(light) & set(dark)
+
+
+@pytest.fixture
+def chinese():
+    config.set_language("zh")
+    yield
+    config.set_language("auto")
+
+
+def test_chinese_needs_a_font_that_has_it(chinese, monkeypatch, tmp_path):
+    history = curves(loss=[1.0, 0.5], val_loss=[1.0, 0.7])
+    monkeypatch.setattr("lamina.training.curves._families", lambda: None)
+    assert history.plot(tmp_path / "curves.png").axes[0].get_title() == "loss"  # where warnings are errors: no boxes
+    monkeypatch.setattr("lamina.training.curves._families", lambda: ["DejaVu Sans", "Some CJK"])
+    axes = history.plot().axes[0]
+    assert axes.get_title() == "损失（loss）"
+    assert axes.title.get_fontfamily() == ["DejaVu Sans", "Some CJK"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["训练", "验证"]
+
+
+def test_chinese_with_the_fonts_of_this_machine(chinese, tmp_path):
+    title = curves(loss=[1.0, 0.5]).plot(tmp_path / "curves.png").axes[0].get_title()
+    assert title == ("loss" if _families() is None else "损失（loss）")
 
 
 def test_a_pickle_keeps_the_numbers_and_not_the_model():
