@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import torch
 
 from lamina.config import epsilon
+from lamina.display import Described
 from lamina.dtypes import takes_arrays
 from lamina.registry import Config, Table
 
@@ -23,7 +24,7 @@ __all__ = [
 CONSTRAINTS: Table[Constraint] = Table("constraint", "keras.constraints")
 
 
-class Constraint:
+class Constraint(Described):
     """The base of constraints: a subclass returns the allowed weight in ``__call__(self, w)``.
 
     >>> class Even(Constraint):

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-__all__ = ["Code", "Described", "Html", "Prose", "described", "element", "faint", "table"]
+__all__ = ["Code", "Described", "Html", "Prose", "described", "element", "faint", "paragraphs", "table"]
 
 _RULE = "1px solid rgba(128, 128, 128, 0.4)"
 _CELL = "text-align: {side}; padding: 0.2em 0.9em; white-space: {wrap}; vertical-align: top; border-bottom: " + _RULE
@@ -77,18 +77,23 @@ class Prose:
         return str(self)
 
     def _repr_html_(self) -> str:
-        parts: list[Html] = []
-        items: list[Html] = []
-        for line in [*str(self).split("\n"), ""]:
-            if line.startswith("- "):
-                items.append(element("li", line.removeprefix("- ")))
-                continue
-            if items:
-                parts.append(element("ul", *items, style="margin: 0.2em 0"))
-                items = []
-            if line:
-                parts.append(element("p", *_with_bold_heading(line), style="margin: 0.4em 0"))
-        return element("div", *parts, style="max-width: 60em")
+        return paragraphs(str(self))
+
+
+def paragraphs(text: str) -> Html:
+    """Lines of prose as paragraphs, those that begin with ``- `` as lists."""
+    parts: list[Html] = []
+    items: list[Html] = []
+    for line in [*text.split("\n"), ""]:
+        if line.startswith("- "):
+            items.append(element("li", line.removeprefix("- ")))
+            continue
+        if items:
+            parts.append(element("ul", *items, style="margin: 0.2em 0"))
+            items = []
+        if line:
+            parts.append(element("p", *_with_bold_heading(line), style="margin: 0.4em 0"))
+    return element("div", *parts, style="max-width: 60em")
 
 
 def _with_bold_heading(line: str) -> list[Any]:
@@ -171,7 +176,8 @@ def _same(value: Any, default: Any) -> bool:
     """Whether a value of a config says what the default says; a config is made of plain data, a default need not be."""
     if value is None or default is _REQUIRED:
         return value is None
-    return (type(value) in (bool, int, float, str, list, tuple) and str(value) == str(default)) or value == default
+    plain = (bool, int, float, str, list, tuple, dict)
+    return type(value) in plain and (value == default or str(value) == str(default))
 
 
 def _value(value: Any) -> str:

@@ -16,6 +16,7 @@ import torch
 from torch.signal import windows
 
 from lamina import random
+from lamina.display import Described
 from lamina.dtypes import FULL_FLOATS, as_dtype
 from lamina.errors import did_you_mean
 from lamina.random import SEEDS, SeedGenerator
@@ -42,7 +43,7 @@ TRUNCATED_STDDEV = 0.87962566103423978
 _TENSORFLOW_1 = ("dtype", "verify_shape")
 
 
-class Initializer:
+class Initializer(Described):
     """The base of initializers: a subclass makes a tensor in ``__call__(self, shape, dtype=None)``.
 
     >>> class Ramp(Initializer):

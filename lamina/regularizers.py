@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 import torch
 from torch.nn import functional as F
 
+from lamina.display import Described
 from lamina.dtypes import takes_arrays
 from lamina.registry import Config, Table
 
@@ -24,7 +25,7 @@ __all__ = [
 REGULARIZERS: Table[Regularizer] = Table("regularizer", "keras.regularizers")
 
 
-class Regularizer:
+class Regularizer(Described):
     """The base of penalties: a subclass computes a scalar in ``__call__(self, x)``.
 
     >>> class Range(Regularizer):

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from lamina import config, layers
+import lamina
+from lamina import config, constraints, initializers, layers, losses, optimizers, regularizers
 from lamina.callbacks import EarlyStopping, History
 from lamina.display import Code, Described, Html, Prose, described, element, table
 from lamina.models import Model, Sequential
@@ -145,6 +146,34 @@ def test_described_says_what_is_not_the_default():
     assert repr(Broken()) == "<Broken>"
 
 
+@pytest.mark.parametrize(("made", "expected"), [
+    (initializers.GlorotUniform(), "GlorotUniform()"),
+    (initializers.RandomNormal(stddev=0.5, seed=3), "RandomNormal(stddev=0.5, seed=3)"),
+    (initializers.Constant(2), "Constant(value=2)"),
+    (regularizers.L1L2(l1=0.1), "L1L2(l1=0.1)"),
+    (constraints.MaxNorm(3), "MaxNorm(max_value=3)"),
+    (losses.Huber(delta=2.0), "Huber(delta=2)"),
+    (losses.MeanSquaredError(reduction="sum", name="mine"), "MeanSquaredError(reduction='sum', name='mine')"),
+    (optimizers.schedules.ExponentialDecay(0.1, 100, 0.5), "ExponentialDecay(initial_learning_rate=0.1, decay_steps=100, "
+                                                           "decay_rate=0.5)"),
+])  # fmt: skip
+def test_parts_of_models_are_the_calls_that_make_them(made, expected):
+    assert sorted(repr(made)) == sorted(expected)  # in the order of the config
+    assert repr(made).partition("(")[0] == expected.partition("(")[0]
+
+
+def test_every_part_by_its_name_has_a_repr():
+    for module in (initializers, regularizers, constraints, losses):
+        for name in module.__all__:
+            made = getattr(module, name)
+            if isinstance(made, type) and hasattr(made, "get_config"):
+                try:
+                    shown = repr(made())
+                except TypeError:  # it needs arguments
+                    continue
+                assert shown.startswith(f"{made.__name__}("), name
+
+
 # ---- models and layers ---------------------------------------------------------------------------------------------
 
 
@@ -256,6 +285,14 @@ def test_a_diagnosis_is_prose():
     diagnosis = trained().diagnose()
     assert repr(diagnosis) == str(diagnosis)
     assert "ul" in read(diagnosis).tags
+
+
+def test_a_comparison_is_a_table_and_prose():
+    comparison = lamina.compare({"plain": trained(), "<b>": trained()})
+    assert repr(comparison) == str(comparison)
+    reader = read(comparison)
+    assert {"table", "p"} <= set(reader.tags)
+    assert "<b>" in reader.text
 
 
 def test_all_of_it_in_chinese():

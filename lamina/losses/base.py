@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lamina import config, registry
+from lamina.display import described
 from lamina.dtypes import PolicyLike, as_dtype, as_policy, dtype_name
 from lamina.engine.beside_arrays import is_about_arrays, turn_to_arrays
 from lamina.errors import did_you_mean
@@ -271,7 +272,7 @@ class Loss:
         return cls(**config)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}>"
+        return described(self)
 
 
 def _cast(value: Any, dtype: torch.dtype, device: torch.device | None = None) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from lamina import registry
+from lamina.display import Described
 from lamina.registry import Table
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
 SCHEDULES: Table[LearningRateSchedule] = Table("learning rate schedule", "keras.optimizers.schedules")
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Described):
     """A learning rate by step. Your own subclass overrides ``__call__(step)``, and ``get_config()`` to be saved.
 
     >>> class Halving(LearningRateSchedule):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rich.cells import cell_len
 
+from lamina.display import Prose, element, paragraphs, table
 from lamina.language import say
 from lamina.training.chance import Chance, Figure, judge, jumps
 from lamina.training.curves import draw_comparison
@@ -74,8 +75,8 @@ class Difference:
     verdict: Verdict
 
 
-@dataclass
-class Comparison:
+@dataclass(repr=False)
+class Comparison(Prose):
     """Runs side by side. ``print(comparison)`` shows them as a table with a verdict, ``plot()`` as curves.
 
     Attributes:
@@ -127,7 +128,18 @@ class Comparison:
         known = figure in ("val_loss", "val_accuracy")
         return self._say(figure) if known else self._say("val_other", name=figure.removeprefix("val_"))
 
+    def _repr_html_(self) -> str:
+        heads, *rows = self._cells()
+        return element("div", table(heads, rows, right=range(1, len(heads))), paragraphs("\n".join(self._prose())))
+
     def _table(self) -> list[str]:
+        lines = self._cells()
+        widths = [max(cell_len(line[place]) for line in lines) for place in range(len(lines[0]))]
+        return ["  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+                for line in lines]  # fmt: skip
+
+    def _cells(self) -> list[list[str]]:
+        """The table, its heads first."""
         several = any(run.seeds > 1 for run in self.runs)
         heads = ["run", *(["runs"] if several else []), "best_epoch", "val_loss"]
         row = [self._say(head) for head in heads]
@@ -140,9 +152,7 @@ class Comparison:
             cells += [_shown(run.metric)] if self.metric else []
             weights = "-" if run.weights is None else f"{run.weights:,}"
             lines.append([*cells, _shown(run.training_loss), "-" if run.gap is None else f"{run.gap:.4g}", weights])
-        widths = [max(cell_len(line[place]) for line in lines) for place in range(len(lines[0]))]
-        return ["  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
-                for line in lines]  # fmt: skip
+        return lines
 
     def _prose(self) -> list[str]:
         first, lines = self.runs[0], []
