@@ -50,6 +50,10 @@ _REASONS: dict[str, tuple[str, str]] = {
         "the validation loss (about {val}) jumps by about {noise} from epoch to epoch, which hides any trend.",
         "验证损失（约 {val}）每轮跳动约 {noise}，看不出趋势。",
     ),
+    "one_guess": (
+        "{count} epoch{count:s} with validation can't show a trend. The loss in validation is {val}, and that of always giving the same answer is {baseline}.",
+        "只有 {count} 轮验证结果，看不出趋势。验证损失为 {val}，而“永远给同一个答案”的损失是 {baseline}。",
+    ),
     "few_rows": (
         "validation has {rows} row{rows:s}, so that its loss of {val} may be off by {error} through chance alone.",
         "验证集只有 {rows} 条数据，验证损失 {val} 单凭偶然就可能有 {error} 的误差。",
@@ -186,8 +190,8 @@ _REASONS: dict[str, tuple[str, str]] = {
         "验证损失（{val}）落后于训练损失（{train}），但仍在随之改善。",
     ),
     "poor": (
-        "the losses have levelled off, at {train} in training and {val} in validation.",
-        "损失已不再下降：训练停在 {train}，验证停在 {val}。",
+        "the losses hardly fall any more, at {train} in training and {val} in validation.",
+        "损失几乎不再下降：训练为 {train}，验证为 {val}。",
     ),
     "may_be_noise": (
         " Or the rest is noise that no model could learn.",
@@ -225,8 +229,8 @@ _REASONS: dict[str, tuple[str, str]] = {
         "模型已恢复为第 {epoch} 轮的权重；之后的 {count} 轮没有更好的结果。",
     ),
     "restored_worse": (
-        " The model has the weights of epoch {epoch} back; after it the validation loss went from {low} to about {val}, which would be overfitting.",
-        "模型已恢复为第 {epoch} 轮的权重；之后验证损失由 {low} 升到约 {val}，再训练就会过拟合。",
+        " The model has the weights of epoch {epoch} back; after it the validation loss rose to about {later}, which would be overfitting.",
+        "模型已恢复为第 {epoch} 轮的权重；之后验证损失升到约 {later}，再训练就会过拟合。",
     ),
     "restored_before": (" The model has the weights of epoch {epoch} back.", "模型已恢复为第 {epoch} 轮的权重。"),
     "penalties": (

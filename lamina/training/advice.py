@@ -157,7 +157,7 @@ def _unsure(e: Evidence, finding: Finding) -> Iterator[Advice]:
         yield "more_rows", {}
         if e.noted.training.count and e.noted.training.count < _FEW_ROWS:
             yield "cross_validate", {}
-    elif finding.cause == "too_few":
+    elif finding.cause in ("too_few", "one_guess"):
         yield "longer", {"epochs": max(5, _round_up(2 * e.epochs[-1]))}
     elif finding.cause == "flat":
         yield "measure_errors" if e.noted.task == "regression" else "measure", {}

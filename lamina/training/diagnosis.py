@@ -192,7 +192,7 @@ def _tell_of_restoring(e: Evidence, finding: Finding) -> None:
         finding.verdict in ("good fit", "underfitting", "overfitting")
         and e.validation.end > 1.02 * low + e.validation.jump
     ):
-        finding.also("restored_worse", epoch=e.restored, low=low, val=e.validation.end)
+        finding.also("restored_worse", epoch=e.restored, later=e.validation.end)
     elif finding.verdict in ("good fit", "underfitting", "overfitting"):
         finding.also("restored", epoch=e.restored, count=later)
     else:

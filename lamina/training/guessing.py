@@ -32,7 +32,7 @@ def loss_beside(e: Evidence, rows: Rows | None, loss: float, count: int) -> Besi
         return None
     by_classes = e.noted.task in ("classification", "binary", "multi-label")
     of_row = 2.0 if by_classes else 4.0 * abs(rows.baseline)
-    return Beside(rows.baseline - loss, max(4 * of_row / count, 0.02 * abs(rows.baseline)))
+    return Beside(rows.baseline - loss, max(4 * of_row / count, 0.03 * abs(rows.baseline)))
 
 
 def _accuracy_beside(rows: Rows | None, accuracy: float | None, count: int, task: str) -> Beside | None:
@@ -47,13 +47,17 @@ def guessing(e: Evidence) -> Finding | None:
     pair = e.accuracies
     of_loss = loss_beside(e, e.baseline, e.val_loss, e.rows)
     of_accuracy = None if e.noted.weighted else _accuracy_beside(e.baseline, pair and pair[1], e.rows, e.noted.task)
+    trained = loss_beside(e, e.noted.training, e.train_loss, e.train_rows)
+    if of_loss is not None and trained is not None and not e.noted.weighted and trained.gain < trained.enough / 2:
+        of_loss.enough *= 2  # what training has not learnt, validation can't know but by chance
+    if of_loss is not None and of_accuracy is not None and not of_loss.better:
+        of_accuracy.enough = max(1.25 * of_accuracy.enough, 0.15 * (1 - (pair[1] if pair else 0.0)))
     known = [beside for beside in (of_loss, of_accuracy) if beside is not None]
     if not known:
         return _guessing_among_equals(e)
     if any(beside.better for beside in known) or _ranks(e):
         return None
     ratio, train = 0.0, e.noted.training
-    trained = loss_beside(e, train, e.train_loss, e.train_rows)
     if trained is not None:
         ratio = trained.gain / max(trained.enough, 0.15 * abs(train.baseline or 0.0))
     in_training = _accuracy_beside(train, pair and pair[0], e.train_rows, e.noted.task)

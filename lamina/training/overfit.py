@@ -30,7 +30,7 @@ def validation_rises(e: Evidence) -> Finding | None:
     if last < 4:  # too few epochs to know the jumps
         clear = rise / max(error, 5 * matters) if turn < last - 1 else 0.0
     likely = rise / max(validation.chance / 2, error, 2.5 * matters) if validation.rises_after(turn) else 0.0
-    if max(clear, likely) < 1:
+    if max(clear, likely) < (2 if validation.end < train.end else 1):  # below training it may be Dropout, or chance
         return None
     back = train.end - train.level_at(turn)
     if back > max(train.chance, 0.02 * abs(train.level_at(turn)), 1e-12):
@@ -62,7 +62,8 @@ def _falls_behind(e: Evidence) -> Finding | None:
         ratios.append(by_loss)
     if pair is not None:
         fewer = pair[0] - pair[1]
-        ratios.append(min(fewer / _GAP_OF_ACCURACY, fewer / (2.5 * error_of_difference(e, *pair))))
+        ratios.append(min(fewer / _GAP_OF_ACCURACY, fewer / (2.5 * error_of_difference(e, *pair)),
+                          fewer / max(1e-9, 2 * (e.val_accuracy.jump if e.val_accuracy is not None else 0.0))))  # fmt: skip
         if gap <= 0 and not e.noted.weighted:
             return None
     ratio = max(ratios, default=0.0)
@@ -80,7 +81,17 @@ def _falls_behind(e: Evidence) -> Finding | None:
     falls = e.validation.fall()[0]
     if not e.restored and falls > max(e.validation.jump, 0.08 * abs(e.val_loss)) and ratio < 2.5:
         return None  # it comes after, if slowly
+    lasted = len(e.epochs) - e.epochs.index(gap_since(e))
+    if not e.restored and lasted < min(max(3, round(0.25 * len(e.epochs))), len(e.epochs) // 2):
+        return None  # so late a gap may be a jump
     return behind(e, sure(ratio))
+
+
+def is_wide(e: Evidence) -> bool:
+    """Whether the gap is wide enough to be overfitting, if only it were no chance."""
+    pair, gap = e.accuracies, e.val_loss - e.train_loss
+    by_loss = not e.noted.weighted and gap > max(0.3 * abs(e.val_loss), e.unit * (0.12 if pair is None else 0.2))
+    return by_loss or (pair is not None and pair[0] - pair[1] > 1.5 * _GAP_OF_ACCURACY)
 
 
 def behind(e: Evidence, confidence: float) -> Finding:

@@ -31,10 +31,13 @@ class Curve:
         self.width = min(count, width or (1 if count < 4 else 2 if count < 8 else 3 if count < 20 else 5))
         self.levels = np.median(np.lib.stride_tricks.sliding_window_view(self.values, self.width), axis=1)
         # For white noise of deviation s, second differences have deviation sqrt(6) s, third ones sqrt(20) s; 0.6745 turns
-        # a median into a deviation. A bend of the curve itself adds to both, so the smaller is nearer to the noise.
-        self.noise = 0.0 if count < 4 else min(
-            float(np.median(np.abs(np.diff(self.values, n=n)))) / (0.6745 * math.sqrt(variance))
-            for n, variance in ((2, 6), (3, 20)))  # fmt: skip
+        # a median into a deviation. A bend of the curve itself adds to both, so the smaller is nearer to the noise. Of
+        # jumps that are rare and large the median knows nothing: in the second half, where curves bend little, the 85%
+        # of them that are the smallest are within 1.44 deviations.
+        self.noise = 0.0
+        if count > 3:
+            late = self.values[count // 2 - 2 :]
+            self.noise = max(_noise(self.values, 0.5, 0.6745), _noise(late, 0.85, 1.44) if len(late) > 5 else 0.0)
         steps = np.sign(np.diff(self.values))
         if count > 3 and abs(steps.sum()) == count - 1:  # noise would have turned it back somewhere
             self.noise *= 0.25
@@ -90,6 +93,11 @@ class Curve:
         return 2 * math.sqrt(2) * self.noise / math.sqrt(self.width)
 
 
+def _noise(values: np.ndarray, part: float, deviations: float) -> float:
+    return min(float(np.quantile(np.abs(np.diff(values, n=n)), part)) / (deviations * math.sqrt(variance))
+               for n, variance in ((2, 6), (3, 20)))  # fmt: skip
+
+
 @dataclass
 class Evidence:
     """The figures of a run: its curves in the epochs that have both, and what ``fit`` noted.
@@ -129,8 +137,8 @@ class Evidence:
         return restored if restored in self.epochs and restored != self.epochs[-1] else None
 
     def at_hand(self, curve: Curve | None) -> float | None:
-        """A figure of the model in hand: a level, since a single epoch is a chance."""
-        return None if curve is None else curve.level_at(self.place) if self.restored else curve.end
+        """A figure of the model in hand: that of the epoch which was restored, or else the level of the last epochs."""
+        return None if curve is None else float(curve.values[self.place]) if self.restored else curve.end
 
     @property
     def train_loss(self) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lamina.training.finding import Finding, found, gap_of, sure, unsure
 from lamina.training.guessing import best_answer, guessing, loss_beside
-from lamina.training.overfit import behind, overfits
+from lamina.training.overfit import behind, is_wide, overfits
 from lamina.training.trends import Evidence
 from lamina.training.unlike import averages_lag, unlike
 
@@ -84,7 +84,11 @@ def few_rows(e: Evidence) -> Finding | None:
 
 def one_epoch(e: Evidence) -> Finding | None:
     """A single epoch is no curve."""
-    return unsure("too_few", count=1) if len(e.epochs) < 2 else None
+    if len(e.epochs) > 1:
+        return None
+    if e.baseline is not None and e.baseline.baseline is not None:
+        return unsure("one_guess", count=1, val=e.val_loss, baseline=e.baseline.baseline)
+    return unsure("too_few", count=1)
 
 
 # ---- still on its way, or there --------------------------------------------------------------------------------------
@@ -108,16 +112,28 @@ def not_finished(e: Evidence) -> Finding | None:
         rose = -e.val_accuracy.fall()[0]
         error = 0.7 * e.error_of_share(e.val_accuracy.end, e.rows)
         by_accuracy = min(rose / max(e.val_accuracy.jump, error, 1e-9), rose / 0.012) / 1.3
-    ratio = max(by_loss, by_accuracy)
+    ratio = max(by_loss, by_accuracy, _steadily(e))
     if ratio < 1:
         return None
     third = max(1, len(train.levels) // 3)
-    finding = found("not finished", "still_falls", sure(1.3 * ratio), count=third,
+    finding = found("not finished", "still_falls", sure(0.8 * ratio), count=third,
                     percent=100 * last / max(abs(train.end + last), 1e-12),
                     val_percent=100 * val_last / max(abs(validation.end + val_last), 1e-12), val=validation.end)  # fmt: skip
     if gap_of(e) >= 1 and not e.noted.weighted and validation.end > train.end:
         finding.also("with_gap", train=train.end, val=validation.end)
     return finding
+
+
+def _steadily(e: Evidence) -> float:
+    """How clearly the losses fall as they did all along, however slowly: 1 is clearly enough."""
+    shares = []
+    for curve in (e.train, e.validation):
+        last, recent, _ = curve.fall()
+        total = float(curve.levels[0]) - curve.end
+        if total < 0.03 * e.unit or recent < 0.25 * last:
+            return 0.0
+        shares.append(min(last / total / 0.2, last / max(1.5 * curve.jump, 1e-12)))
+    return min(shares)
 
 
 def leaks(e: Evidence) -> Finding | None:
@@ -176,6 +192,8 @@ def levels_off(e: Evidence) -> Finding:
         confidence = min(confidence, 0.75)  # training still gets better, and chance may hide that validation does
     if e.train.values[-1] > 1.3 * e.train.values[-2] + 4 * e.train.noise > 0:
         confidence = min(confidence, 0.7)  # of an epoch that went wrong at the end nobody knows what comes of it
+    if is_wide(e):
+        return unsure("gap_by_chance", rows=e.rows, error=e.error_of_loss(), **both)
     if e.val_loss > 1.5 * e.train_loss > 0 and not e.noted.weighted:
         return found("good fit", "fits_behind", min(confidence, 0.75), **both)
     return found("good fit", "fits" if in_validation > 0.8 else "fits_so_far", confidence, **both)
@@ -194,5 +212,5 @@ def _skill(e: Evidence) -> tuple[tuple[float, float] | None, float]:
     return (pair, 0.7) if pair is not None else (None, 0.0)
 
 
-RULES = (diverged, averages_lag, unlike, few_rows, guessing, leaks, one_epoch, overfits, not_finished, too_few_epochs,
+RULES = (diverged, averages_lag, unlike, few_rows, one_epoch, guessing, leaks, overfits, not_finished, too_few_epochs,
          hides_its_trend, levels_off)  # fmt: skip
