@@ -14,7 +14,7 @@ import locale
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch.utils._device import DeviceContext
@@ -29,9 +29,12 @@ __all__ = [
     "set_max_epochs", "set_max_steps_per_epoch", "standardize_data_format",
 ]  # fmt: skip
 
-DATA_FORMATS = ("channels_last", "channels_first")
-LANGUAGES = ("en", "zh")
-FLOAT_TYPES = ("bfloat16", "float16", "float32", "float64")
+DataFormatName = Literal["channels_last", "channels_first"]
+DATA_FORMATS = get_args(DataFormatName)
+LanguageName = Literal["en", "zh"]
+LANGUAGES = get_args(LanguageName)
+FloatName = Literal["bfloat16", "float16", "float32", "float64"]
+FLOAT_TYPES = get_args(FloatName)
 # Keras 1 wrote the image format under another name, with other words.
 _KERAS1_FORMATS = {"tf": "channels_last", "th": "channels_first"}
 
@@ -54,12 +57,12 @@ def standardize_data_format(data_format: str | None) -> str:
     return data_format
 
 
-def floatx() -> str:
+def floatx() -> FloatName:
     """The default float type of weights and inputs, ``'float32'`` unless it was set."""
     return _settings["floatx"]
 
 
-def set_floatx(value: str) -> None:
+def set_floatx(value: FloatName) -> None:
     """Set the default float type: one of ``bfloat16``, ``float16``, ``float32``, ``float64``."""
     if value not in FLOAT_TYPES:
         raise ValueError(f"floatx must be one of {', '.join(FLOAT_TYPES)}, and got {value!r}.")
@@ -78,12 +81,12 @@ def set_epsilon(value: float) -> None:
     _settings["epsilon"] = float(value)
 
 
-def image_data_format() -> str:
+def image_data_format() -> DataFormatName:
     """``'channels_last'`` (the default) or ``'channels_first'``."""
     return _settings["image_data_format"]
 
 
-def set_image_data_format(data_format: str) -> None:
+def set_image_data_format(data_format: DataFormatName) -> None:
     """Set the axis order that layers use when their ``data_format`` is not given."""
     if data_format not in DATA_FORMATS:
         raise ValueError(f"data_format must be 'channels_last' or 'channels_first', and got {data_format!r}.")
@@ -183,7 +186,7 @@ def language() -> str:
     return _settings["language"] or _language_around()
 
 
-def set_language(name: str) -> None:
+def set_language(name: LanguageName | Literal["auto"]) -> None:
     """Choose the language of tables, progress, plots and verdicts.
 
     Arguments:

@@ -64,7 +64,7 @@ he_uniform, he_normal = _by_fan("he_uniform"), _by_fan("he_normal")
 
 # ---- backend and utils ---------------------------------------------------------------------------------------------
 
-_ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
+_ORDERINGS: dict[str, config.DataFormatName] = {"tf": "channels_last", "th": "channels_first"}
 
 
 def image_dim_ordering() -> str:

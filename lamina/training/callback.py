@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from lamina.models import Model
 
 
 class Callback:
@@ -30,9 +33,9 @@ class Callback:
         self.params = {}
 
     @property
-    def model(self) -> Any:
+    def model(self) -> Model:
         """The model that this callback was given to."""
-        return self.__dict__.get("_model")  # a subclass that forgets super().__init__() has none yet
+        return cast(Any, self.__dict__.get("_model"))  # a subclass that forgets super().__init__() has none yet
 
     def set_model(self, model: Any) -> None:
         """Called with the model before anything else."""

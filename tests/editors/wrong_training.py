@@ -103,6 +103,11 @@ regularizers.L2(0.1, 0.2)  # error: Expected 1 positional argument
 regularizers.l1_l2(l3=0.1)  # error: No parameter named "l3"
 constraints.MaxNorm("2")  # error: "max_value"
 
+# settings
+keras.config.set_floatx("flot32")  # error: "value"
+keras.backend.set_image_data_format("channel_last")  # error: "data_format"
+keras.config.set_epsilon("small")  # error: "value"
+
 # models and files
 keras.Sequential(layer=[])  # error: No parameter named "layer"
 keras.Sequential(["Dense"])  # error: parameter "layers"
