@@ -37,7 +37,7 @@ LONG_FUNCTIONS: dict[str, int] = {}
 # no row is for a single file of another room.
 ROOMS: tuple[tuple[str, ...], ...] = (
     ("errors", "config", "tree", "language", "screen", "display"),
-    ("dtypes", "dtype_policies", "registry", "naming", "lasting"),
+    ("dtypes", "registry", "naming", "lasting"),
     ("activations", "initializers", "regularizers", "constraints", "random", "variables"),
     ("dialects",),
     ("graph",),
@@ -50,7 +50,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("saving",),
     ("models",),
     ("callbacks", "datasets", "preprocessing", "applications"),
-    ("mixed_precision", "legacy", "wrappers"),
+    ("dtype_policies", "mixed_precision", "legacy", "wrappers"),
     ("viz", "visualization", "export", "distribution", "testing"),
     ("backend", "utils", "compat"),
     ("", "__main__", "demo", "explore", "serve"),

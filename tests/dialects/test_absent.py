@@ -63,3 +63,10 @@ def test_the_documentation_has_the_table(page: str):
         assert (why, instead) == (row.why, row.instead) or page.startswith("docs/zh")
         assert why
         assert bool(instead) == bool(row.instead)
+
+
+@pytest.mark.parametrize("name", ["visualization.draw_bounding_boxes", "dtype_policies.Int4DTypePolicy"])
+def test_a_namespace_says_what_it_lacks(name: str):
+    module, _, last = name.partition(".")
+    with pytest.raises(AttributeError, match=re.escape(sentence(name))):
+        getattr(getattr(lamina, module), last)
