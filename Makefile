@@ -10,7 +10,7 @@ INPUTS := pyproject.toml requirements/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format pytest fuzz bench dist clean
+.PHONY: help demo test lint format pytest fuzz verdicts bench dist clean
 
 help:
 	@echo 'make demo    train a small network on pictures of clothes, and see what it learned'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint    ruff and pyright only;   make pytest ARGS=tests/layers   some tests only'
 	@echo 'make format  ruff mends and formats'
 	@echo 'make fuzz    random layers, memory and types, forward and backward; SECONDS=600 SEED=7'
+	@echo 'make verdicts  how often diagnose() is right, on curves and fits whose truth is known; SECONDS=600 SEED=7'
 	@echo 'make bench   lamina beside hand-written torch (and Keras, where installed)'
 	@echo 'make dist    wheel and sdist in dist/, and the wheel tried alone in a new environment'
 
@@ -42,6 +43,10 @@ format: $(VENV)/test.stamp
 # What fails is printed as a program of a few lines. Without SEED each run draws others; ARGS='--first 80 --count 1': one case.
 fuzz: $(VENV)/test.stamp
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# Wrong verdicts are printed. Without SEED each run draws other curves and fits.
+verdicts: $(VENV)/test.stamp
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m verdicts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
