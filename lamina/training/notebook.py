@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from rich.cells import cell_len
-
 from lamina.display import Html, element, faint, table
 from lamina.language import say
+from lamina.screen import cells
 
 _WIDTH, _HEIGHT, _EDGE = 240, 90, 4
 _BLUE, _ORANGE = "#3b8fd1", "#d9781f"  # legible on white and on black, and told apart by the colour-blind
@@ -28,9 +27,9 @@ def history_as_text(history: Any) -> str:
     if not rows:
         return say("notebook.no_epochs")
     lines = [columns, *rows]
-    widths = [max(cell_len(line[place]) for line in lines) for place in range(len(columns))]
-    text = ["  ".join([line[0] + " " * (widths[0] - cell_len(line[0])),
-                       *(" " * (width - cell_len(cell)) + cell for cell, width in zip(line[1:], widths[1:], strict=True))])
+    widths = [max(cells(line[place]) for line in lines) for place in range(len(columns))]
+    text = ["  ".join([line[0] + " " * (widths[0] - cells(line[0])),
+                       *(" " * (width - cells(cell)) + cell for cell, width in zip(line[1:], widths[1:], strict=True))])
             for line in lines]  # fmt: skip
     return "\n".join([*text, *_remarks(history)])
 
