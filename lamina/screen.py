@@ -8,6 +8,7 @@ Training goes on.
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import re
 import sys
@@ -16,12 +17,12 @@ from typing import Any
 from lamina import config
 from lamina.language import say
 
-__all__ = ["can_draw", "cells", "columns", "has_ansi", "has_colours", "is_terminal", "language_of", "plain", "show",
-           "wrap", "write"]  # fmt: skip
+__all__ = ["can_draw", "cells", "columns", "console", "has_ansi", "has_colours", "in_ascii", "is_terminal",
+           "language_of", "plain", "show", "wrap", "write"]  # fmt: skip
 
 WIDTH = 80  # of a terminal that does not tell
 _DRAWN = str.maketrans({"━": "=", "─": "-", "│": "|", "└": "`", "├": "|"})
-_OTHERWISE = str.maketrans({"…": "...", "—": "-", "–": "-", "×": "x", "·": ".", "“": '"', "”": '"', "‘": "'", "’": "'"})
+_OTHERWISE = str.maketrans({"…": "...", "—": "-", "–": "-", "×": "x", "·": ".", "“": '"', "”": '"', "‘": "'", "’": "'", "→": "->"})
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python makes of LC_CTYPE where the locale is C
 # A word with the punctuation behind it, a wide character with what may not begin a line, or spaces.
 _PIECES = re.compile(r"[^\s⺀-￯]+[、-〃！，：；？）】]*|[⺀-￯][、-〃！，：；？）】”…]*|\s+")
@@ -154,6 +155,11 @@ def _fits(text: str, encoding: str) -> bool:
     return True
 
 
+def in_ascii(text: str) -> str:
+    """A text in ASCII, as :func:`plain` writes it where there is nothing else."""
+    return text.translate(_DRAWN | _OTHERWISE).encode("ascii", "backslashreplace").decode()
+
+
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +172,7 @@ def write(text: str, stream: Any = None) -> None:
         try:
             stream.write(plain(text, stream))
         except UnicodeEncodeError:  # it did not say that it has ASCII only
-            stream.write(text.translate(_DRAWN | _OTHERWISE).encode("ascii", "backslashreplace").decode())
+            stream.write(in_ascii(text))
         if hasattr(stream, "flush"):
             stream.flush()
     except OSError:
@@ -178,3 +184,44 @@ def show(text: str = "", stream: Any = None) -> None:
     stream = sys.stdout if stream is None else stream
     width = columns(stream)
     write(f"{text if width is None else wrap(text, max(1, width - 1))}\n", stream)
+
+
+class Written(io.TextIOBase):
+    """A stream for rich, which may write any character: what it writes goes through :func:`write`."""
+
+    encoding = "utf-8"
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    @property
+    def stream(self) -> Any:
+        """The stream; ``sys.stdout`` as it is now, if none was given."""
+        return sys.stdout if self._stream is None else self._stream
+
+    def write(self, text: str) -> int:
+        """Write what the stream can show of a text."""
+        write(text, self.stream)
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return is_terminal(self.stream)
+
+    def fileno(self) -> int:
+        """The number of the file; an ``OSError`` where there is none."""
+        return self.stream.fileno() if hasattr(self.stream, "fileno") else super().fileno()
+
+
+def console(stream: Any = None, width: int | None = None, colours: bool = True, **options: Any) -> Any:
+    """rich's console for a stream (``sys.stdout``), which fails on no character.
+
+    Arguments:
+        width: in columns; by default the terminal's. colours: whether they are shown where they can be. options: rich's.
+    """
+    from rich.console import Console  # only here: a quarter of the import of lamina
+
+    # The height is for rich alone, which takes any dumb terminal for 80 columns when it is not told both.
+    options = {"force_jupyter": False, "highlight": False, "height": 25, **options}
+    return Console(file=Written(stream), width=width or columns(stream), force_terminal=None if colours else False,  # pyright: ignore[reportArgumentType]
+                   **options)  # fmt: skip

@@ -9,8 +9,7 @@ from lamina.engine.notebook import folded
 from lamina.language import say
 from lamina.models.summary import UNKNOWN, Row, amounts, is_linear, rows_of
 
-_TOTALS = {"Total params": "total", "Trainable params": "trainable_total", "Non-trainable params": "fixed_total",
-           "Optimizer params": "optimizer_total"}  # fmt: skip
+_TOTALS = {"total": "total", "trainable": "trainable_total", "non_trainable": "fixed_total", "optimizer": "optimizer_total"}
 
 
 def model_as_html(model: Any) -> str:
@@ -36,7 +35,8 @@ def _layers(model: Any, rows: list[Row]) -> Html:
     for row in rows:
         layer = element("span", f"{row.name} ", faint(f"({row.kind})"))
         shape = faint(row.shape) if row.shape == UNKNOWN else row.shape
-        lines.append([layer, shape, row.params, *([", ".join(row.sources) or "-"] if connected else [])])
+        params = row.params if row.built else say("screen.unbuilt", count=row.params)
+        lines.append([layer, shape, params, *([", ".join(row.sources) or "-"] if connected else [])])
         inner = rows_of(row.module) if hasattr(row.module, "_plan") else []
         if inner:
             title = element("summary", say("notebook.layers_of", name=row.name), style="cursor: pointer")

@@ -18,7 +18,7 @@ from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.layers.core import Aside, Input, InputLayer, Lambda
 from lamina.models.as_list import AsList
 from lamina.models.model import Model
-from lamina.models.summary import summary as print_summary
+from lamina.models.summary import in_errors
 from lamina.registry import check_keys, deserialize, reading, serialize
 from lamina.training.callback_list import Callbacks
 from lamina.training.data import Data
@@ -174,7 +174,7 @@ class Sequential(AsList, Model):
                     raise ValueError(f"A layer in a Sequential must give one tensor, and {describe(layer)} gave "
                                      f"{describe(output)}. Use a functional Model for several.")  # fmt: skip
             except Exception as error:
-                error.add_note(f"The model so far:\n{self._summary_so_far()}")
+                error.add_note(f"The model so far:\n{in_errors(self)}")
                 self._chain = otherwise
                 raise
             self._chain = (self._chain[0], output)
@@ -184,11 +184,6 @@ class Sequential(AsList, Model):
         if self._chain is None and self._plan is not None:
             inputs, outputs = self.symbols()
             self._chain = (inputs, outputs)
-
-    def _summary_so_far(self) -> str:
-        lines: list[str] = []
-        print_summary(self, print_fn=lines.append)
-        return "\n".join(lines)
 
     def _as_layer(self, layer: Any) -> Any:
         if isinstance(layer, SymbolicTensor) and layer.node is not None and isinstance(layer.node.target, InputLayer):

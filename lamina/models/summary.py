@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lamina import config, screen
 from lamina.engine.describing import UNKNOWN, shape_by_rule, shape_text
 from lamina.engine.layer import Layer
 from lamina.engine.tracking import children_of
@@ -24,7 +25,11 @@ from lamina.engine.weights import weights_of
 from lamina.errors import did_you_mean
 from lamina.graph.plan import Plan, Step, Value
 from lamina.graph.symbolic import SymbolicTensor, leaves
+from lamina.language import say
 
+_TITLES = {"Layer (type)": "screen.layer", "Output Shape": "screen.output_shape", "Param #": "screen.params",
+           "Trainable": "screen.is_trainable", "Connected to": "screen.connected_to"}  # fmt: skip
+NARROW = 60  # columns: below, the table's own stand closer to each other
 WIDTH, WIDE = 80, 100  # where the output is no terminal: without, and with, the column of connections
 
 
@@ -40,6 +45,7 @@ class Row:
     sources: list[str] = field(default_factory=list)
     module: nn.Module | None = None
     depth: int = 0
+    built: bool = True
 
 
 def summary(
@@ -81,8 +87,39 @@ def summary(
      Trainable params: 676 (2.64 KB)
      Non-trainable params: 0 (0.00 B)
     """
-    from rich.console import Console  # only here: it takes longer to import than the table to print
-    from rich.text import Text
+    draw = _drawing(model, line_length, positions, expand_nested, show_trainable, layer_range)
+    if print_fn is not None and print_fn is not print:
+        try:
+            print_fn(_as_text(draw, config.language()))
+        except UnicodeEncodeError:  # it writes where there are only some characters
+            print_fn(screen.in_ascii(_as_text(draw, "en")))
+    elif screen.is_terminal(sys.stdout):
+        draw(sys.stdout, screen.language_of(), colours=True)
+    else:
+        screen.write(_as_text(draw, screen.language_of()) + "\n")
+
+
+def in_errors(model: Any) -> str:
+    """The table as a part of an error: in English, whatever the language, in characters that stderr has."""
+    return screen.plain(_as_text(_drawing(model), "en"), sys.stderr)
+
+
+def _as_text(draw: Callable[..., None], language: str) -> str:
+    captured = io.StringIO()
+    draw(captured, language)
+    return "\n".join(line.rstrip() for line in captured.getvalue().splitlines())
+
+
+def _drawing(
+    model: Any,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> Callable[..., None]:
+    """A function ``(stream, language, colours=False)`` that draws the table."""
+    from rich.text import Text  # only here: it takes longer to import than the table to print
 
     columns = ["Layer (type)", "Output Shape", "Param #"]
     columns += ["Trainable"] if show_trainable else []
@@ -90,19 +127,18 @@ def summary(
     rows = _in_range(rows_of(model), layer_range)
     rows = [row for outer in rows for row in (_with_nested(outer) if expand_nested else [outer])]
 
-    terminal = print_fn is None and sys.stdout.isatty()
-    captured = io.StringIO()
-    width = line_length or (None if terminal else WIDE if "Connected to" in columns else WIDTH)
-    console = Console(file=sys.stdout if terminal else captured, width=width, force_terminal=terminal,
-                      force_jupyter=False, highlight=False)  # fmt: skip
-    name = getattr(model, "name", type(model).__name__)
-    console.print(Text(f'Model: "{name}"', style="bold"))
-    console.print(_table(columns, rows, _column_widths(positions, columns, console.width)))
-    for title, amount in amounts(model).items():
-        console.print(Text(f" {title}: ").append(amount, style="bold"))
-    if not terminal:
-        lines = (line.rstrip() for line in captured.getvalue().splitlines())
-        (print_fn or print)("\n".join(lines))
+    def draw(stream: Any, language: str, colours: bool = False) -> None:
+        width = line_length or screen.columns(stream) or (WIDE if "Connected to" in columns else WIDTH)
+        console = screen.console(stream, width, colours)
+        name = getattr(model, "name", type(model).__name__)
+        console.print(Text(say("screen.model", language, name=name), style="bold"))
+        console.print(_table(columns, rows, _column_widths(positions, columns, width), language, width < NARROW))
+        for title, amount in amounts(model).items():
+            text = Text(f" {say(f'screen.{title}', language, amount=amount)}")
+            text.stylize("bold", len(text) - len(amount))
+            console.print(text)
+
+    return draw
 
 
 # ---- what the rows say ---------------------------------------------------------------------------------------------
@@ -140,8 +176,8 @@ def _row(name: str, module: nn.Module, shape: str, sources: list[str] | None = N
     trainable = "-" if not weights else "Y" if any(changed) and getattr(module, "trainable", True) else "N"
     waits = not getattr(module, "built", True) and getattr(type(module), "build", None) is not Layer.build
     built = not waits and len(weights) == len(_weights(module, unmade=True))
-    return Row(name, type(module).__name__, shape, f"{_count(weights):,}{'' if built else ' (unbuilt)'}", trainable,
-               sources or [], module)  # fmt: skip
+    return Row(name, type(module).__name__, shape, f"{_count(weights):,}", trainable, sources or [], module,
+               built=built)  # fmt: skip
 
 
 def _with_nested(row: Row) -> Iterator[Row]:
@@ -289,21 +325,22 @@ def _amount(weights: Sequence[Any]) -> str:
 
 
 def amounts(model: Any) -> dict[str, str]:
-    """What stands below the table: ``{"Total params": "676 (2.64 KB)", ...}``."""
+    """What stands below the table, by the key of the sentence: ``{"total": "676 (2.64 KB)", ...}``."""
     return {title: _amount(weights) for title, weights in _totals(model).items()}
 
 
 def _totals(model: Any) -> dict[str, list[torch.Tensor]]:
+    """Weights by the key of what is said of them."""
     weights = _weights(model)
     changes = getattr(model, "trainable", True)
     optimizer: Any = getattr(model, "optimizer", None)
     state = list(optimizer.variables) if getattr(optimizer, "built", False) else []
     totals = {
-        "Total params": weights + state,
-        "Trainable params": [weight for weight in weights if changes and weight.requires_grad],
-        "Non-trainable params": [weight for weight in weights if not (changes and weight.requires_grad)],
+        "total": weights + state,
+        "trainable": [weight for weight in weights if changes and weight.requires_grad],
+        "non_trainable": [weight for weight in weights if not (changes and weight.requires_grad)],
     }
-    return totals | ({"Optimizer params": state} if state else {})
+    return totals | ({"optimizer": state} if state else {})
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------------
@@ -320,21 +357,24 @@ def _column_widths(positions: Sequence[float] | None, columns: list[str], width:
     return [max(1, end - start - 3) for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _table(columns: list[str], rows: list[Row], widths: list[int | None]) -> Any:
+def _table(columns: list[str], rows: list[Row], widths: list[int | None], language: str, close: bool) -> Any:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.HORIZONTALS, show_edge=True, header_style="bold", pad_edge=True)
+    table = Table(
+        box=box.HORIZONTALS, show_edge=True, header_style="bold", pad_edge=True, padding=(0, 0 if close else 1)
+    )
     for title, width in zip(columns, widths, strict=True):
         justify: Any = {"Param #": "right", "Trainable": "center"}.get(title, "left")
-        table.add_column(title, justify=justify, width=width, overflow="fold")
+        whole = width is None and title in ("Param #", "Trainable")  # numbers are not broken, where there is a choice
+        table.add_column(say(_TITLES[title], language), justify=justify, width=width, overflow="fold", no_wrap=whole)
     for row in rows:
         indent = "   " * (row.depth - 1) + "└ " if row.depth else ""
         cells = {
             "Layer (type)": Text(f"{indent}{row.name} ").append(f"({row.kind})", style="dim"),
             "Output Shape": Text(row.shape, style="dim" if row.shape == UNKNOWN else ""),
-            "Param #": Text(row.params),
+            "Param #": Text(row.params if row.built else say("screen.unbuilt", language, count=row.params)),
             "Trainable": Text(row.trainable),
             "Connected to": Text(", ".join(row.sources) or "-"),
         }

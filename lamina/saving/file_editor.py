@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.text import Text
 
 from lamina.engine.weights import to_numpy
@@ -23,6 +22,7 @@ from lamina.language import say
 from lamina.saving import keras_zip, weights_h5
 from lamina.saving.files import replacing
 from lamina.saving.hdf5 import Group, h5py, opened
+from lamina.screen import console, language_of
 
 Weights = dict[str, Any]  # names -> arrays, and objects inside as further such dictionaries
 _OWN = "vars"
@@ -68,7 +68,7 @@ class KerasFileEditor:
         self.metadata: dict[str, Any] | None = None
         self.config: dict[str, Any] | None = None
         self.model = None
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = console(soft_wrap=True, force_jupyter=None)
         source: Any = self.filepath
         if self.filepath.endswith(".keras"):
             self.metadata, self.config, source = keras_zip.parts(self.filepath)
@@ -105,7 +105,7 @@ class KerasFileEditor:
         errors, matches = [], 0
         for key, figures in _differences(self.weights_dict, _spec(reference_model), ""):
             matches += key is None
-            errors += [] if key is None else [Text(say(f"files.{key}", **figures), style="color(160)")]
+            errors += [] if key is None else [Text(say(f"files.{key}", language_of(), **figures), style="color(160)")]
         for line in errors:
             self.console.print(line)
         if errors:
@@ -262,11 +262,13 @@ class KerasFileEditor:
     # -- showing --
 
     def _say(self, key: str, style: str = "", **figures: Any) -> None:
-        self.console.print(Text(say(f"files.{key}", **figures), style=style))
+        self.console.print(Text(say(f"files.{key}", language_of(), **figures), style=style))
 
     def _lines(self, name: str, value: Any, place: str, connector: str, indent: str) -> Iterator[Text]:
         if not isinstance(value, dict):
-            yield Text(connector) + Text(say("files.weight", name=name, shape=tuple(value.shape), dtype=value.dtype))
+            yield Text(connector) + Text(
+                say("files.weight", language_of(), name=name, shape=tuple(value.shape), dtype=value.dtype)
+            )
             return
         called = self.object_metadata.get(f"/{place}", {}).get("name")
         yield Text(connector) + Text(name, style="bold") + Text(f" ('{called}')" if called not in (None, name) else "")

@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from lamina import config
 from lamina.layers import Activation, Dense, Input, Lambda, Layer
 from lamina.models import Model, Sequential
 from lamina.models.summary import summary
+from lamina.screen import cells as width_of
 
 
 def text_of(model, **options) -> str:
@@ -96,6 +98,106 @@ def test_totals_are_those_of_keras(shape, units):
     theirs.summary(print_fn=printed.append)
     expected = [line.strip() for line in printed[0].split("\n") if "params:" in line]
     assert [line.strip() for line in text_of(ours).split("\n") if "params:" in line] == expected
+
+
+# ---- where it is printed -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chinese():
+    config.set_language("zh")
+    yield
+    config.set_language("auto")
+
+
+def printed(monkeypatch, encoding: str, **options) -> str:
+    """What a stream of this encoding gets."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
+    monkeypatch.setattr("sys.stdout", stream)
+    stack().summary(**options)
+    stream.flush()
+    monkeypatch.undo()
+    return stream.buffer.getvalue().decode(encoding)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+ASCII = text_of(stack()).replace("─", "-") + "\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "gbk", "cp437", "utf-8"])
+@pytest.mark.parametrize("options", [{}, {"print_fn": print}, {"print_fn": lambda text: print(text)}],
+                         ids=["itself", "print", "a function that prints"])  # fmt: skip
+def test_any_encoding_gets_a_table(monkeypatch, encoding, options):
+    found = printed(monkeypatch, encoding, **options)
+    assert found.replace("─", "-") == ASCII
+    assert ("─" in found) <= (encoding in ("utf-8", "gbk", "cp437"))
+
+
+def test_where_nobody_reads_there_is_no_table_and_no_error(monkeypatch):
+    class Bare:
+        text = ""
+
+        def write(self, text):
+            self.text += text
+
+    bare, closed = Bare(), io.StringIO()
+    closed.close()
+    for stream in (bare, closed, None):
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", stream)
+            stack().summary()
+    assert bare.text == text_of(stack()) + "\n"
+
+
+@pytest.mark.usefixtures("chinese")
+def test_in_chinese_word_for_word():
+    model = stack()
+    model.layers[0].trainable = False
+    assert text_of(model, show_trainable=True) == (
+        "模型：“net”\n"
+        " ───────────────────────────────────────────\n"
+        "  层（类型）   输出形状     参数量   可训练\n"
+        " ───────────────────────────────────────────\n"
+        "  a (Dense)    (None, 32)      544     N\n"
+        "  b (Dense)    (None, 4)       132     Y\n"
+        " ───────────────────────────────────────────\n"
+        " 总参数量：676 (2.64 KB)\n"
+        " 可训练参数量：132 (528.00 B)\n"
+        " 不可训练参数量：544 (2.12 KB)"
+    )
+    assert "0（未构建）" in text_of(Sequential([Dense(3)]))
+    assert "连接自" in text_of(two_ways())
+
+
+@pytest.mark.usefixtures("chinese")
+@pytest.mark.parametrize(("encoding", "first"), [("utf-8", "模型：“net”"), ("gbk", "模型：“net”"),
+                                                 ("ascii", 'Model: "net"'), ("cp1252", 'Model: "net"')])  # fmt: skip
+@pytest.mark.parametrize("options", [{}, {"print_fn": lambda text: print(text)}], ids=["itself", "a function"])
+def test_chinese_only_where_it_can_be_written(monkeypatch, encoding, first, options):
+    assert printed(monkeypatch, encoding, **options).split("\n")[0] == first
+
+
+@pytest.mark.usefixtures("chinese")
+def test_errors_are_english():
+    with pytest.raises(ValueError, match="linear") as raised:
+        Sequential([Dense(3, input_shape=(4,), name="a"), nn.Linear(5, 2)], name="net")
+    assert raised.value.__notes__[-1].startswith('The model so far:\nModel: "net"\n')
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 120])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_terminal_gets_no_line_that_is_too_long_and_whole_numbers(monkeypatch, width, language):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(config, "language", lambda: language)
+    terminal = FakeTerminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    big = Sequential([Dense(12_345, input_shape=(678,), name="a_layer_with_a_long_name"), Dense(3, name="层")])
+    big.summary(show_trainable=True)
+    monkeypatch.undo()
+    text = terminal.getvalue()
+    assert max(width_of(line) for line in text.split("\n")) <= width
+    for number in ("8,382,255", "37,038", "8,419,293 (32.12 MB)" if width > 40 else "8,419,293"):
+        assert number in text
 
 
 # ---- states --------------------------------------------------------------------------------------------------------
