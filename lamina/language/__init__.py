@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import config
-from lamina.language import compare, diagnosis, files, notebook, plots, screen
+from lamina.language import command_line, compare, diagnosis, files, notebook, plots, screen
 
 __all__ = ["SENTENCES", "say"]
 
@@ -18,6 +18,7 @@ __all__ = ["SENTENCES", "say"]
 SENTENCES: dict[str, tuple[str, str]] = {
     f"{area}.{key}": pair
     for area, table in (
+        ("command_line", command_line.SENTENCES),
         ("compare", compare.SENTENCES),
         ("diagnosis", diagnosis.SENTENCES),
         ("files", files.SENTENCES),

@@ -1,0 +1,47 @@
+"""The help of the command line, and what ``lamina run`` says of a script."""
+
+from __future__ import annotations
+
+SENTENCES: dict[str, tuple[str, str]] = {
+    "about": ("Keras code of any age, as PyTorch.", "任何年代的 Keras 代码，以 PyTorch 运行。"),
+    "usage": ("usage: ", "用法："),
+    "arguments": ("arguments", "参数"),
+    "options": ("options", "选项"),
+    "commands": ("commands", "命令"),
+    "help": ("show this help and exit", "显示这份帮助"),
+    "version": ("show lamina's version and exit", "显示 lamina 的版本"),
+    "run": (
+        "run a Keras script of any generation, unchanged",
+        "运行任何一代的 Keras 脚本，脚本不用改",
+    ),
+    "run_about": (
+        "Run a Keras script of any generation, unchanged: 'import keras' means lamina in it. Options stand before the "
+        "script; what stands after it is the script's own.",
+        "运行任何一代的 Keras 脚本，脚本不用改：其中的 import keras 就是 lamina。选项写在脚本之前；"
+        "写在脚本之后的，都是脚本自己的参数。",
+    ),
+    "dialect": (
+        "the script's Keras generation: {names}; guessed when not given",
+        "脚本所用的 Keras 是哪一代：{names}；不写则自动判断",
+    ),
+    "module": (
+        "a module to run in place of a script, as in python -m; what follows is its own",
+        "以模块代替脚本来运行，同 python -m；其后都是模块自己的参数",
+    ),
+    "script": ("the script; - for standard input", "脚本；- 表示标准输入"),
+    "script_arguments": ("the script's own arguments, whatever they look like", "脚本自己的参数，原样交给脚本"),
+    "demo": ("train the tutorial's network on pictures", "用图片训练教程里的网络"),
+    "folder": ("where pictures and the model go ({folder})", "图片和模型存到哪里（{folder}）"),
+    "read_as": (
+        "lamina: {script} is read as Keras {version} (dialect {dialect}): {reason}.",
+        "lamina：{script} 按 Keras {version} 运行（方言 {dialect}）：{reason}。",
+    ),
+    "as_asked": ("as asked", "这是指定的"),
+    "it_uses": ("it uses {words}", "它用了 {words}"),
+    "no_older_words": ("it has no older generation's words", "其中没有更早几代的写法"),
+    "after_the_script": (
+        "lamina: --dialect stood after {script}, so it went to the script. For lamina it stands before: "
+        "lamina run --dialect NAME {script}",
+        "lamina：--dialect 写在 {script} 之后，所以给了脚本。要给 lamina，请写在前面：lamina run --dialect 名称 {script}",
+    ),
+}
