@@ -9,7 +9,12 @@ from lamina.engine.notebook import folded
 from lamina.language import say
 from lamina.models.summary import UNKNOWN, Row, amounts, is_linear, rows_of
 
-_TOTALS = {"total": "total", "trainable": "trainable_total", "non_trainable": "fixed_total", "optimizer": "optimizer_total"}
+_TOTALS = {
+    "total": "total",
+    "trainable": "trainable_total",
+    "non_trainable": "fixed_total",
+    "optimizer": "optimizer_total",
+}
 
 
 def model_as_html(model: Any) -> str:
