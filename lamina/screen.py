@@ -23,7 +23,24 @@ __all__ = ["can_draw", "cells", "columns", "console", "has_ansi", "has_colours",
 WIDTH = 80  # of a terminal that does not tell
 _DRAWN = str.maketrans({"━": "=", "─": "-", "│": "|", "└": "`", "├": "|"})
 _OTHERWISE = str.maketrans(
-    {"…": "...", "—": "-", "–": "-", "×": "x", "·": ".", "“": '"', "”": '"', "‘": "'", "’": "'", "→": "->"}
+    {
+        "…": "...",
+        "—": "-",
+        "–": "-",
+        "×": "x",
+        "·": ".",
+        "“": '"',
+        "”": '"',
+        "‘": "'",
+        "’": "'",
+        "→": "->",
+        "≈": "~",
+        "±": "+-",
+        "≤": "<=",
+        "≥": ">=",
+        "−": "-",
+        "²": "^2",
+    }
 )
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python makes of LC_CTYPE where the locale is C
 # A word with the punctuation behind it, a wide character with what may not begin a line, or spaces.
