@@ -5,6 +5,7 @@ A block that opens with ```` ```python notest ```` is shown and not run. A line 
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import lamina
 from lamina import layers
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +95,42 @@ def test_every_layer_stands_on_a_page(folder):
     classes = {member.__name__ for member in vars(layers).values() if isinstance(member, type)}
     named = {name for name in classes if issubclass(getattr(layers, name, object), layers.Layer)}
     assert {name for name in named - {"Layer"} if not re.search(rf"\b{name}\b", text)} == set()
+
+
+# ---- what README says that works ----------------------------------------------------------------------------------
+
+STATES = {"works": "可用", "partly": "部分可用", "coming": "即将支持"}
+# What is not whole yet: the beginning of its row, and whether what is missing has come, so that the row must move.
+MISSING = {
+    "Files of Keras 1, 2 and tf.keras": lambda: importlib.util.find_spec("lamina.saving.legacy_h5"),
+    "[Keras code of any age]": lambda: hasattr(lamina.utils, "pad_sequences"),
+    "What models begin with": lambda: hasattr(layers, "Rescaling") and importlib.util.find_spec("lamina.applications"),
+    "See what each layer does": lambda: hasattr(layers.Layer, "show"),
+    "Walk away with the PyTorch": lambda: hasattr(lamina.Model, "export"),
+    "[A GPU]": lambda: "has run on a GPU" in (ROOT / "docs/gpu.md").read_text(encoding="utf-8"),
+    "Many GPUs, quantization": lambda: importlib.util.find_spec("lamina.distribution"),
+}
+
+
+def rows(page: str) -> list[tuple[str, str]]:
+    """What stands in the table of what works, and whether it does."""
+    table = re.search(r"\n\| \| \| \|\n.*?\n\n", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert table is not None
+    cells = [line.strip("|").split(" | ") for line in table[0].strip().splitlines()[2:]]
+    return [(cell[0].strip(), cell[1].strip(" |")) for cell in cells]
+
+
+def test_both_readmes_say_the_same_of_what_works():
+    english, chinese = rows("README.md"), rows("README.zh.md")
+    assert [STATES[state] for _, state in english] == [state for _, state in chinese]
+
+
+def test_what_is_said_to_be_missing_is_missing():
+    unfinished = [name for name, state in rows("README.md") if state != "works"]
+    assert len(unfinished) == len(MISSING)
+    for name, beginning in zip(unfinished, MISSING, strict=True):
+        assert name.startswith(beginning)
+        assert not MISSING[beginning](), f"{name!r} has come, and README doesn't say so"
 
 
 # Pages for those who change lamina, not for those who use it.
