@@ -44,6 +44,7 @@ from lamina.models.function import Function
 from lamina.naming import name_scope
 from lamina.optimizers import Optimizer
 from lamina.regularizers import Regularizer
+from lamina.tracebacks import install as _install_tracebacks
 from lamina.training.compare import compare
 from lamina.variables import StatelessScope, Variable
 
@@ -66,6 +67,7 @@ if typing.TYPE_CHECKING:
     from lamina import wrappers as wrappers
 
 __version__ = "0.1.0"
+_install_tracebacks()
 # Imported when they are first asked for: no part of lamina needs them.
 _WHEN_ASKED_FOR = ("backend", "dtype_policies", "legacy", "mixed_precision", "ops", "visualization", "wrappers")
 

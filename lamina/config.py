@@ -271,17 +271,20 @@ def is_interactive_logging_enabled() -> bool:
 
 
 def enable_traceback_filtering() -> None:
-    """Keras's switch for shorter tracebacks. lamina's are short, and are shown whole either way."""
+    """Show, of a call that fails, the lines of yours and the error, without lamina's lines between. So it is at the start.
+
+    Lines of yours stay wherever they are: those of a layer, loss, callback or generator of your own, too.
+    """
     _switches["traceback_filtering"] = True
 
 
 def disable_traceback_filtering() -> None:
-    """The other way of :func:`enable_traceback_filtering`."""
+    """Show every line of a traceback, lamina's and torch's among them: to look for a fault inside of lamina."""
     _switches["traceback_filtering"] = False
 
 
 def is_traceback_filtering_enabled() -> bool:
-    """What was set last, ``True`` at the start."""
+    """Whether tracebacks leave out lamina's lines: what was set last, ``True`` at the start."""
     return _switches["traceback_filtering"]
 
 

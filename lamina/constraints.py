@@ -15,6 +15,7 @@ from lamina.config import epsilon
 from lamina.display import Described
 from lamina.dtypes import takes_arrays
 from lamina.registry import Config, Table
+from lamina.tracebacks import Made
 
 __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "RadialConstraint", "UnitNorm", "deserialize", "get", "max_norm",
@@ -24,7 +25,7 @@ __all__ = [
 CONSTRAINTS: Table[Constraint] = Table("constraint", "keras.constraints")
 
 
-class Constraint(Described):
+class Constraint(Described, Made):
     """The base of constraints: a subclass returns the allowed weight in ``__call__(self, w)``.
 
     >>> class Even(Constraint):

@@ -5,7 +5,7 @@ lamina raises the types that Keras raises (``ValueError``, ``TypeError``), so ca
 
 from __future__ import annotations
 
-import difflib
+import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,12 +13,45 @@ from typing import Any
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """`` Did you mean 'relu'?`` (with its leading space), or ``""`` when nothing known is near ``name``.
 
+    Near is what a slip of the fingers makes of it, whatever the case and the underscores: one wrong, missing, additional
+    or swapped letter for every three of the name; or its beginning, where it is that of one known name only.
+
     >>> did_you_mean("rellu", ["relu", "tanh"])
     " Did you mean 'relu'?"
+    >>> did_you_mean("multi_gpu_model", ["multiply", "model"])
+    ''
     """
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
-    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
+    plain = _plain(str(name))
+    candidates = {candidate: _plain(candidate) for candidate in dict.fromkeys(known)}
+    limit = len(plain) // 3
+    far = limit + 1
+    distances = {candidate: _slips(plain, other, limit) if abs(len(plain) - len(other)) <= limit else far
+                 for candidate, other in candidates.items()}  # fmt: skip
+    spelt = functools.partial(_slips, str(name), limit=2 * far)
+    nearest = min(distances, key=lambda candidate: (distances[candidate], spelt(candidate)), default=None)
+    if nearest is None or distances[nearest] > limit:
+        begun = [candidate for candidate, other in candidates.items() if len(plain) >= 4 and other.startswith(plain)]
+        nearest = begun[0] if len({candidates[candidate] for candidate in begun}) == 1 else None
+    return f" Did you mean {nearest!r}?" if nearest is not None else ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace(" ", "").replace("-", "")
+
+
+def _slips(one: str, other: str, limit: int) -> int:
+    """How many letters are wrong, missing, additional or swapped with the next; ``limit + 1`` where it is more than that."""
+    before, row = [], list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        earlier, before, row = before, row, [i]
+        for j, wanted in enumerate(other, start=1):
+            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                least = min(least, earlier[j - 2] + 1)
+            row.append(least)
+        if min(row) > limit:
+            return limit + 1
+    return row[-1]
 
 
 def describe(value: Any) -> str:

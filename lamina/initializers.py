@@ -23,6 +23,7 @@ from lamina.random import SEEDS, SeedGenerator
 from lamina.registry import Config, Table
 from lamina.registry import deserialize as deserialize_value
 from lamina.registry import serialize as serialize_value
+from lamina.tracebacks import Made
 
 __all__ = [
     "STFT", "Constant", "GivenValues", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity",
@@ -43,7 +44,7 @@ TRUNCATED_STDDEV = 0.87962566103423978
 _TENSORFLOW_1 = ("dtype", "verify_shape")
 
 
-class Initializer(Described):
+class Initializer(Described, Made):
     """The base of initializers: a subclass makes a tensor in ``__call__(self, shape, dtype=None)``.
 
     >>> class Ramp(Initializer):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from lamina.errors import did_you_mean
+from lamina.tracebacks import door
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -77,6 +78,7 @@ class Table(Generic[T]):
             )
         return found
 
+    @door
     def get(self, identifier: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """An object from ``None``, a name, a config, a class, or the object itself."""
         if identifier is None:
@@ -98,6 +100,7 @@ class Table(Generic[T]):
             return obj.__name__
         return serialize(obj)
 
+    @door
     def deserialize(self, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """The object that :meth:`serialize` wrote, or what any older Keras wrote for it."""
         if not isinstance(config, dict):

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from lamina.display import Described
 from lamina.dtypes import takes_arrays
 from lamina.registry import Config, Table
+from lamina.tracebacks import Made
 
 __all__ = [
     "L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "l1", "l1_l2", "l1l2", "l2",
@@ -25,7 +26,7 @@ __all__ = [
 REGULARIZERS: Table[Regularizer] = Table("regularizer", "keras.regularizers")
 
 
-class Regularizer(Described):
+class Regularizer(Described, Made):
     """The base of penalties: a subclass computes a scalar in ``__call__(self, x)``.
 
     >>> class Range(Regularizer):

@@ -36,7 +36,7 @@ LONG_FUNCTIONS: dict[str, int] = {}
 # Rooms, lowest first: a module imports from its own room and from those below. Each room is named once, those to come too;
 # no row is for a single file of another room.
 ROOMS: tuple[tuple[str, ...], ...] = (
-    ("errors", "config", "tree", "language", "screen", "display"),
+    ("errors", "config", "tree", "tracebacks", "language", "screen", "display"),
     ("dtypes", "registry", "naming", "lasting"),
     ("activations", "initializers", "regularizers", "constraints", "random", "variables"),
     ("dialects",),

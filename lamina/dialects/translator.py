@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from lamina.dialects import keras1, keras2, keras3, tf_keras
 from lamina.dialects.generation import Call, Generation, Gone
 from lamina.errors import did_you_mean
+from lamina.tracebacks import explain_call, shorten
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -418,13 +419,18 @@ def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
         @functools.wraps(function)
         def translated(*args: Any, **kwargs: Any) -> R:
-            if _active is None and plain and plain.issuperset(kwargs):
-                return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
-            if not is_method:
-                args, kwargs = translate_call(name, args, kwargs)
-                return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
-            rest, kwargs = translate_call(f"{type(args[0]).__name__}.{method}", args[1:], kwargs)
-            return function(args[0], *rest, **kwargs)  # pyright: ignore[reportCallIssue]
+            try:
+                if _active is None and plain and plain.issuperset(kwargs):
+                    return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+                if not is_method:
+                    args, kwargs = translate_call(name, args, kwargs)
+                    return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+                rest, kwargs = translate_call(f"{type(args[0]).__name__}.{method}", args[1:], kwargs)
+                return function(args[0], *rest, **kwargs)  # pyright: ignore[reportCallIssue]
+            except Exception as error:
+                explain_call(error, function)
+                shorten(error)
+                raise
 
         return translated  # pyright: ignore[reportReturnType]
 

@@ -11,6 +11,7 @@ from lamina import dialects
 from lamina.engine.scopes import remat_mode
 from lamina.errors import did_you_mean
 from lamina.registry import deserialize, serialize
+from lamina.tracebacks import shorten
 
 # What every layer's constructor takes through **kwargs. The last line's are of older Keras: they are about the input.
 BASE_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
@@ -24,20 +25,24 @@ class LayerMeta(type):
     if not TYPE_CHECKING:  # type checkers are to see each class's own signature
 
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-            if _has_our_constructor(cls):
-                args, kwargs = dialects.translate(_our_name(cls), args, kwargs)
-            made = cls.__new__(cls, *args, **kwargs)
-            if not isinstance(made, cls):
+            try:
+                if _has_our_constructor(cls):
+                    args, kwargs = dialects.translate(_our_name(cls), args, kwargs)
+                made = cls.__new__(cls, *args, **kwargs)
+                if not isinstance(made, cls):
+                    return made
+                made._begin()
+                object.__setattr__(made, "_arguments", bind(cls, args, kwargs))
+                made.__init__(*args, **kwargs)
+                if "batch_input_shape" not in vars(made):  # which Layer's constructor sets last
+                    raise RuntimeError(f"The constructor of {cls.__name__} does not call super().__init__(), which makes a "
+                                       "layer of it.")  # fmt: skip
+                if remat_mode() is not None:
+                    object.__setattr__(made, "_remat_mode", remat_mode())
                 return made
-            made._begin()
-            object.__setattr__(made, "_arguments", bind(cls, args, kwargs))
-            made.__init__(*args, **kwargs)
-            if "batch_input_shape" not in vars(made):  # which Layer's constructor sets last
-                raise RuntimeError(f"The constructor of {cls.__name__} does not call super().__init__(), which makes a layer "
-                                   "of it.")  # fmt: skip
-            if remat_mode() is not None:
-                object.__setattr__(made, "_remat_mode", remat_mode())
-            return made
+            except Exception as error:
+                shorten(error)
+                raise
 
 
 @functools.cache

@@ -31,6 +31,7 @@ from lamina.engine.unbuilt import NoneYet, refuses_state
 from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
 from lamina.lasting import lasting
 from lamina.registry import Table, serialize
+from lamina.tracebacks import explain_call, shorten
 
 LAYERS: Table[Layer] = Table("layer", "keras.layers")
 
@@ -86,9 +87,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _mask_arguments: tuple[str, ...]
     _hands_over_mask: bool = False  # whether `call` appends the mask that it works out to a list `kept_masks`
     _built: bool = False
-    _is_built_at_once: bool = (
-        False  # whether Keras says of a new one that it is built: it has no weights, and no shape to know
-    )
+    _is_built_at_once: bool = False  # whether Keras says of a new one that it is built: no weights, no shape to know
     _is_builtin: bool
     _training_after: str = ""  # the argument of `call` after which Keras's has `training`; by default the last
     _runs_own_code: bool  # whether `call` is, or runs, code of the user's, which makes tensors where torch's default is
@@ -230,22 +229,24 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # The common case, decided when the layer was built: tensors of the right type and nothing to see to.
-        if self._plain_call and args and not kwargs:
-            for x in args[0] if len(args) == 1 and type(args[0]) is list else args:
-                if (
-                    type(x) is not torch.Tensor
-                    or not (x.dtype is self._compute_dtype or (self.takes_integers and not x.dtype.is_floating_point))
-                    or hasattr(x, "_keras_mask")
-                ):
-                    break
-            else:
-                try:
-                    return nn.Module.__call__(self, *args)
-                except Exception as error:
-                    if not calling.is_made_again(self, args, error):
-                        raise
-                    return nn.Module.__call__(self, *args)
-        return calling.call_with_care(self, args, kwargs)
+        try:
+            if self._plain_call and args and not kwargs:
+                for x in args[0] if len(args) == 1 and type(args[0]) is list else args:
+                    if (type(x) is not torch.Tensor or hasattr(x, "_keras_mask") or not (x.dtype is self._compute_dtype
+                            or (self.takes_integers and not x.dtype.is_floating_point))):  # fmt: skip
+                        break
+                else:
+                    try:
+                        return nn.Module.__call__(self, *args)
+                    except Exception as error:
+                        if not calling.is_made_again(self, args, error):
+                            raise
+                        return nn.Module.__call__(self, *args)
+            return calling.call_with_care(self, args, kwargs)
+        except Exception as error:
+            explain_call(error, getattr(self, "call", None), name=calling.who(self), further=("training",))
+            shorten(error)
+            raise
 
     # -- what it is --
 

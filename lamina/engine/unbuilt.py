@@ -7,18 +7,14 @@ that notices when they are asked for: where the layer states its ``input_shape``
 
 from __future__ import annotations
 
-import os
-import sys
 import warnings
 from typing import Any
 
-import torch
 from torch import nn
 
 from lamina.engine import calling
 from lamina.graph.symbolic import SymbolicTensor
-
-_OWN = (os.path.dirname(torch.__file__), os.path.dirname(os.path.dirname(__file__)))
+from lamina.tracebacks import users_level
 
 
 class NoneYet(dict[str, Any]):
@@ -55,7 +51,7 @@ def _ask(layer: Any) -> None:
             if inner is not layer and isinstance(inner._parameters, NoneYet):
                 inner._parameters.is_covered = True
         warnings.warn(f"{complaint(layer, lacking)} An optimizer that is made now would not train them, and a state_dict "
-                      f"lacks them. {mend(layer)}", stacklevel=_stacklevel())  # fmt: skip
+                      f"lacks them. {mend(layer)}", stacklevel=users_level())  # fmt: skip
 
 
 def without_weights(module: nn.Module) -> list[Any]:
@@ -98,11 +94,3 @@ def refuses_state(layer: Any, state: dict[str, Any], prefix: str, errors: list[s
 
 def _build(layer: Any) -> None:
     calling.build_for(layer, (SymbolicTensor(layer.batch_input_shape, layer._compute_dtype),), {})
-
-
-def _stacklevel() -> int:
-    """How far up is the code that is neither torch's modules nor lamina."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
-        level, frame = level + 1, frame.f_back
-    return level

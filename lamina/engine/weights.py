@@ -19,6 +19,7 @@ from lamina.engine.paths import HasPath
 from lamina.engine.tracking import Items, parameters_of, track
 from lamina.graph.symbolic import is_symbolic
 from lamina.lasting import lasting
+from lamina.tracebacks import door
 from lamina.variables import Variable, are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
@@ -274,6 +275,7 @@ class WeightOwner(HasPath):
         """The weights as NumPy arrays, in Keras's order and layout (copies: changing them changes nothing)."""
         return [to_numpy(weight) for weight in self.weights]
 
+    @door
     def set_weights(self, weights: Any) -> None:
         """Set all weights from arrays shaped as ``get_weights()`` gives them. Nothing changes when one does not fit.
 

@@ -20,6 +20,7 @@ import torch
 from lamina.dtypes import as_dtype
 from lamina.errors import describe
 from lamina.graph.foreign import ModuleCall, enclosing_call, in_own_scope
+from lamina.tracebacks import shorten
 
 Shape = tuple[int | None, ...]
 
@@ -510,7 +511,11 @@ def record(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     module_call = enclosing_call(is_symbolic)
     if module_call is not None:
         return module_call.next_value(lambda probe: _infer_once(target, args, kwargs, probe), join_runs)
-    outputs = _infer(target, args, kwargs)
+    try:
+        outputs = _infer(target, args, kwargs)
+    except Exception as error:
+        shorten(error)
+        raise
     Node(target, args, kwargs, outputs)
     return outputs
 

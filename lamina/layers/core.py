@@ -32,6 +32,7 @@ from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
 from lamina.registry import CustomObjectScope, FunctionConfig, deserialize, find_named, serialize
+from lamina.tracebacks import door
 
 
 @LAYERS.register()
@@ -97,6 +98,7 @@ class InputLayer(Layer):
                 "ragged": False, "name": self.name, "optional": self.optional}  # fmt: skip
 
 
+@door
 def Input(
     shape: Any = None,
     batch_size: int | None = None,

@@ -18,6 +18,7 @@ from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor
 from lamina.naming import unique_name
 from lamina.registry import Config, Table
+from lamina.tracebacks import Made, shorten
 
 LOSSES: Table[Any] = Table("loss", "keras.losses")  # filled in the package's __init__
 
@@ -188,7 +189,7 @@ def reduce_values(values: Tensor, weight: Tensor | None, reduction: str | None) 
 # ---- the classes -----------------------------------------------------------------------------------------------------
 
 
-class Loss:
+class Loss(Made):
     """A number that says how far predictions are from targets. Subclasses define ``call(y_true, y_pred)``.
 
     ``loss(y_true, y_pred, sample_weight=None, mask=None)`` casts both to ``dtype``, asks ``call`` for one value per
@@ -240,6 +241,7 @@ class Loss:
             values = self.call(y_true, y_pred)
         except Exception as error:
             if not is_about_arrays(error, self):
+                shorten(error)
                 raise
             turn_to_arrays(self, "call")
             values = self.call(y_true, y_pred)

@@ -16,13 +16,14 @@ from lamina.losses import CLASS_OF, Loss
 from lamina.losses.base import apply_mask, as_tensor, divide_no_nan, match_ranks, serialize_function
 from lamina.naming import unique_name
 from lamina.registry import Config, Table
+from lamina.tracebacks import Made
 from lamina.variables import Variable
 
 METRICS: Table[Any] = Table("metric", "keras.metrics")  # filled in the package's __init__
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # metric functions by name, filled there too
 
 
-class Metric:
+class Metric(Made):
     """A number gathered over batches. Subclasses make state in ``__init__`` and define ``update_state`` and ``result``.
 
     Arguments:

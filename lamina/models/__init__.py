@@ -22,6 +22,7 @@ from lamina.models.sequential import Sequential
 from lamina.registry import CustomObjectScope, deserialize
 from lamina.saving import load_model, save_model
 from lamina.saving.files import read_json
+from lamina.tracebacks import door
 
 __all__ = [
     "Input", "Merge", "Model", "Sequential", "clone_model", "load_model", "merge", "model_from_config",
@@ -31,6 +32,7 @@ __all__ = [
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
+@door
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
     """The model, with new weights, that :meth:`Model.to_json` described."""
     return model_from_config(read_json(json_string, "the JSON of the model"), custom_objects)
@@ -46,6 +48,7 @@ def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | N
     return model
 
 
+@door
 def clone_model(
     model: AnyModel,
     input_tensors: Any = None,

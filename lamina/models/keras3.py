@@ -14,6 +14,7 @@ from lamina.graph.symbolic import is_symbolic
 from lamina.layers.core import AddMetric
 from lamina.models.notebook import model_as_html
 from lamina.models.summary import summary as print_summary
+from lamina.tracebacks import door
 from lamina.training.trainer import Trainer
 from lamina.variables import are_unchanged
 
@@ -116,6 +117,7 @@ class Keras3Model(Trainer):
         else:
             cast(Any, super()).add_metric(value, name, aggregation)
 
+    @door
     def summary(
         self,
         line_length: int | None = None,

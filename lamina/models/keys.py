@@ -12,6 +12,7 @@ from lamina.engine.layer import Layer
 from lamina.errors import did_you_mean
 from lamina.graph.plan import Plan, module_keys
 from lamina.saving import older_keys
+from lamina.tracebacks import door
 
 
 class Keyed(Layer):
@@ -26,6 +27,7 @@ class Keyed(Layer):
         """The modules that are owned so; what an author makes an attribute goes by the attribute's name."""
         return {} if self._plan is None else {key: getattr(self, key) for key in self._plan.modules}
 
+    @door
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index of :attr:`layers`."""
         layers = self.layers

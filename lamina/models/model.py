@@ -23,6 +23,7 @@ from lamina.models.keras3 import Keras3Model
 from lamina.models.keys import Keyed
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
+from lamina.tracebacks import door
 from lamina.variables import are_unchanged
 
 
@@ -342,6 +343,7 @@ class Model(Keras3Model, Keyed):
 
     # -- saving --
 
+    @door
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, *,
              include_optimizer: bool = True, save_format: str | None = None) -> None:  # fmt: skip
         """Save how the model is made, its weights and how it trains to a ``.keras`` file.
@@ -350,6 +352,7 @@ class Model(Keras3Model, Keyed):
         """
         keras_zip.save(self, filepath, overwrite)
 
+    @door
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
     ) -> None:
@@ -357,6 +360,7 @@ class Model(Keras3Model, Keyed):
         an error."""
         weights_h5.save_weights(self, filepath, overwrite, max_shard_size)
 
+    @door
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Set the weights from a ``.weights.h5`` file; nothing changes when one does not fit."""
         weights_h5.load_weights(self, filepath, skip_mismatch)

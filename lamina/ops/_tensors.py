@@ -18,6 +18,7 @@ import torch
 
 from lamina.dtypes import as_dtype
 from lamina.graph.symbolic import Call, SymbolicDim, SymbolicTensor, SymbolicValue, is_symbolic, leaves, record
+from lamina.tracebacks import explain_call, shorten
 
 F = TypeVar("F", bound=Callable[..., Any])
 # NumPy types that torch barely computes with, and those that hold the same numbers.
@@ -33,7 +34,12 @@ def recorded(function: F) -> F:
     def operation(*args: Any, **kwargs: Any) -> Any:
         if is_symbolic(args) or (kwargs and is_symbolic(kwargs)):
             return record(operation, args, kwargs)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            explain_call(error, function)
+            shorten(error)
+            raise
 
     operation.is_whole = True  # pyright: ignore[reportAttributeAccessIssue]
     return operation  # pyright: ignore[reportReturnType]
@@ -44,9 +50,14 @@ def remembered(function: F) -> F:
 
     @functools.wraps(function)
     def operation(*args: Any, **kwargs: Any) -> Any:
-        if _PLAIN.issuperset(map(type, args)) and not kwargs:
-            return function(*args)
-        outputs = function(*args, **kwargs)
+        try:
+            if _PLAIN.issuperset(map(type, args)) and not kwargs:
+                return function(*args)
+            outputs = function(*args, **kwargs)
+        except Exception as error:
+            explain_call(error, function)
+            shorten(error)
+            raise
         if is_symbolic(args) or is_symbolic(kwargs):
             Call(operation, args, kwargs, outputs)
         return outputs

@@ -31,6 +31,7 @@ from lamina.optimizers.state import (
 )
 from lamina.optimizers.variables import VariableOwner
 from lamina.registry import Table
+from lamina.tracebacks import Made
 
 OPTIMIZERS: Table[Optimizer] = Table("optimizer", "keras.optimizers")
 
@@ -77,7 +78,7 @@ _SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema"
 _IGNORED = ("jit_compile", "is_legacy_optimizer")  # what tf.keras told TensorFlow
 
 
-class Optimizer(VariableOwner):
+class Optimizer(VariableOwner, Made):
     """The base of all optimizers.
 
     Your own overrides ``build(variables)`` to add state with ``add_variable_from_reference``, and

@@ -12,6 +12,7 @@ import numpy as np
 from lamina import registry
 from lamina.display import Described
 from lamina.registry import Table
+from lamina.tracebacks import Made
 
 __all__ = [
     "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
@@ -21,7 +22,7 @@ __all__ = [
 SCHEDULES: Table[LearningRateSchedule] = Table("learning rate schedule", "keras.optimizers.schedules")
 
 
-class LearningRateSchedule(Described):
+class LearningRateSchedule(Described, Made):
     """A learning rate by step. Your own subclass overrides ``__call__(step)``, and ``get_config()`` to be saved.
 
     >>> class Halving(LearningRateSchedule):

@@ -20,6 +20,7 @@ from lamina.registry import (
 from lamina.registry import serialize as serialize_keras_object
 from lamina.saving import keras_zip
 from lamina.saving.weights_h5 import load_weights, save_weights
+from lamina.tracebacks import door
 
 if typing.TYPE_CHECKING:
     from lamina.saving.file_editor import KerasFileEditor as KerasFileEditor
@@ -34,6 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@door
 def save_model(
     model: Model,
     filepath: str | os.PathLike[str],
@@ -47,6 +49,7 @@ def save_model(
     keras_zip.save(model, filepath, overwrite)
 
 
+@door
 def load_model(
     filepath: str | os.PathLike[str],
     custom_objects: dict[str, Any] | None = None,

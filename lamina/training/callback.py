@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from lamina.models import Model
 
+from lamina.tracebacks import Made
 
-class Callback:
+
+class Callback(Made):
     """Something that ``fit``, ``evaluate`` and ``predict`` tell what happens. A subclass overrides what it needs.
 
     ``self.model`` is the model; ``self.params`` holds ``epochs``, ``steps`` and ``verbose``. ``logs`` is a dict of the
