@@ -29,6 +29,7 @@ from lamina import (
     utils,
 )
 from lamina.compat import as_keras
+from lamina.dialects import absent as _absent
 from lamina.dtypes import DTypePolicy, FloatDTypePolicy
 from lamina.engine.input_spec import InputSpec
 from lamina.engine.layer import Layer
@@ -67,7 +68,6 @@ if typing.TYPE_CHECKING:
     from lamina import wrappers as wrappers
 
 __version__ = "0.1.0"
-_install_tracebacks()
 # Imported when they are first asked for: no part of lamina needs them.
 _WHEN_ASKED_FOR = ("backend", "dtype_policies", "legacy", "mixed_precision", "ops", "visualization", "wrappers")
 
@@ -81,7 +81,15 @@ def __getattr__(name: str) -> typing.Any:
     """The namespaces that are imported when they are first asked for, as ``lamina.ops`` is."""
     if name in _WHEN_ASKED_FOR:
         return importlib.import_module(f"lamina.{name}")
-    raise AttributeError(f"module 'lamina' has no attribute {name!r}")
+    if name.startswith("__"):
+        raise AttributeError(f"module 'lamina' has no attribute {name!r}")
+    raise AttributeError(_absent.no_such("", name, __all__), name=name)
+
+
+_install_tracebacks(_absent.explain_absent)
+for _namespace in (activations, callbacks, config, constraints, datasets, dialects, initializers, layers, losses, metrics,
+                   models, optimizers, optimizers.schedules, random, regularizers, saving, tree, utils):  # fmt: skip
+    _absent.tell(_namespace)
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,7 @@ lamina raises the types that Keras raises (``ValueError``, ``TypeError``), so ca
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,25 +15,43 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     """`` Did you mean 'relu'?`` (with its leading space), or ``""`` when nothing known is near ``name``.
 
     Near is what a slip of the fingers makes of it, whatever the case and the underscores: one wrong, missing, additional
-    or swapped letter for every three of the name; or its beginning, where it is that of one known name only.
+    or swapped letter for every three of the name, three at most. Else the one known name that begins so, or has all of its
+    words.
 
-    >>> did_you_mean("rellu", ["relu", "tanh"])
-    " Did you mean 'relu'?"
+    >>> did_you_mean("rellu", ["relu", "tanh"]), did_you_mean("sparse_loss", ["sparse_categorical_loss", "loss"])
+    (" Did you mean 'relu'?", " Did you mean 'sparse_categorical_loss'?")
     >>> did_you_mean("multi_gpu_model", ["multiply", "model"])
     ''
     """
     plain = _plain(str(name))
     candidates = {candidate: _plain(candidate) for candidate in dict.fromkeys(known)}
-    limit = len(plain) // 3
+    limit = min(len(plain) // 3, 3) if len(plain) != 2 else 1
     far = limit + 1
-    distances = {candidate: _slips(plain, other, limit) if abs(len(plain) - len(other)) <= limit else far
-                 for candidate, other in candidates.items()}  # fmt: skip
-    spelt = functools.partial(_slips, str(name), limit=2 * far)
-    nearest = min(distances, key=lambda candidate: (distances[candidate], spelt(candidate)), default=None)
+    # Of two letters none can be wrong: l3 is no slip for l1.
+    fits = {candidate: abs(len(plain) - len(other)) <= limit and (len(plain) > 2 or other == plain or len(other) != len(plain))
+            for candidate, other in candidates.items()}  # fmt: skip
+    distances = {
+        candidate: _slips(plain, other, limit) if fits[candidate] else far for candidate, other in candidates.items()
+    }
+    spelt = functools.partial(_slips, str(name), limit=len(plain))
+    # Of two that are as near, the one that begins alike and has the same capitals and underscores.
+    nearest = min(distances, key=lambda candidate: (distances[candidate], candidates[candidate][:1] != plain[:1],
+                                                    spelt(candidate)), default=None)  # fmt: skip
     if nearest is None or distances[nearest] > limit:
-        begun = [candidate for candidate, other in candidates.items() if len(plain) >= 4 and other.startswith(plain)]
-        nearest = begun[0] if len({candidates[candidate] for candidate in begun}) == 1 else None
+        words = _words(str(name))
+        longer = [candidate for candidate, other in candidates.items() if (len(plain) >= 4 and other.startswith(plain))
+                  or (len(words) > 1 and words <= _words(candidate))]  # fmt: skip
+        longer = [candidate for candidate in longer if words == _words(candidate)] or longer
+        nearest = (
+            min(longer, key=lambda candidate: ("_" in candidate) != ("_" in str(name)))
+            if len({candidates[candidate] for candidate in longer}) == 1
+            else None
+        )
     return f" Did you mean {nearest!r}?" if nearest is not None else ""
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name)}
 
 
 def _plain(name: str) -> str:

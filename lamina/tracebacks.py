@@ -40,6 +40,8 @@ _STANDARD = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platst
 _MACHINERY = {getattr(torch.nn.Module, name).__code__ for name in ("_wrapped_call_impl", "_call_impl")}
 _RAISE = opcode.opmap["RAISE_VARARGS"]
 _UNKNOWN = re.compile(r"(?P<name>[\w.<>]+)\(\) got an unexpected keyword argument '(?P<word>\w+)'")
+_JUDGED = "_is_judged_by_lamina"
+_explain: dict[Callable[[Exception], None], None] = {}
 _FEW = 20  # arguments that are listed where none is near the wrong one
 _HOW = "lamina.config.disable_traceback_filtering() shows"
 
@@ -68,10 +70,12 @@ def _shorten_one(error: BaseException, at_the_end: bool) -> None:
         return
     kept = _kept(frames)
     last = frames[-1]
-    if last not in kept:  # it went wrong inside, not in code of the user's
-        _leave_out_inner(error)
-        if not _is_told(error, last):
-            _note(error, len(frames) - len(kept))
+    if not getattr(error, _JUDGED, False):  # an inner door may have taken the frames that say so
+        setattr(error, _JUDGED, True)
+        if last not in kept:  # it went wrong inside, not in code of the user's
+            _leave_out_inner(error)
+            if not _is_told(error, last):
+                _note(error, len(frames) - len(kept))
     if len(kept) < len(frames) and (kept or not at_the_end):
         error.__traceback__ = functools.reduce(
             lambda rest, tb: TracebackType(rest, tb.tb_frame, tb.tb_lasti, tb.tb_lineno), reversed(kept), None
@@ -210,8 +214,13 @@ def users_level() -> int:
 # ---- where errors are shown ------------------------------------------------------------------------------------------
 
 
-def install() -> None:
-    """Have errors that came through no door shortened before Python, a thread or IPython shows them."""
+def install(*explain: Callable[[Exception], None]) -> None:
+    """Have errors that came through no door shortened before Python, a thread or IPython shows them.
+
+    Arguments:
+        explain: what else is to be said of an error, by changing it.
+    """
+    _explain.update(dict.fromkeys(explain))
     if not getattr(sys.excepthook, "_is_laminas", False):
         sys.excepthook = _before(sys.excepthook, lambda kind, error, traceback: error)
         threading.excepthook = _before(threading.excepthook, lambda args: args.exc_value)
@@ -230,6 +239,8 @@ def _before(show: Callable[..., Any], error_of: Callable[..., BaseException | No
             error = error_of(*args, **kwargs)
             if isinstance(error, Exception):
                 explain_call(error, *_functions_named_in(error))
+                for explain in _explain:
+                    explain(error)
                 shorten(error, at_the_end=True)
         finally:  # whatever goes wrong here, the error is shown
             show(*args, **kwargs)

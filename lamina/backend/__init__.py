@@ -9,6 +9,8 @@ Source: https://faroit.com/keras-docs/2.0.8/backend/
 [[3.0], [3.0]]
 """
 
+import sys
+
 from lamina.backend._network import (
     asymmetric_spatial_2d_padding,
     asymmetric_temporal_padding,
@@ -153,6 +155,7 @@ from lamina.backend._values import (
     zeros_like,
 )
 from lamina.config import epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format
+from lamina.dialects.absent import tell
 from lamina.ops import (
     abs,
     all,
@@ -209,3 +212,6 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+tell(sys.modules[__name__])

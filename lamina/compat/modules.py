@@ -18,8 +18,8 @@ from typing import Any
 
 from lamina.compat import paths
 from lamina.dialects import keras3, translator
+from lamina.dialects.absent import no_such, reason
 from lamina.dialects.alias import old_call, old_class
-from lamina.errors import did_you_mean
 
 _TOP = tuple(sorted({root.partition(".")[0] for root in paths.ROOTS}))
 # Packages on the way to a root, which hold nothing but the way: tensorflow, tensorflow.python, ...
@@ -65,7 +65,7 @@ class OldModule(types.ModuleType):
             return importlib.import_module(f"{self.__name__}.{name}")
         found = _look_up(below, name, self._targets())
         if found is _MISSING:
-            raise AttributeError(f"{self.__name__} has no {name!r} in lamina.{did_you_mean(name, dir(self))}")
+            raise AttributeError(_no_such(self.__name__, name, dir(self)), name=name)
         return found
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -185,9 +185,15 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return _only_keras(fullname)
         parent, _, name = fullname.rpartition(".")
         if below in paths.PATHS:
-            return f"{fullname} has no counterpart in lamina: there is no {' or '.join(paths.PATHS[below])}."
+            missing = " or ".join(paths.PATHS[below])
+            return f"{fullname} has no counterpart in lamina: there is no {missing}.{reason(below)}"
         known = dir(sys.modules[parent]) if parent in sys.modules else []
-        return f"{parent} has no {name!r} in lamina.{did_you_mean(name, known)}"
+        return _no_such(parent, name, known)
+
+
+def _no_such(module: str, name: str, known: Iterable[str]) -> str:
+    below = _below_root(module) or ""
+    return no_such(below, name, known, module.removesuffix(below).rstrip("."))
 
 
 class OpenDoor(contextlib.AbstractContextManager["OpenDoor"]):

@@ -5,9 +5,16 @@ A name is written as Keras has it below its root: ``layers.TFSMLayer``. A row fo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+import sys
+import types
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-__all__ = ["ABSENT", "Absence", "absence", "sentence"]
+from lamina.dialects.absent_older import OLDER
+from lamina.errors import did_you_mean
+
+__all__ = ["ABSENT", "Absence", "absence", "explain_absent", "no_such", "reason", "sentence", "tell"]
 
 
 class Absence(NamedTuple):
@@ -85,7 +92,12 @@ ABSENT: tuple[Absence, ...] = (
             "torch.ao.quantization takes a model, which is an nn.Module.", coming=True),
 )  # fmt: skip
 
-_BY_NAME = {name: row for row in ABSENT for name in row.names}
+_BY_NAME = {name: row for row in (*ABSENT, *(Absence(*row) for row in OLDER)) for name in row.names}
+# The namespaces of lamina's, in which a name is looked for that is not where it was asked for.
+_PLACES = (
+    "layers", "models", "optimizers", "optimizers.schedules", "losses", "metrics", "callbacks", "initializers",
+    "regularizers", "constraints", "activations", "utils", "datasets", "saving", "config", "random", "ops", "backend",
+)  # fmt: skip
 
 
 def absence(name: str) -> Absence | None:
@@ -95,6 +107,8 @@ def absence(name: str) -> Absence | None:
     'comes with the applications'
     """
     parts = name.split(".")
+    if len(parts) > 2 and f"{parts[0]}.{parts[-1]}" in _BY_NAME:  # utils.np_utils.to_ordinal
+        return _BY_NAME[f"{parts[0]}.{parts[-1]}"]
     above = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
     return next((_BY_NAME[part] for part in above if part in _BY_NAME), None)
 
@@ -112,3 +126,68 @@ it was made, and load_model reads it.
         if row is None
         else f"lamina has no {name}{' yet' if row.coming else ''}: it {row.why}. {row.instead}".rstrip()
     )
+
+
+def no_such(module: str, name: str, known: Iterable[str], root: str = "lamina") -> str:
+    """The message for a name that a module has not: why lamina lacks it, where it is, or which one may have been meant.
+
+    Arguments:
+        module: the module's name, below ``root``; empty for that itself.
+        known: the names that it has.
+
+    >>> no_such("layers", "EarlyStoping", ["Dense"])
+    "lamina.layers has no 'EarlyStoping'."
+    >>> no_such("layers", "EarlyStopping", ["Dense"])
+    "lamina.layers has no 'EarlyStopping'. It is in lamina.callbacks."
+    """
+    wanted, here = f"{module}.{name}".lstrip("."), f"{root}.{module}".rstrip(".")
+    row = absence(wanted)
+    if row is not None and root == "lamina":
+        return sentence(wanted) or ""
+    nothing = f"{here} has no {name!r}{'' if root == 'lamina' else ' in lamina'}."
+    if row is not None:
+        return f"{nothing}{reason(wanted)}"
+    places = [place for place in _PLACES if place != module and name in _public(sys.modules.get(f"lamina.{place}"))]
+    hint = f" It is in {root}.{places[0]}." if places else did_you_mean(name, known)
+    return f"{nothing}{hint}"
+
+
+def reason(name: str) -> str:
+    """Why lamina lacks a name, and what to write instead, to follow a sentence that says that it does; else ``""``."""
+    row = absence(name)
+    return "" if row is None else f" It {row.why}. {row.instead}".rstrip()
+
+
+def _public(module: types.ModuleType | None) -> Iterable[str]:
+    return () if module is None else vars(module).get("__all__", ())
+
+
+def tell(module: types.ModuleType) -> None:
+    """Have a namespace of lamina's say of a name that it lacks what is known of that.
+
+    A ``__getattr__`` in its source would tell checkers that it has every name. ``AttributeError`` is given the name, so that
+    Python adds no guess of its own to what it prints.
+    """
+
+    def missing(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        raise AttributeError(no_such(module.__name__.partition(".")[2], name, dir(module)), name=name)
+
+    vars(module).setdefault("__getattr__", missing)
+
+
+_IMPORT = re.compile(r"cannot import name '(?P<name>\w+)' from '(?P<module>lamina[\w.]*)'")
+
+
+def explain_absent(error: Exception) -> None:
+    """The same in the words of ``from lamina.x import y``, which Python writes, and of an attribute of a model."""
+    if isinstance(error, ImportError):
+        found = _IMPORT.match(str(error))
+        module = sys.modules.get(found["module"]) if found is not None else None
+        if found is not None and module is not None:
+            error.msg = no_such(found["module"].partition(".")[2], found["name"], dir(module))
+    elif isinstance(error, AttributeError) and hasattr(error.obj, "_keras_class_name"):
+        told = sentence(f"Model.{error.name}") if hasattr(error.obj, "fit") else None
+        if told is not None:
+            error.args, error.name = (told,), ""  # Python would add a name that is near

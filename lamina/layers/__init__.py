@@ -3,8 +3,8 @@
 from typing import Any
 
 from lamina.dialects import old_classes
+from lamina.dialects.absent import no_such
 from lamina.engine.layer import LAYERS, InputSpec, Layer
-from lamina.errors import did_you_mean
 from lamina.layers.advanced_activations import ELU, LeakyReLU, PReLU, ReLU, Softmax, ThresholdedReLU
 from lamina.layers.attention import AdditiveAttention, Attention
 from lamina.layers.cell import AbstractRNNCell
@@ -127,7 +127,7 @@ def __getattr__(name: str) -> Any:
     """Layers of older Keras that are one of today's in other words, such as ``AtrousConvolution2D``."""
     if name in _OLDER:
         return _OLDER[name]
-    raise AttributeError(f"lamina.layers has no {name!r}.{did_you_mean(name, [*__all__, *_OLDER])}")
+    raise AttributeError(no_such("layers", name, [*__all__, *_OLDER]), name=name)
 
 
 def __dir__() -> list[str]:

@@ -141,12 +141,8 @@ class Model(Keras3Model, Keyed):
             outputs, masks = self._forward_with_masks(self, *self.flatten_inputs(inputs, mask))
             kept_masks.append(masks)
             return outputs
-        if (
-            mask is None
-            and type(inputs) is torch.Tensor
-            and inputs.dim() == self._only_rank
-            and inputs.dtype in self._only_dtypes
-        ):
+        if (mask is None and type(inputs) is torch.Tensor and inputs.dim() == self._only_rank
+                and inputs.dtype in self._only_dtypes):  # fmt: skip
             return forward(self, inputs)
         return forward(self, *self.flatten_inputs(inputs, mask))
 

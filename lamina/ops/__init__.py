@@ -10,6 +10,9 @@ Source of all: https://keras.io/api/ops/
 tensor([2., 3.])
 """
 
+import sys
+
+from lamina.dialects.absent import tell
 from lamina.ops import image, linalg, nn, numpy
 from lamina.ops._activations import (
     batch_normalization,
@@ -396,3 +399,6 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+tell(sys.modules[__name__])

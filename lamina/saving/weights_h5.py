@@ -20,6 +20,7 @@ from lamina.graph.symbolic import leaves
 from lamina.registry import snake_case
 from lamina.saving.files import check_target, replacing
 from lamina.saving.hdf5 import Group, h5py, opened
+from lamina.tracebacks import users_level
 from lamina.training.steps import build_optimizer
 
 OPTIMIZER = "optimizer"
@@ -146,7 +147,7 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
         assign()
     if skipped or unknown:
         left = skipped + [f"{root.where} has weights at {place!r}, which the model lacks" for place in unknown]
-        warnings.warn(f"Some weights were left as they are. {'; '.join(left)}", stacklevel=3)
+        warnings.warn(f"Some weights were left as they are. {'; '.join(left)}", stacklevel=users_level())
 
 
 def _is_training_state(place: str) -> bool:
@@ -220,7 +221,7 @@ def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> C
         if whole and len(params) == len(list(parameters_of(model))):
             raise ValueError(said)
         # Of weights that were frozen since, or of another optimizer: those of the model are still worth having.
-        return lambda: warnings.warn(f"The state of the optimizer was not loaded: {said}", stacklevel=4)
+        return lambda: warnings.warn(f"The state of the optimizer was not loaded: {said}", stacklevel=users_level())
     store = {str(number): group.read(str(number), tuple(variable.shape))
              for number, variable in enumerate(optimizer.variables)}  # fmt: skip
     if not optimizer.built:
@@ -230,7 +231,8 @@ def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> C
 
 def _optimizer_in_other_order(root: Group) -> Callable[[], None]:
     return lambda: warnings.warn(f"The state of the optimizer was not loaded: {root.where} has the layers in another order "
-                                 "than the model, and an optimizer's variables have no names.", stacklevel=4)  # fmt: skip
+                                 "than the model, and an optimizer's variables have no names.",
+                                 stacklevel=users_level())  # fmt: skip
 
 
 def _places_in(root: Group, model: Any) -> tuple[list[tuple[str, nn.Module]], bool]:

@@ -27,6 +27,7 @@ from lamina.losses import LossesLike
 from lamina.metrics import Metric, MetricsLike
 from lamina.optimizers import Optimizer, OptimizerLike
 from lamina.registry import check_keys, deserialize, reading, serialize
+from lamina.training.doubts import warn_of_doubts
 from lamina.training.foreign_code import copied
 from lamina.training.logs import as_numbers
 from lamina.training.objective import Metrics, Objective, Outputs
@@ -252,6 +253,8 @@ class Compiled(WeightOwner):
         if objective.outputs is None:
             y_pred = self._example_outputs(x) if y_pred is None else y_pred
             objective.bind(Outputs(y_pred, self.output_names), y, self)
+            if objective.losses is not None:
+                warn_of_doubts(self, objective.losses, y)
             self.reset_metrics()  # asking for an example is no part of what is measured
         return objective
 

@@ -17,6 +17,7 @@ import torch
 from lamina import config
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
+from lamina.tracebacks import users_level
 from lamina.training.placement import send
 from lamina.training.py_dataset import PyDataset
 from lamina.training.py_dataset import unpack_x_y_sample_weight as unpack
@@ -93,7 +94,8 @@ class Batches:
                 batch = next(self._running, None)
             if batch is None:
                 warnings.warn(
-                    f"The data ran out after {step} of {self.steps} steps; the epoch ends there.", stacklevel=3
+                    f"The data ran out after {step} of {self.steps} steps; the epoch ends there.",
+                    stacklevel=users_level(),
                 )
                 return
             yield batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from lamina.errors import did_you_mean
 from lamina.graph.symbolic import leaves
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
+from lamina.tracebacks import users_level
 from lamina.training.inside import look_inside
 
 
@@ -31,17 +33,21 @@ class Outputs:
         self.is_dict = isinstance(y_pred, dict) and len(y_pred) == self.count
         if self.is_dict:
             names = list(y_pred)
-        self.names = names if names and len(names) == self.count else [f"output_{i}" for i in range(self.count)]
+        self.are_known = bool(names) and len(names) == self.count
+        self.names = names if names and self.are_known else [f"output_{i}" for i in range(self.count)]
 
     def in_order(self, value: Any, what: str, broadcast: bool = False) -> list[Any]:
         """``value`` (for one output, a list by position or a dict by name) as a list, one entry for each output."""
         if isinstance(value, dict):
             unknown = [key for key in value if key not in self.names]
-            if unknown and self.count == 1 == len(value):
-                return list(value.values())
             if unknown:
-                raise ValueError(f"{what} names the output {unknown[0]!r}, and the model has {self.names}."
-                                 f"{did_you_mean(unknown[0], self.names)}")  # fmt: skip
+                said = (f"{what} names the output {unknown[0]!r}, and the model has {self.names}."
+                        f"{did_you_mean(unknown[0], self.names)}")  # fmt: skip
+                if self.count > 1 or len(value) > 1 or (self.are_known and what == "loss"):
+                    raise ValueError(said)
+                if self.are_known and what != "y":  # Keras takes no notice of the name
+                    warnings.warn(f"{said} It is taken for that one.", stacklevel=users_level())
+                return list(value.values())
             return [value.get(name) for name in self.names]
         if isinstance(value, (list, tuple)) and self.count > 1:
             if len(value) != self.count:
@@ -94,6 +100,10 @@ class Losses:
             order = sorted(wanted, key=lambda index: by_name.index(outputs.names[index]))
         self.trackers = [self._trackers[index] for index in order if index in self._trackers]
         self.outputs = outputs
+
+    def targets_of(self, y: Any) -> list[Any]:
+        """The target of each output, as far as there is one."""
+        return [] if self.outputs is None else _targets(self.outputs, y, self._wanted)
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> torch.Tensor:
         """The loss of a batch; each output's own is added to its tracker."""
@@ -278,6 +288,7 @@ def _by_output(given: Any, outputs: Outputs) -> list[list[Any]]:
     if given is None:
         return [[] for _ in outputs.names]
     if outputs.count == 1:
+        given = outputs.in_order(given, "metrics") if isinstance(given, dict) else given
         return [[identifier for identifier in leaves(given) if identifier is not None]]
     nested = (list, tuple, dict, type(None))
     flat = isinstance(given, (list, tuple)) and not any(isinstance(item, nested) for item in given)

@@ -22,6 +22,7 @@ from lamina.engine.tracking import parameters_of
 from lamina.engine.weights import WeightOwner
 from lamina.graph.plan import Value
 from lamina.graph.symbolic import leaves
+from lamina.tracebacks import users_level
 from lamina.training.forward import Forward, plan_of
 from lamina.training.objective import Objective
 
@@ -184,7 +185,9 @@ class _Gradients:
         self.some_unused = False
         self.checked = False
         if not params:
-            warnings.warn(f"Model {model.name!r} has no trainable weights: training leaves it as it is.", stacklevel=5)
+            warnings.warn(
+                f"Model {model.name!r} has no trainable weights: training leaves it as it is.", stacklevel=users_level()
+            )
 
     def __call__(self, loss: torch.Tensor) -> Any:
         if not self.params:
@@ -199,7 +202,7 @@ class _Gradients:
         self.some_unused = bool(unused) or self.model._plan is None
         if unused:
             warnings.warn(f"The loss does not depend on {', '.join(unused)}: training leaves them as they are.",
-                          stacklevel=5)  # fmt: skip
+                          stacklevel=users_level())  # fmt: skip
         return grads
 
 

@@ -12,6 +12,7 @@ import torch
 from lamina import config
 from lamina.dialects import any_spelling
 from lamina.engine.modes import in_mode, set_mode
+from lamina.tracebacks import users_level
 from lamina.training.callback_list import CallbackList, Callbacks
 from lamina.training.data import Batches, Data, split_validation, unpack
 from lamina.training.history import History
@@ -173,12 +174,13 @@ class Trainer(OlderMethods, OneBatch):
         if at_once:
             raise ValueError(f"There was no data to train {self.name!r} on: the first batch never came.")
         warnings.warn(f"The data ran out after epoch {epoch}, and training ends there. A generator can't begin again: let "
-                      "it go on for ever, with steps_per_epoch, or pass a PyDataset or DataLoader.", stacklevel=5)  # fmt: skip
+                      "it go on for ever, with steps_per_epoch, or pass a PyDataset or DataLoader.",
+                      stacklevel=users_level())  # fmt: skip
 
     def _warn_of_nan(self) -> None:
         warnings.warn(f"The loss of {self.name!r} is NaN: its weights are lost. Lower the learning rate, clip the "
                       "gradients (clipnorm=1.0), or look for NaN in the data; callbacks.TerminateOnNaN() stops training "
-                      "there.", stacklevel=5)  # fmt: skip
+                      "there.", stacklevel=users_level())  # fmt: skip
 
     @overload
     def evaluate(

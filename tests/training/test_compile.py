@@ -40,7 +40,7 @@ REFUSED = [
     ({"optimizer": 3}, ValueError, None),
     ({"loss": "mean_squared_eror"}, ValueError,
      "'mean_squared_eror' is not a known loss. Did you mean 'mean_squared_error'?" + OWN),
-    ({"loss": ["mse", "maee"]}, ValueError, "'maee' is not a known loss. Did you mean 'MAE'?" + OWN),
+    ({"loss": ["mse", "maee"]}, ValueError, "'maee' is not a known loss. Did you mean 'mae'?" + OWN),
     ({"metrics": ["acuracy"]}, ValueError, "'acuracy' is not a known metric. Did you mean 'accuracy'?" + OWN),
     ({"metrics": {"second": ["aucc"]}}, ValueError, "'aucc' is not a known metric. Did you mean 'auc'?" + OWN),
     ({"weighted_metrics": ["precison"]}, ValueError, "'precison' is not a known metric. Did you mean 'precision'?" + OWN),

@@ -140,7 +140,9 @@ def test_the_same_from_data_of_any_kind(kind):
 
 
 def test_batches_with_weights_have_no_baseline():
-    noted = fit(None, "sparse_categorical_crossentropy", x=batches(True), units=3, steps_per_epoch=4).noted
+    noted = fit(
+        None, "sparse_categorical_crossentropy", x=batches(True), units=3, activation="softmax", steps_per_epoch=4
+    ).noted
     assert (noted.training.count, noted.training.baseline, noted.weighted) == (200, None, True)
 
 
@@ -151,7 +153,9 @@ def test_a_generator_that_reuses_its_memory():
             memory[:] = y
             yield x, memory
 
-    noted = fit(None, "sparse_categorical_crossentropy", x=reusing(), units=3, steps_per_epoch=4).noted
+    noted = fit(
+        None, "sparse_categorical_crossentropy", x=reusing(), units=3, activation="softmax", steps_per_epoch=4
+    ).noted
     assert noted.training.shares == pytest.approx(np.bincount(CLASS) / 200)
 
 
@@ -169,7 +173,7 @@ class OwnStep(lamina.Model):
 
 def several():
     inputs = layers.Input((6,))
-    return lamina.Model(inputs, {"a": layers.Dense(1)(inputs), "b": layers.Dense(3)(inputs)})
+    return lamina.Model(inputs, {"a": layers.Dense(1)(inputs), "b": layers.Dense(3, "softmax")(inputs)})
 
 
 @pytest.mark.parametrize(
