@@ -304,7 +304,7 @@ def test_your_own():
         (lambda: initializers.get(3), "Expected a name, a config or an object for the initializer, and got 3."),
         (lambda: initializers.VarianceScaling(scale=0), "VarianceScaling needs a positive number for scale, and got 0."),
         (lambda: initializers.VarianceScaling(mode="fan"),
-         "VarianceScaling takes 'fan_in', 'fan_out', 'fan_avg' for mode, and got 'fan'. Did you mean 'fan_in'?"),
+         "VarianceScaling takes 'fan_in', 'fan_out', 'fan_avg' for mode, and got 'fan'."),
         (lambda: initializers.VarianceScaling(distribution="unifrom"),
          "VarianceScaling takes 'truncated_normal', 'untruncated_normal', 'uniform' for distribution, and got "
          "'unifrom'. Did you mean 'uniform'?"),

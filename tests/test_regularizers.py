@@ -127,7 +127,7 @@ def test_your_own():
     [
         (lambda: regularizers.get("l3"), "'l3' is not a known regularizer. Your own can be passed as an object, or by "
          "name after `register_keras_serializable`."),
-        (lambda: regularizers.get("L1l3"), "'L1l3' is not a known regularizer. Did you mean 'l1l2'? Your own can be "
+        (lambda: regularizers.get("L1l3"), "'L1l3' is not a known regularizer. Did you mean 'L1L2'? Your own can be "
          "passed as an object, or by name after `register_keras_serializable`."),
         (lambda: regularizers.get(0.1), "Expected a name, a config or an object for the regularizer, and got 0.1."),
         (lambda: regularizers.L1(-1), "L1 needs a number from 0 up for l1, and got -1."),
