@@ -34,9 +34,9 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
         candidate: _slips(plain, other, limit) if fits[candidate] else far for candidate, other in candidates.items()
     }
     spelt = functools.partial(_slips, str(name), limit=len(plain))
-    # Of two that are as near, the one that begins alike and has the same capitals and underscores.
+    # Of several that are as near: one that begins alike, that the name begins with, that has its capitals and underscores.
     nearest = min(distances, key=lambda candidate: (distances[candidate], candidates[candidate][:1] != plain[:1],
-                                                    spelt(candidate)), default=None)  # fmt: skip
+                  not plain.startswith(candidates[candidate]), spelt(candidate)), default=None)  # fmt: skip
     if nearest is None or distances[nearest] > limit:
         words = _words(str(name))
         longer = [candidate for candidate, other in candidates.items() if (len(plain) >= 4 and other.startswith(plain))

@@ -44,7 +44,7 @@ def test_what_is_like_nothing_gets_no_hint(name):
     ("LTSM", LAYERS.members, "LSTM"), ("Embeding", LAYERS.members, "Embedding"), ("Flaten", LAYERS.members, "Flatten"),
     ("crossentropy_binary", LOSSES.members, "binary_crossentropy"), ("mean_square_error", LOSSES.members, "mean_squared_error"),
     ("sparse_crossentropy", LOSSES.members, "sparse_categorical_crossentropy"), ("adm", OPTIMIZERS.members, "adam"),
-    ("RMSProp", OPTIMIZERS.members, "RMSprop"),
+    ("RMSProp", OPTIMIZERS.members, "RMSprop"), ("Adamm", OPTIMIZERS.members, "Adam"),
 ])  # fmt: skip
 def test_names_in_tables(slip, table, meant):
     assert did_you_mean(slip, table) == f" Did you mean {meant!r}?"

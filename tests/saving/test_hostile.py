@@ -268,7 +268,7 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
                   "compile_config.optimizer: 'Adamm' is no optimizer of lamina's, and not registered. Did you mean 'Adam'?"),
     "layer as optimizer": (at("", "compile_config", "optimizer", value={"class_name": "Dense", "config": {"units": 1}}),
                            "compile_config.optimizer: 'Dense' is no optimizer of lamina's"),
-    "loss": (at("", "compile_config", "loss", value="msee"), "'msee' is not a known loss. Did you mean 'MSE'?"),
+    "loss": (at("", "compile_config", "loss", value="msee"), "'msee' is not a known loss. Did you mean 'mse'?"),
     "layer as loss": (at("", "compile_config", "loss", value={"class_name": "Dense", "config": {"units": 1}}),
                       "compile_config.loss: 'Dense' is no loss of lamina's"),
     "metric": (at("", "compile_config", "metrics", value=["os.system"]), "'os.system' is not a known metric"),

@@ -211,8 +211,10 @@ def test_wrong_targets_of_a_classifier_are_refused():
             with pytest.raises(ValueError, match=r"[Tt]arget|class|1d array"):
                 one.fit(X, y)
     one = lamina.wrappers.SKLearnClassifier(compiled(), fit_kwargs=QUIET)
+    with pytest.warns(UserWarning, match="with outputs of shape"):
+        one.fit(X, CLASSES)
     with pytest.raises(ValueError, match="needs a model with 3 outputs"):
-        one.fit(X, CLASSES).predict(X)
+        one.predict(X)
 
 
 def test_routing_hands_on_what_fit_is_to_get():
