@@ -139,6 +139,10 @@ _REASONS: dict[str, tuple[str, str]] = {
         " Always saying the same has an accuracy of {majority}, and the model one of {val_accuracy}.",
         "永远回答同一个类别的准确率为 {majority}，模型的验证准确率为 {val_accuracy}。",
     ),
+    "within_chance": (
+        " With {rows} validation row{rows:s}, such a difference may be chance.",
+        "验证集有 {rows} 条数据，这样的差别可能只是偶然。",
+    ),
     "among_equals": (
         "a validation loss of {val} and an accuracy of {val_accuracy} are those of a guess among {classes} equally frequent classes (loss {entropy}).",
         "验证损失 {val}、准确率 {val_accuracy}，与在 {classes} 个同样常见的类别中瞎猜无异（损失 {entropy}）。",

@@ -78,6 +78,9 @@ def _underfitting(e: Evidence, finding: Finding) -> Iterator[Advice]:
 
 def _not_finished(e: Evidence, finding: Finding) -> Iterator[Advice]:
     yield "longer", {"epochs": _round_up(2 * e.epochs[-1])}
+    rate = max(e.noted.dropout, default=0.0)
+    if rate >= 0.7:
+        yield "less_dropout", {"rate": rate}
     yield from _rate(e)
     yield "stop_when_best", {}
 

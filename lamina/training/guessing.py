@@ -76,6 +76,8 @@ def guessing(e: Evidence) -> Finding | None:
         found("no better than guessing", "guessing_accuracy", confidence, **_majority(e))  # fmt: skip
     if of_loss is not None and of_accuracy is not None:
         finding.also("beside_majority", **_majority(e))
+    if any(beside.gain > 0 for beside in known):
+        finding.also("within_chance", rows=e.rows)
     if e.train.to_come() > 0.05 * abs(e.train_loss) and e.train.fall()[0] > e.train.jump:
         finding.also("but_falls", percent=100 * e.train.fall()[0] / max(1e-12, abs(e.train.end + e.train.fall()[0])))
         finding.cause = "guessing_falls"

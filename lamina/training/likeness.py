@@ -12,7 +12,7 @@ import torch
 
 _ROWS, _COLUMNS, _ELEMENTS = 500, 1000, 100_000  # of the inputs that are looked at
 _TARGETS = 50_000  # numbers of the targets that are looked at
-_SEARCHED, _SOUGHT = 10_000, 500  # training rows among which validation rows are sought, and how many of these
+_SEARCHED, _SOUGHT = 4_000, 2_000  # training rows among which validation rows are sought, and how many of these
 
 
 def count_of(leaf: Any) -> int:
@@ -74,7 +74,9 @@ def shift_and_stretch(training: Any, validation: Any) -> tuple[float, float] | N
     by_chance = (np.sqrt(2 * np.log(1 + varies.sum())) + 3) * np.sqrt(1 / len(a) + 1 / len(b))
     distance = np.abs(difference[varies]) / whole[varies]
     clear = distance[distance > by_chance]
-    wider = np.sqrt(b.var(0).mean() / a.var(0).mean()) if a.var() > 0 else 1.0
+    spreads = a.std(0), b.std(0)
+    kept = spreads[0] > 1e-9
+    wider = np.median(spreads[1][kept] / spreads[0][kept]) if kept.any() else 1.0  # no single input's outliers
     return float(clear.max(initial=0.0)), float(wider)
 
 
@@ -83,23 +85,26 @@ def leaked_part(training: Any, validation: Any) -> float | None:
     can't be told apart, there being few kinds of them."""
     if tuple(training.shape[1:]) != tuple(validation.shape[1:]):
         return None
-    sought = taken(validation, _some_rows(count_of(validation), _SOUGHT))
-    sought = sought.reshape(len(sought), -1)
-    # Rows are compared by one number of theirs: a random mixture of the columns that vary the most.
-    columns = np.argsort(sought.astype(np.float64).std(0))[::-1][:4].copy()
+    wide = int(np.prod(training.shape[1:]))
+    # Rows are compared by one number of theirs: a random mixture of the few columns that vary the most.
+    some = taken(validation, _some_rows(count_of(validation), max(30, min(_ROWS, _ELEMENTS // max(1, wide)))))
+    columns = np.argsort(some.reshape(len(some), -1).astype(np.float64).std(0))[::-1][:4].copy()
+    places = np.unravel_index(columns, tuple(training.shape[1:])) if training.ndim > 1 else ()
     mixture = np.random.default_rng(0).normal(size=len(columns))
-    wanted = (sought[:, columns].astype(np.float64) * mixture).sum(1)
+
+    def mixed(leaf: Any, chosen: np.ndarray) -> np.ndarray:
+        return (taken(leaf, chosen[:, None], *places).astype(np.float64) * mixture).sum(1)
+
+    sought, count = _some_rows(count_of(validation), _SOUGHT), count_of(training)
+    rows = _some_rows(count, _SEARCHED)
+    wanted, numbers_of = mixed(validation, sought), mixed(training, rows)
     if len(np.unique(wanted)) < 0.9 * len(wanted):
         return None
-    count = count_of(training)
-    rows = _some_rows(count, _SEARCHED)
-    places = np.unravel_index(columns, tuple(training.shape[1:])) if training.ndim > 1 else ()
-    numbers_of = (taken(training, rows[:, None], *places).astype(np.float64) * mixture).sum(1)
     order = np.argsort(wanted)
     place = order[np.minimum(np.searchsorted(wanted[order], numbers_of), len(order) - 1)]
-    alike = np.flatnonzero(wanted[place] == numbers_of)[: 10 * _SOUGHT]
+    alike = np.flatnonzero(wanted[place] == numbers_of)[:_ROWS]
     if not len(alike):
         return 0.0
-    same = (taken(training, rows[alike]).reshape(len(alike), -1) == sought[place[alike]]).all(1)
+    same = (taken(training, rows[alike]) == taken(validation, sought[place[alike]])).reshape(len(alike), -1).all(1)
     part = len(np.unique(place[alike[same]])) / len(sought)
     return min(1.0, part * count / len(rows))

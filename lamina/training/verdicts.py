@@ -56,12 +56,18 @@ def diverged(e: Evidence) -> Finding | None:
     by_classes = e.noted.task in ("classification", "binary", "multi-label")
     peak, ends = float(train.values.max()), max(train.end, e.val_loss)
     other = max(e.baseline.baseline or 0.0 if e.baseline is not None else 0.0, baseline or 0.0)
-    if by_classes and peak > 20 * max(other, 0.1) and ends > 5 * max(other, 0.1):
+    if other and by_classes and peak > 20 * max(other, 0.1) and ends > 5 * max(other, 0.1):
         since = e.epochs[int(train.values.argmax())]
         return found(
             "diverged", "exploded_once", sure(ends / (5 * max(other, 0.1))), since=since, peak=peak, val=e.val_loss
         )
-    if baseline is not None and by_classes and train.end > 3 * max(baseline, 0.1) and train.fall()[0] < 0.1 * train.end:
+    if (
+        baseline
+        and by_classes
+        and len(e.epochs) > 1
+        and train.end > 3 * max(baseline, 0.1)
+        and train.fall()[0] < 0.1 * train.end
+    ):
         ratio = train.end / (3 * max(baseline, 0.1))
         return found("diverged", "far_above", sure(ratio), train=train.end, baseline=baseline)
     return None
@@ -119,6 +125,8 @@ def not_finished(e: Evidence) -> Finding | None:
     finding = found("not finished", "still_falls", sure(0.8 * ratio), count=third,
                     percent=100 * last / max(abs(train.end + last), 1e-12),
                     val_percent=100 * val_last / max(abs(validation.end + val_last), 1e-12), val=validation.end)  # fmt: skip
+    if max(e.noted.dropout, default=0.0) >= 0.7:
+        finding.confidence = min(finding.confidence, 0.75)  # which may be what holds it up
     if gap_of(e) >= 1 and not e.noted.weighted and validation.end > train.end:
         finding.also("with_gap", train=train.end, val=validation.end)
     return finding
