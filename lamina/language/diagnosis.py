@@ -143,6 +143,10 @@ _REASONS: dict[str, tuple[str, str]] = {
         " With {rows} validation row{rows:s}, such a difference may be chance.",
         "验证集有 {rows} 条数据，这样的差别可能只是偶然。",
     ),
+    "hardly_better": (
+        " With {rows} validation row{rows:s} the difference is more than chance, and hardly matters.",
+        "验证集有 {rows} 条数据，这样的差别并非偶然，但微不足道。",
+    ),
     "among_equals": (
         "a validation loss of {val} and an accuracy of {val_accuracy} are those of a guess among {classes} equally frequent classes (loss {entropy}).",
         "验证损失 {val}、准确率 {val_accuracy}，与在 {classes} 个同样常见的类别中瞎猜无异（损失 {entropy}）。",

@@ -18,6 +18,7 @@ class Beside:
 
     gain: float
     enough: float
+    chance: float
 
     @property
     def better(self) -> bool:
@@ -32,14 +33,17 @@ def loss_beside(e: Evidence, rows: Rows | None, loss: float, count: int) -> Besi
         return None
     by_classes = e.noted.task in ("classification", "binary", "multi-label")
     of_row = 2.0 if by_classes else 4.0 * abs(rows.baseline)
-    return Beside(rows.baseline - loss, max(4 * of_row / count, 0.03 * abs(rows.baseline)))
+    matters = 0.03 if len(e.epochs) > 4 else 0.005  # the first epochs need not bring much
+    chance = 4 * of_row / count
+    return Beside(rows.baseline - loss, max(chance, matters * abs(rows.baseline)), chance)
 
 
 def _accuracy_beside(rows: Rows | None, accuracy: float | None, count: int, task: str) -> Beside | None:
     answer = None if rows is None else best_answer(rows, task)
     if answer is None or accuracy is None:
         return None
-    return Beside(accuracy - answer, 2 * Evidence.error_of_share(max(accuracy, answer), count))
+    chance = 2 * Evidence.error_of_share(max(accuracy, answer), count)
+    return Beside(accuracy - answer, chance, chance)
 
 
 def guessing(e: Evidence) -> Finding | None:
@@ -77,7 +81,8 @@ def guessing(e: Evidence) -> Finding | None:
     if of_loss is not None and of_accuracy is not None:
         finding.also("beside_majority", **_majority(e))
     if any(beside.gain > 0 for beside in known):
-        finding.also("within_chance", rows=e.rows)
+        beyond = any(beside.gain > beside.chance for beside in known)
+        finding.also("hardly_better", rows=e.rows) if beyond else finding.also("within_chance", rows=e.rows)
     if e.train.to_come() > 0.05 * abs(e.train_loss) and e.train.fall()[0] > e.train.jump:
         finding.also("but_falls", percent=100 * e.train.fall()[0] / max(1e-12, abs(e.train.end + e.train.fall()[0])))
         finding.cause = "guessing_falls"

@@ -24,7 +24,9 @@ def validation_rises(e: Evidence) -> Finding | None:
         return None
     rise = validation.end - float(validation.levels.min())
     low = float(validation.values[turn])
-    matters = max(0.02 * abs(low), 0.01 * e.unit, 1e-12)
+    held = e.val_accuracy
+    holds = held is not None and held.end >= held.level_at(turn) - e.error_of_share(held.end, e.rows)
+    matters = max(0.02 * abs(low), (0.03 if holds else 0.01) * e.unit, 1e-12)  # as right as before: only surer
     error = max(2 * e.error_of_rise(rise), 1e-12)
     clear = rise / max(validation.chance, error, matters, 1e-12)
     if last < 4:  # too few epochs to know the jumps
