@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,14 @@ import numpy as np
 
 from lamina.callbacks import EarlyStopping
 from lamina.datasets import fashion_mnist
+from lamina.language import say
 from lamina.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from lamina.models import Sequential
 from lamina.random import set_random_seed
 from lamina.saving import load_model
+from lamina.screen import cells, columns, language_of, show, wrap, write
 
-CLASSES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
+GAP = 2  # columns between two pictures
 SHADES = " .:-=+*#%@"
 
 
@@ -45,35 +49,51 @@ def main(folder: str | Path = "demo_output", epochs: int = 12) -> float:
     start = time.perf_counter()
     stop_early = EarlyStopping(patience=3, restore_best_weights=True)
     history = model.fit(x_train, y_train, batch_size=64, epochs=epochs, validation_split=0.1, callbacks=[stop_early])
-    print(f"\nTrained for {len(history.epoch)} epochs in {time.perf_counter() - start:.0f} s.\n")
-    print(history.diagnose())
+    show(f"\n{_told('trained', epochs=len(history.epoch), seconds=round(time.perf_counter() - start))}\n")
+    show(str(history.diagnose(language=language_of())))
 
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
-    print(f"\nAccuracy on {len(x_test)} test pictures it has never seen: {accuracy:.1%}\n")
+    show(f"\n{_told('accuracy', count=len(x_test), accuracy=accuracy)}\n")
 
     show_predictions(model, x_test, y_test)
-    print("\nThe forward pass, as the PyTorch that runs (model.code):\n")
-    print(model.code)
+    show(f"\n{_told('code')}\n")
+    write(f"{model.code}\n")
     save_and_reload(model, x_test, folder / "fashion.keras")
     draw_curves(history, folder / "curves.png")
     return accuracy
 
 
-def show_predictions(model: Any, x: np.ndarray, y: np.ndarray, count: int = 3) -> None:
-    """A few test pictures as characters, with what the model takes them for."""
+def show_predictions(model: Any, x: np.ndarray, y: np.ndarray, count: int = 4) -> None:
+    """A few test pictures as characters, with what they are and what the model takes them for: side by side as many as
+    fit, the others below."""
     probabilities = model.predict(x[:count], verbose=0)
-    pictures = [as_text(picture[..., 0]) for picture in x[:count]]
-    for lines in zip(*pictures, strict=True):
-        print("   ".join(lines))
-    captions = [f"it is a {CLASSES[label]}; said {CLASSES[p.argmax()]} ({p.max():.0%})"
-                for p, label in zip(probabilities, y, strict=False)]  # fmt: skip
-    print("   ".join(f"{caption:<{len(pictures[0][0])}.{len(pictures[0][0])}}" for caption in captions))
+    names = _told("classes").split(",")
+    blocks = [
+        [*as_text(picture[..., 0]), _told("truth", name=names[label]),
+         _told("answer", name=names[p.argmax()], share=p.max())]
+        for picture, label, p in zip(x[:count], y, probabilities, strict=False)
+    ]  # fmt: skip
+    write("\n\n".join(side_by_side(blocks, (columns(sys.stdout) or 80) - 1)) + "\n")
+
+
+def side_by_side(blocks: list[list[str]], room: int) -> list[str]:
+    """Blocks of lines, as many beside each other as ``room`` columns have space for; lines that are too long are wrapped."""
+    blocks = [[part for line in block for part in wrap(line, room).split("\n")] for block in blocks]
+    width = max(cells(line) for block in blocks for line in block)
+    beside = max(1, (room + GAP) // (width + GAP))
+    rows = []
+    for start in range(0, len(blocks), beside):
+        lines = itertools.zip_longest(*blocks[start : start + beside], fillvalue="")
+        rows.append(
+            "\n".join((" " * GAP).join(line + " " * (width - cells(line)) for line in row).rstrip() for row in lines)
+        )
+    return rows
 
 
 def as_text(picture: np.ndarray) -> list[str]:
     """A picture with values from 0 to 1 as lines of characters; a character is about twice as high as it is wide."""
     rows = picture.reshape(-1, 2, picture.shape[1]).mean(axis=1)
-    return ["".join(SHADES[min(int(value * len(SHADES)), len(SHADES) - 1)] * 2 for value in row) for row in rows]
+    return ["".join(SHADES[min(int(value * len(SHADES)), len(SHADES) - 1)] for value in row) for row in rows]
 
 
 def save_and_reload(model: Any, x: np.ndarray, path: Path) -> None:
@@ -82,7 +102,7 @@ def save_and_reload(model: Any, x: np.ndarray, path: Path) -> None:
     same = np.array_equal(model.predict(x, verbose=0), load_model(path).predict(x, verbose=0))
     if not same:
         raise RuntimeError(f"The model that was saved to {path} predicts otherwise after loading.")
-    print(f"Saved to {path} and loaded again: the predictions are equal.")
+    show(_told("saved", path=path))
 
 
 def draw_curves(history: Any, path: Path) -> None:
@@ -90,6 +110,10 @@ def draw_curves(history: Any, path: Path) -> None:
     try:
         history.plot(path)
     except ImportError as error:
-        print(f"No curves were drawn: {error}")
+        show(_told("no_curves", reason=error))
     else:
-        print(f"The curves are in {path}.")
+        show(_told("curves", path=path))
+
+
+def _told(key: str, **figures: Any) -> str:
+    return say(f"demo.{key}", language_of(), **figures)
