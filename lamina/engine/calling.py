@@ -617,7 +617,7 @@ def map_shapes(function: Callable[[tuple[Any, ...]], Any], shapes: Any) -> Any:
     return tuple(mapped) if isinstance(shapes, tuple) else mapped
 
 
-def input_shape_argument(kwargs: dict[str, Any], class_name: str) -> tuple[Any, ...] | None:
+def input_shape_argument(kwargs: Any, class_name: str) -> tuple[Any, ...] | None:
     """The batch input shape that constructor arguments of any generation state; they are taken out of ``kwargs``."""
     batch_size = kwargs.pop("batch_size", None)
     full = [kwargs.pop(name) for name in ("batch_input_shape", "batch_shape") if name in kwargs]

@@ -19,6 +19,16 @@ INPUT_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_shape", "batch_siz
                    "weights", "dynamic", "sparse", "ragged")  # fmt: skip
 
 
+class _ConstructorSignature:
+    """What ``help``, IPython and ``inspect.signature`` show of a layer class: the parameters of its own constructor, where
+    they would find those of ``LayerMeta.__call__``."""
+
+    def __get__(self, cls: Any, meta: Any = None) -> inspect.Signature:
+        if cls is None:
+            raise AttributeError("__signature__")  # of LayerMeta itself
+        return constructor_signature(cls)
+
+
 class LayerMeta(type):
     """Intercepts the making of a layer. Nothing but its arguments passes through here."""
 
@@ -43,6 +53,8 @@ class LayerMeta(type):
             except Exception as error:
                 shorten(error)
                 raise
+
+    __signature__: Any = _ConstructorSignature()
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Never, cast
+from typing import Any, Literal, Never, cast
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ from lamina.engine.notebook import layer_as_html
 from lamina.engine.scopes import RematMode, remat
 from lamina.engine.tracking import Items
 from lamina.engine.weights import WeightOwner
-from lamina.graph.symbolic import leaves
+from lamina.graph.symbolic import Node, leaves, map_structure
 from lamina.registry import TABLES
 from lamina.variables import are_unchanged
 
@@ -113,7 +113,9 @@ class Keras3Methods(WeightOwner):
         """The variables of :attr:`metrics`."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
-    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean", **ignored: Any) -> None:
+    def add_metric(
+        self, value: Any, name: str | None = None, aggregation: Literal["mean"] | None = "mean", **ignored: Any
+    ) -> None:
         """tf.keras's way to show a number, from inside ``call``: its mean over an epoch stands in the logs under ``name``.
 
         Arguments:
@@ -152,6 +154,34 @@ class Keras3Methods(WeightOwner):
     def input_dtype(self) -> str:
         """The type that float inputs are brought to: the one that the layer computes in."""
         return self._dtype_policy.compute_dtype
+
+    # -- its first call in a model --
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensor (or structure of them) that the layer was first called on."""
+        node = self._first_node("input")
+        return node.args[0] if node.args else node.outputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor (or structure of them) that the layer's first symbolic call returned."""
+        return self._first_node("output").outputs
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of :attr:`input`."""
+        return map_structure(lambda tensor: tensor.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of :attr:`output`."""
+        return map_structure(lambda tensor: tensor.shape, self.output)
+
+    def _first_node(self, what: str) -> Node:
+        if not self._nodes:
+            raise AttributeError(f"{type(self).__name__} {self.name!r} has no {what}: it is not part of a model yet.")
+        return self._nodes[0]
 
     # -- what lamina does not do --
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 from torch import nn
 
 from lamina import naming, regularizers
-from lamina.dtypes import DTypePolicy, DTypePolicyMap, as_dtype, as_policy, dtype_name
+from lamina.dtypes import DTypePolicy, DTypePolicyMap, PolicyLike, as_dtype, as_policy, dtype_name
 from lamina.engine import calling, precision
 from lamina.engine.beside_arrays import with_words_of_keras
 from lamina.engine.construction import LayerMeta, derive_config, for_subclasses, from_config, unknown_argument
@@ -27,10 +27,12 @@ from lamina.engine.input_spec import InputSpec
 from lamina.engine.keras3 import Keras3Methods
 from lamina.engine.modes import for_authors
 from lamina.engine.tools import as_forward, properties_of
+from lamina.engine.types import InputOptions, in_any_words
 from lamina.engine.unbuilt import NoneYet, refuses_state
-from lamina.graph.symbolic import Node, SymbolicTensor, map_structure
+from lamina.graph.symbolic import Node, SymbolicTensor
 from lamina.lasting import lasting
 from lamina.registry import Table, serialize
+from lamina.regularizers import RegularizerLike
 from lamina.tracebacks import explain_call, shorten
 
 LAYERS: Table[Layer] = Table("layer", "keras.layers")
@@ -101,12 +103,12 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     def __init__(
         self,
         *,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike = None,
         trainable: bool = True,
-        dtype: Any = None,
+        dtype: PolicyLike = None,
         autocast: bool = True,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[InputOptions],
     ) -> None:
         super().__init__()
         if name is not None and (not isinstance(name, str) or not name):
@@ -125,6 +127,10 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         self.batch_input_shape = calling.input_shape_argument(kwargs, type(self).__name__)
         for unknown in kwargs:
             raise ValueError(unknown_argument(type(self), unknown))
+
+    if TYPE_CHECKING:
+        # torch's says Tensor | Module of any name: `model.layers[0].units + 1` would be an error to checkers.
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -177,20 +183,24 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
 
     # -- to override --
 
+    @in_any_words
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape (the batch is ``None``). Called once, by the first call."""
         self._built_for(calling.as_shapes(input_shape))
 
+    @in_any_words
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape for an input's; ``None`` stands for what is unknown. Unless overridden, ``call`` is run
         without data to see."""
         return calling.run_for_shape(self, input_shape)
 
+    @in_any_words
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic tensors for what a call on symbolic tensors returns; nothing is recorded. To override where shapes say
         too little."""
         return calling.output_spec(self, args, kwargs)
 
+    @in_any_words
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the outputs. Unless overridden, the inputs' own; a call asks only layers that let masks pass."""
         return previous_mask
@@ -282,32 +292,6 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     def compute_dtype(self) -> str:
         """The type in which the layer computes."""
         return self._dtype_policy.compute_dtype
-
-    @property
-    def input(self) -> Any:
-        """The symbolic tensor (or structure of them) that the layer was first called on."""
-        node = self._first_node("input")
-        return node.args[0] if node.args else node.outputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic tensor (or structure of them) that the layer's first symbolic call returned."""
-        return self._first_node("output").outputs
-
-    @property
-    def input_shape(self) -> Any:
-        """The shape of :attr:`input`."""
-        return map_structure(lambda tensor: tensor.shape, self.input)
-
-    @property
-    def output_shape(self) -> Any:
-        """The shape of :attr:`output`."""
-        return map_structure(lambda tensor: tensor.shape, self.output)
-
-    def _first_node(self, what: str) -> Node:
-        if not self._nodes:
-            raise AttributeError(f"{type(self).__name__} {self.name!r} has no {what}: it is not part of a model yet.")
-        return self._nodes[0]
 
     def _built_for(self, shapes: Any) -> None:
         """After ``build``: what is decided once, for all later calls."""

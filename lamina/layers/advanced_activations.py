@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import non_negative
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import Axes, LayerOptions
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
+from lamina.regularizers import RegularizerLike
 
 
 class AdvancedActivation(Layer):
@@ -45,7 +49,7 @@ class LeakyReLU(AdvancedActivation):
 
     _is_built_at_once = True
 
-    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.negative_slope = non_negative(negative_slope, "negative_slope", self)
 
@@ -78,11 +82,11 @@ class PReLU(AdvancedActivation):
 
     def __init__(
         self,
-        alpha_initializer: Any = "zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
-        shared_axes: int | list[int] | tuple[int, ...] | None = None,
-        **kwargs: Any,
+        alpha_initializer: InitializerLike = "zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
+        shared_axes: Axes | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
@@ -135,7 +139,7 @@ class ELU(AdvancedActivation):
 
     _is_built_at_once = True
 
-    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, alpha: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.alpha = alpha
 
@@ -166,7 +170,11 @@ class ReLU(AdvancedActivation):
     _is_built_at_once = True
 
     def __init__(
-        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.max_value = None if max_value is None else non_negative(max_value, "max_value", self)
@@ -192,7 +200,7 @@ class ThresholdedReLU(AdvancedActivation):
     tensor([0.0000, 0.0000, 1.5000])
     """
 
-    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, theta: float = 1.0, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.theta = non_negative(theta, "theta", self)
 
@@ -222,7 +230,7 @@ class Softmax(AdvancedActivation):
 
     _is_built_at_once = True
 
-    def __init__(self, axis: int | list[int] | tuple[int, ...] = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Axes = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
         self.input_spec = InputSpec(

@@ -6,7 +6,7 @@ Shapes: B batch, T positions of the query, S positions of keys and values, N hea
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from lamina.engine.arguments import fraction, one_of
 from lamina.engine.calling import who
 from lamina.engine.input_spec import is_shape
 from lamina.engine.layer import LAYERS, Layer
+from lamina.engine.types import LayerOptions
 from lamina.graph.symbolic import Shape, SymbolicTensor
 from lamina.layers.multi_head_attention import GroupedQueryAttention as GroupedQueryAttention
 from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
@@ -50,7 +51,9 @@ class SequenceAttention(Layer):
     scale: nn.Parameter | None
     _fusable = False  # whether torch's attention kernel can compute it
 
-    def __init__(self, use_scale: bool, dropout: float = 0.0, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, use_scale: bool, dropout: float = 0.0, seed: int | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.use_scale = self._builds_weights = use_scale
         self.dropout = fraction(dropout, "dropout", self)
@@ -166,9 +169,13 @@ class Attention(SequenceAttention):
     concat_score_weight: nn.Parameter | None
 
     def __init__(
-        self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0.0, seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:  # fmt: skip
+        self,
+        use_scale: bool = False,
+        score_mode: Literal["dot", "concat"] = "dot",
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(use_scale, dropout, seed, **kwargs)
         self.score_mode = one_of(score_mode, ("dot", "concat"), "score_mode", self)
         self._fusable = self.score_mode == "dot"
@@ -210,7 +217,7 @@ class AdditiveAttention(SequenceAttention):
     """
 
     def __init__(
-        self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+        self, use_scale: bool = True, dropout: float = 0.0, seed: int | None = None, **kwargs: Unpack[LayerOptions]
     ) -> None:  # fmt: skip
         super().__init__(use_scale, dropout, seed, **kwargs)
 

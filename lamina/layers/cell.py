@@ -6,21 +6,33 @@ Letters in shapes: B batch, T steps, F input features, U units, G gates.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Unpack
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, random, regularizers
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import fraction, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import Layer
 from lamina.engine.precision import as_float, type_for
+from lamina.engine.types import Int, LayerOptions
 from lamina.graph.symbolic import Shape, map_structure
+from lamina.initializers import InitializerLike
+from lamina.regularizers import RegularizerLike
 
 States = list[Any]
 Step = Callable[[Any, States], tuple[torch.Tensor, States]]
+
+
+class CellLike(Protocol):
+    """What checkers ask of a cell: a ``state_size``. What else it needs, a layer or any object, a call tells."""
+
+    @property
+    def state_size(self) -> Any: ...
 
 
 class AbstractRNNCell(Layer):
@@ -79,21 +91,21 @@ class Cell(AbstractRNNCell):
 
     def __init__(
         self,
-        activation: Any = "tanh",
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -213,7 +225,7 @@ class DenseCell(Cell):
         ValueError: when ``units`` is not a positive integer, or the features are unknown.
     """
 
-    def __init__(self, units: int, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, units: Int, *args: Any, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(*args, **kwargs)
         self.units = positive_int(units, "units", self)
         self.state_size: Any = self.units

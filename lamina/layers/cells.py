@@ -11,20 +11,25 @@ Letters in shapes: B batch, U units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, Unpack
 
 import torch
 
 from lamina import activations
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine.calling import who
 from lamina.engine.devices import is_eager_on_cpu
 from lamina.engine.layer import LAYERS
 from lamina.engine.precision import in_compute_type
+from lamina.engine.types import Int, LayerOptions
 from lamina.graph.symbolic import Shape, map_structure
+from lamina.initializers import InitializerLike
 from lamina.kernels import gru_steps, lstm_steps, torch_recurrent
 from lamina.kernels.step_buffers import SIGMOID, gate_of
 from lamina.layers.cell import (
     AbstractRNNCell,
+    CellLike,
     DenseCell,
     States,
     Step,
@@ -35,6 +40,7 @@ from lamina.layers.cell import (
     output_size_of,
 )
 from lamina.registry import deserialize
+from lamina.regularizers import RegularizerLike
 
 _TANH = (activations.tanh, torch.tanh)
 
@@ -57,22 +63,22 @@ class SimpleRNNCell(DenseCell):
 
     def __init__(
         self,
-        units: int,
-        activation: Any = "tanh",
+        units: Int,
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
                          kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
@@ -125,25 +131,25 @@ class LSTMCell(DenseCell):
 
     def __init__(
         self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        units: Int,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        implementation: int = 2,
-        **kwargs: Any,
+        implementation: Literal[1, 2] = 2,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
                          kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
@@ -241,25 +247,25 @@ class GRUCell(DenseCell):
 
     def __init__(
         self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        units: Int,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
-        implementation: int = 2,
-        **kwargs: Any,
+        implementation: Literal[1, 2] = 2,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
                          kernel_regularizer, recurrent_regularizer, bias_regularizer, kernel_constraint,
@@ -366,7 +372,7 @@ class StackedRNNCells(AbstractRNNCell):
 
     _computes = False
 
-    def __init__(self, cells: Any, **kwargs: Any) -> None:
+    def __init__(self, cells: Sequence[CellLike], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.cells: Any = [checked_cell(cell, who(self)) for cell in cells]
         if not self.cells:

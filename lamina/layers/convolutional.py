@@ -7,22 +7,27 @@ out)`` to the user, lies in memory so that its own permuted view is a channels-l
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import CausalPadding, DataFormat, Int, Ints, OtherOptions
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
 from lamina.kernels import convolution
 from lamina.kernels.convolution import CONVOLUTIONS, pads_itself
 from lamina.kernels.windows import same_padding, slid_shape
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
+from lamina.regularizers import RegularizerLike
 
 Pads = list[tuple[int, int]]  # zeros before and after, for each spatial axis
 
@@ -205,25 +210,25 @@ class Conv(LowRank, Convolving):
 
     def __init__(
         self,
-        filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, ...] = 1,
-        groups: int = 1,
-        activation: Any = None,
+        filters: Int,
+        kernel_size: Ints,
+        strides: Ints = 1,
+        padding: CausalPadding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Ints = 1,
+        groups: Int = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        lora_rank: int | None = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        lora_rank: Int | None = None,
         lora_alpha: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int(filters, "filters", self)

@@ -5,19 +5,24 @@ The data's and kernel's order in memory is that of ``lamina.layers.convolutional
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import nn
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import int_tuple, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS
+from lamina.engine.types import DataFormat, Int, Ints, OtherOptions, Padding
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
 from lamina.kernels import convolution
 from lamina.kernels.convolution import TRANSPOSED
 from lamina.layers.convolutional import Convolving
+from lamina.regularizers import RegularizerLike
 
 
 def transposed_padding(extent: int, stride: int, output_padding: int | None, padding: str) -> tuple[int, int]:
@@ -75,23 +80,23 @@ class ConvTranspose(Convolving):
 
     def __init__(
         self,
-        filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
-        padding: str = "valid",
-        output_padding: int | tuple[int, ...] | None = None,
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, ...] = 1,
-        activation: Any = None,
+        filters: Int,
+        kernel_size: Ints,
+        strides: Ints = 1,
+        padding: Padding = "valid",
+        output_padding: Ints | None = None,
+        data_format: DataFormat | None = None,
+        dilation_rate: Ints = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int(filters, "filters", self)
@@ -214,13 +219,25 @@ class Conv3DTranspose(ConvTranspose):
 
     def __init__(
         self,
-        filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        output_padding: int | tuple[int, ...] | None = None,
-        *more: Any,
-        **kwargs: Any,
+        filters: Int,
+        kernel_size: Ints,
+        strides: Ints = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        output_padding: Ints | None = None,
+        dilation_rate: Ints = 1,
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
-        super().__init__(filters, kernel_size, strides, padding, output_padding, data_format, *more, **kwargs)
+        super().__init__(
+            filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, activation, use_bias,
+            kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+            kernel_constraint, bias_constraint, **kwargs)  # fmt: skip

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypedDict, Unpack
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
-from lamina.dtypes import FULL_FLOATS, as_dtype, dtype_name
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
+from lamina.dtypes import FULL_FLOATS, DTypeLike, as_dtype, dtype_name
 from lamina.engine import calling
 from lamina.engine.arguments import positive_int
 from lamina.engine.input_spec import is_shape
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import Int, LayerOptions, OtherOptions, ShapeLike
 from lamina.graph.symbolic import Node, Shape, SymbolicTensor
+from lamina.initializers import InitializerLike
 from lamina.layers.dropout import Dropout as Dropout
 from lamina.layers.dropout import SpatialDropout1D as SpatialDropout1D
 from lamina.layers.dropout import SpatialDropout2D as SpatialDropout2D
@@ -32,7 +37,14 @@ from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
 from lamina.registry import CustomObjectScope, FunctionConfig, deserialize, find_named, serialize
+from lamina.regularizers import RegularizerLike
 from lamina.tracebacks import door
+
+
+class _InputLayerOptions(TypedDict, total=False):
+    input_shape: ShapeLike | None
+    batch_input_shape: Sequence[Int | None] | None
+    trainable: bool
 
 
 @LAYERS.register()
@@ -57,15 +69,15 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        shape: Any = None,
-        batch_size: int | None = None,
-        dtype: Any = None,
+        shape: ShapeLike | None = None,
+        batch_size: Int | None = None,
+        dtype: DTypeLike = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
-        batch_shape: Any = None,
+        batch_shape: Sequence[Int | None] | None = None,
         name: str | None = None,
         optional: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[_InputLayerOptions],
     ) -> None:
         if sparse or ragged:
             raise ValueError("Input does not support sparse or ragged tensors; pad them (pad_sequences) and mask them.")
@@ -100,12 +112,12 @@ class InputLayer(Layer):
 
 @door
 def Input(
-    shape: Any = None,
-    batch_size: int | None = None,
-    dtype: Any = None,
+    shape: ShapeLike | None = None,
+    batch_size: Int | None = None,
+    dtype: DTypeLike = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Any = None,
+    batch_shape: Sequence[Int | None] | None = None,
     name: str | None = None,
     tensor: Any = None,
     optional: bool = False,
@@ -157,19 +169,19 @@ class Dense(LowRank):
 
     def __init__(
         self,
-        units: int,
-        activation: Any = None,
+        units: Int,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        lora_rank: int | None = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        lora_rank: Int | None = None,
         lora_alpha: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive_int(units, "units", self)
@@ -232,7 +244,7 @@ class Activation(Layer):
     _is_built_at_once = True
     supports_masking = True
 
-    def __init__(self, activation: Any, **kwargs: Any) -> None:
+    def __init__(self, activation: ActivationLike, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 
@@ -294,9 +306,11 @@ class Masking(Layer):
     supports_masking = True
     _begins_masks = True
 
-    def __init__(self, mask_value: Any = 0.0, **kwargs: Any) -> None:
+    def __init__(
+        self, mask_value: float | np.ndarray | torch.Tensor | dict[str, Any] = 0.0, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
-        self.mask_value = deserialize(mask_value) if isinstance(mask_value, dict) else mask_value
+        self.mask_value: Any = deserialize(mask_value) if isinstance(mask_value, dict) else mask_value
 
     @property
     def _is_number(self) -> bool:
@@ -339,7 +353,7 @@ class ActivityRegularization(Layer):
     _is_built_at_once = True
     supports_masking = True
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Unpack[OtherOptions]) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1=l1, l2=l2), **kwargs)
         self.l1 = l1
         self.l2 = l2
@@ -398,10 +412,12 @@ class AddMetric(Layer):
     [tensor(3.)]
     """
 
-    def __init__(self, metric_name: str, aggregation: str | None = "mean", **kwargs: Any) -> None:
+    def __init__(
+        self, metric_name: str, aggregation: Literal["mean"] | None = "mean", **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.metric_name = metric_name
-        self.aggregation = aggregation
+        self.aggregation: Literal["mean"] | None = aggregation
 
     def call(self, inputs: torch.Tensor) -> torch.Tensor:
         self.add_metric(inputs, self.metric_name, self.aggregation)
@@ -464,10 +480,10 @@ class Lambda(Layer):
     def __init__(
         self,
         function: Callable[..., Any],
-        output_shape: Any = None,
-        mask: Any = None,
+        output_shape: Int | Sequence[Any] | Callable[..., Any] | None = None,
+        mask: Callable[..., Any] | torch.Tensor | np.ndarray | None = None,
         arguments: dict[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Unpack
 
 import torch
 
 from lamina import random
+from lamina.dtypes import PolicyLike
 from lamina.engine.arguments import data_format_of, fraction
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import DataFormat, InputOptions, LayerOptions
 from lamina.graph.symbolic import Shape
+from lamina.regularizers import RegularizerLike
 
 
 class RandomZeros(Layer):
@@ -25,7 +29,7 @@ class RandomZeros(Layer):
     _is_built_at_once = True
     supports_masking = True
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.rate = fraction(rate, "rate", self)
         self.seed = seed
@@ -68,7 +72,13 @@ class Dropout(RandomZeros):
     [0.0, 2.0]
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(rate, seed, **kwargs)
         self.noise_shape = None if noise_shape is None else self._checked(noise_shape)
 
@@ -91,6 +101,12 @@ class Dropout(RandomZeros):
             raise ValueError(f"{who(self)} has noise_shape {self.noise_shape}, which can't be repeated over inputs of "
                              f"shape {sizes}. None in it stands for the inputs' own size.")  # fmt: skip
         return shape
+
+
+class _Options(InputOptions, total=False):
+    trainable: bool
+    autocast: bool
+    activity_regularizer: RegularizerLike
 
 
 class SpatialDropout(RandomZeros):
@@ -118,11 +134,11 @@ class SpatialDropout(RandomZeros):
     def __init__(
         self,
         rate: float,
-        data_format: str | None = None,
+        data_format: DataFormat | None = None,
         seed: int | None = None,
         name: str | None = None,
-        dtype: Any = None,
-        **kwargs: Any,
+        dtype: PolicyLike = None,
+        **kwargs: Unpack[_Options],
     ) -> None:
         super().__init__(rate, seed=seed, name=name, dtype=dtype, **kwargs)
         self.data_format = data_format_of(data_format, self)
@@ -157,7 +173,12 @@ class SpatialDropout1D(SpatialDropout):
     rank = 1
 
     def __init__(
-        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None, **kwargs: Any
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: PolicyLike = None,
+        **kwargs: Unpack[_Options],
     ) -> None:
         super().__init__(rate, "channels_last", seed, name, dtype, **kwargs)
 

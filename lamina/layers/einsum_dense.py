@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine.layer import LAYERS, InputSpec
+from lamina.engine.types import Int, LayerOptions
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
+from lamina.regularizers import RegularizerLike
 
 
 class Einsum:
@@ -137,18 +143,18 @@ class EinsumDense(LowRank):
     def __init__(
         self,
         equation: str,
-        output_shape: Any,
-        activation: Any = None,
+        output_shape: int | Sequence[int | None],
+        activation: ActivationLike = None,
         bias_axes: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        lora_rank: int | None = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        lora_rank: Int | None = None,
         lora_alpha: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.equation = equation

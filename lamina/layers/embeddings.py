@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import constraints, initializers, regularizers
-from lamina.dtypes import as_dtype, dtype_name
+from lamina.constraints import ConstraintLike
+from lamina.dtypes import DTypeLike, as_dtype, dtype_name
 from lamina.engine.arguments import positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS
 from lamina.engine.precision import as_float
+from lamina.engine.types import Int, PlainOptions, ShapeLike
 from lamina.graph.symbolic import Shape, SymbolicTensor
+from lamina.initializers import InitializerLike
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
+from lamina.regularizers import RegularizerLike
+
+
+class _Options(PlainOptions, total=False):
+    activity_regularizer: RegularizerLike
+
+
+class _EmbeddingOptions(_Options, total=False):
+    weights: Sequence[Any] | None
+    lora_rank: Int | None
+    lora_alpha: float | None
+    input_length: ShapeLike | None
+    sparse: bool
 
 
 @LAYERS.register()
@@ -53,21 +70,21 @@ class Embedding(LowRank):
 
     def __init__(
         self,
-        input_dim: int,
-        output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        input_dim: Int,
+        output_dim: Int,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        weights: Any = None,
-        lora_rank: int | None = None,
+        weights: Sequence[Any] | None = None,
+        lora_rank: Int | None = None,
         lora_alpha: float | None = None,
-        input_length: Any = None,
+        input_length: ShapeLike | None = None,
         sparse: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[_Options],
     ) -> None:
         if input_length is not None and not {"input_shape", "batch_input_shape", "batch_shape"} & set(kwargs):
-            kwargs["input_shape"] = tuple(input_length) if isinstance(input_length, (list, tuple)) else (input_length,)
+            kwargs["input_shape"] = input_length
         if weights is not None and not isinstance(weights, (list, tuple)):
             weights = [weights]
         super().__init__(weights=weights, **kwargs)
@@ -164,16 +181,16 @@ class ReversibleEmbedding(Embedding):
 
     def __init__(
         self,
-        input_dim: int,
-        output_dim: int,
+        input_dim: Int,
+        output_dim: Int,
         tie_weights: bool = True,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        reverse_dtype: Any = None,
+        reverse_dtype: DTypeLike = None,
         logit_soft_cap: float | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[_EmbeddingOptions],
     ) -> None:
         super().__init__(input_dim, output_dim, embeddings_initializer, embeddings_regularizer,
                          embeddings_constraint, mask_zero, **kwargs)  # fmt: skip

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import non_negative
 from lamina.engine.calling import who
 from lamina.engine.devices import is_eager_on_cpu
 from lamina.engine.layer import LAYERS, InputSpec
+from lamina.engine.types import Int, LayerOptions
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
 from lamina.layers.normalization import Normalization, axes_of, checked_axis, known_sizes
+from lamina.regularizers import RegularizerLike
 
 _FEW = 4  # channels in a group, below which torch's channels-last kernel takes longer than copying to the other order and back
 _LAYOUTS = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -42,18 +46,18 @@ class GroupNormalization(Normalization):
 
     def __init__(
         self,
-        groups: int = 32,
+        groups: Int = 32,
         axis: int = -1,
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
                          beta_constraint, gamma_constraint, **kwargs)  # fmt: skip

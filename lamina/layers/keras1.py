@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import Axes, Int, LayerOptions, OptionsButWeights, PlainOptions
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
 from lamina.layers.advanced_activations import AdvancedActivation
 from lamina.registry import serialize
+from lamina.regularizers import RegularizerLike
 
 
 class KerasOneDense(Layer):
@@ -71,17 +77,17 @@ class Highway(KerasOneDense):
 
     def __init__(
         self,
-        init: Any = "glorot_uniform",
-        activation: Any = None,
-        weights: Any = None,
-        W_regularizer: Any = None,
-        b_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        W_constraint: Any = None,
-        b_constraint: Any = None,
+        init: InitializerLike = "glorot_uniform",
+        activation: ActivationLike = None,
+        weights: Sequence[Any] | None = None,
+        W_regularizer: RegularizerLike = None,
+        b_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        W_constraint: ConstraintLike = None,
+        b_constraint: ConstraintLike = None,
         bias: bool = True,
         input_dim: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
             activity_regularizer=activity_regularizer, **_known_features(input_dim, kwargs), weights=weights
@@ -142,18 +148,18 @@ class MaxoutDense(KerasOneDense):
 
     def __init__(
         self,
-        output_dim: int,
-        nb_feature: int = 4,
-        init: Any = "glorot_uniform",
-        weights: Any = None,
-        W_regularizer: Any = None,
-        b_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        W_constraint: Any = None,
-        b_constraint: Any = None,
+        output_dim: Int,
+        nb_feature: Int = 4,
+        init: InitializerLike = "glorot_uniform",
+        weights: Sequence[Any] | None = None,
+        W_regularizer: RegularizerLike = None,
+        b_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        W_constraint: ConstraintLike = None,
+        b_constraint: ConstraintLike = None,
         bias: bool = True,
         input_dim: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[PlainOptions],
     ) -> None:
         super().__init__(
             activity_regularizer=activity_regularizer, **_known_features(input_dim, kwargs), weights=weights
@@ -182,7 +188,7 @@ class MaxoutDense(KerasOneDense):
         return (input_shape[0], self.output_dim)
 
 
-def _known_features(input_dim: int | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+def _known_features(input_dim: int | None, kwargs: PlainOptions) -> PlainOptions:
     """``kwargs`` with the input's shape, where only ``input_dim`` says it."""
     given = {"input_shape", "batch_input_shape", "batch_shape"} & set(kwargs)
     return kwargs if input_dim is None or given else kwargs | {"input_shape": (input_dim,)}
@@ -241,12 +247,12 @@ class SReLU(ShapedActivation):
 
     def __init__(
         self,
-        t_left_init: Any = "zeros",
-        a_left_init: Any = "glorot_uniform",
-        t_right_init: Any = "glorot_uniform",
-        a_right_init: Any = "ones",
-        shared_axes: int | list[int] | tuple[int, ...] | None = None,
-        **kwargs: Any,
+        t_left_init: InitializerLike = "zeros",
+        a_left_init: InitializerLike = "glorot_uniform",
+        t_right_init: InitializerLike = "glorot_uniform",
+        a_right_init: InitializerLike = "ones",
+        shared_axes: Axes | None = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.t_left_init = initializers.get(t_left_init)
@@ -296,9 +302,9 @@ class ParametricSoftplus(ShapedActivation):
         self,
         alpha_init: float = 0.2,
         beta_init: float = 5.0,
-        weights: Any = None,
-        shared_axes: int | list[int] | tuple[int, ...] | None = None,
-        **kwargs: Any,
+        weights: Sequence[Any] | None = None,
+        shared_axes: Axes | None = None,
+        **kwargs: Unpack[OptionsButWeights],
     ) -> None:
         super().__init__(**kwargs, weights=weights)
         for name, value in (("alpha_init", alpha_init), ("beta_init", beta_init)):

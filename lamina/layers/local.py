@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Unpack
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_int
 from lamina.engine.calling import who
 from lamina.engine.input_spec import check_input_spec
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import DataFormat, Int, Ints, OtherOptions, Padding
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
 from lamina.kernels.windows import slid_shape
 from lamina.registry import serialize
+from lamina.regularizers import RegularizerLike
 
 
 class LocallyConnected(Layer):
@@ -61,22 +66,22 @@ class LocallyConnected(Layer):
 
     def __init__(
         self,
-        filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        activation: Any = None,
+        filters: Int,
+        kernel_size: Ints,
+        strides: Ints = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        implementation: int = 1,
-        **kwargs: Any,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        implementation: Literal[1, 2, 3] = 1,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int(filters, "filters", self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch.nn import functional as F
@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from lamina.engine.calling import who
 from lamina.engine.input_spec import is_shape
 from lamina.engine.layer import LAYERS, Layer
+from lamina.engine.types import Axes, LayerOptions
 from lamina.errors import describe
 from lamina.graph.symbolic import Shape, is_symbolic, record
 
@@ -237,7 +238,7 @@ class Concatenate(Merge):
 
     fewest = 1
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = axis
 
@@ -336,7 +337,7 @@ class Dot(Merge):
 
     most = 2
 
-    def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
+    def __init__(self, axes: Axes, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         pair = axes if isinstance(axes, (list, tuple)) else (axes, axes)
         if len(pair) != 2 or not all(isinstance(axis, int) and not isinstance(axis, bool) for axis in pair):
@@ -384,7 +385,7 @@ class Dot(Merge):
         return None
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
+def add(inputs: Any, **kwargs: Unpack[LayerOptions]) -> Any:
     """``Add(**kwargs)(inputs)``: the function form of :class:`Add`.
 
     >>> add([torch.ones(2), torch.ones(2)])
@@ -393,7 +394,7 @@ def add(inputs: Any, **kwargs: Any) -> Any:
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
+def subtract(inputs: Any, **kwargs: Unpack[LayerOptions]) -> Any:
     """``Subtract(**kwargs)(inputs)``: the function form of :class:`Subtract`.
 
     >>> subtract([torch.ones(2), torch.ones(2)])
@@ -402,7 +403,7 @@ def subtract(inputs: Any, **kwargs: Any) -> Any:
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
+def multiply(inputs: Any, **kwargs: Unpack[LayerOptions]) -> Any:
     """``Multiply(**kwargs)(inputs)``: the function form of :class:`Multiply`.
 
     >>> multiply([torch.ones(2), torch.ones(2)])
@@ -411,7 +412,7 @@ def multiply(inputs: Any, **kwargs: Any) -> Any:
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
+def average(inputs: Any, **kwargs: Unpack[LayerOptions]) -> Any:
     """``Average(**kwargs)(inputs)``: the function form of :class:`Average`.
 
     >>> average([torch.zeros(2), torch.ones(2)])
@@ -420,7 +421,7 @@ def average(inputs: Any, **kwargs: Any) -> Any:
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
+def maximum(inputs: Any, **kwargs: Unpack[LayerOptions]) -> Any:
     """``Maximum(**kwargs)(inputs)``: the function form of :class:`Maximum`.
 
     >>> maximum([torch.zeros(2), torch.ones(2)])
@@ -429,7 +430,7 @@ def maximum(inputs: Any, **kwargs: Any) -> Any:
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
+def minimum(inputs: Any, **kwargs: Unpack[LayerOptions]) -> Any:
     """``Minimum(**kwargs)(inputs)``: the function form of :class:`Minimum`.
 
     >>> minimum([torch.zeros(2), torch.ones(2)])
@@ -438,7 +439,7 @@ def minimum(inputs: Any, **kwargs: Any) -> Any:
     return Minimum(**kwargs)(inputs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Unpack[LayerOptions]) -> Any:
     """``Concatenate(axis)(inputs)``: the function form of :class:`Concatenate`.
 
     >>> concatenate([torch.zeros(1), torch.ones(1)])
@@ -447,7 +448,7 @@ def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, normalize: bool = False, **kwargs: Any) -> Any:
+def dot(inputs: Any, axes: Axes = -1, normalize: bool = False, **kwargs: Unpack[LayerOptions]) -> Any:
     """``Dot(axes, normalize)(inputs)``: the function form of :class:`Dot`.
 
     >>> dot([torch.ones(1, 3), torch.ones(1, 3)])

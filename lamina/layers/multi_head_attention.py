@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import functools
 import string
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import torch
 from torch.nn import functional as F
 
 from lamina import constraints, initializers, regularizers
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import fraction, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, Layer
+from lamina.engine.types import Axes, Int, LayerOptions, OtherOptions
 from lamina.graph.symbolic import Shape, SymbolicTensor
+from lamina.initializers import InitializerLike
 from lamina.kernels.attention import looking
 from lamina.layers.advanced_activations import Softmax
 from lamina.layers.dropout import Dropout
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.registry import serialize
+from lamina.regularizers import RegularizerLike
 
 
 def causal_mask(queries: int, keys: int, device: Any) -> torch.Tensor:
@@ -61,15 +66,15 @@ class HeadedAttention(Layer):
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.dropout = fraction(dropout, "dropout", self)
@@ -263,25 +268,25 @@ class MultiHeadAttention(HeadedAttention):
 
     def __init__(
         self,
-        num_heads: int,
-        key_dim: int,
-        value_dim: int | None = None,
+        num_heads: Int,
+        key_dim: Int,
+        value_dim: Int | None = None,
         dropout: float = 0.0,
         use_bias: bool = True,
-        output_shape: Any = None,
-        attention_axes: Any = None,
+        output_shape: int | Sequence[Int] | None = None,
+        attention_axes: Axes | None = None,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         super().__init__(dropout, use_bias, sliding_window, flash_attention, kernel_initializer, bias_initializer,
                          kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint, use_gate, seed,
@@ -382,23 +387,23 @@ class GroupedQueryAttention(HeadedAttention):
 
     def __init__(
         self,
-        head_dim: int,
-        num_query_heads: int,
-        num_key_value_heads: int,
+        head_dim: Int,
+        num_query_heads: Int,
+        num_key_value_heads: Int,
         dropout: float = 0.0,
         use_bias: bool = True,
         sliding_window: int | None = None,
         flash_attention: bool | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         use_gate: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         super().__init__(dropout, use_bias, sliding_window, flash_attention, kernel_initializer, bias_initializer,
                          kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint, use_gate, seed,

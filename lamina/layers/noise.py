@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
 import torch
 
@@ -11,6 +12,7 @@ from lamina import random
 from lamina.engine.arguments import fraction
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, Layer
+from lamina.engine.types import LayerOptions
 from lamina.graph.symbolic import Shape
 
 
@@ -20,7 +22,7 @@ class Noise(Layer):
     _is_built_at_once = True
     supports_masking = True
 
-    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = None if seed is None else random.SeedGenerator(seed)
@@ -52,7 +54,7 @@ class GaussianNoise(Noise):
     tensor([1., 1.])
     """
 
-    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(seed, **kwargs)
         if isinstance(stddev, bool) or not isinstance(stddev, (int, float)) or stddev < 0:
             raise ValueError(f"{who(self)} needs a number that is not negative for stddev, and got {stddev!r}.")
@@ -84,7 +86,7 @@ class GaussianDropout(Noise):
     tensor([1., 1.])
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(seed, **kwargs)
         self.rate = fraction(rate, "rate", self, below_one=True)
 
@@ -119,7 +121,13 @@ class AlphaDropout(Noise):
     tensor([1., 1.])
     """
 
-    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.rate = fraction(rate, "rate", self, below_one=True)
         self.noise_shape = noise_shape

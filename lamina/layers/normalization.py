@@ -6,19 +6,23 @@ some numbers do not count, the same formula is written out.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, Unpack, cast
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from lamina import config, constraints, initializers, regularizers
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import non_negative, one_of
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
 from lamina.engine.precision import as_float
+from lamina.engine.types import Axes, LayerOptions
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
 from lamina.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
+from lamina.regularizers import RegularizerLike
 
 
 def axes_of(axis: int | tuple[int, ...] | list[int], shape: Shape, layer: Layer) -> tuple[int, ...]:
@@ -75,13 +79,13 @@ class Normalization(Layer):
         self,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        **kwargs: Any,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.center = center
@@ -162,21 +166,21 @@ class BatchNormalization(Normalization):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        moving_mean_initializer: InitializerLike = "zeros",
+        moving_variance_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         renorm: bool = False,
         renorm_clipping: dict[str, float] | None = None,
         renorm_momentum: float = 0.99,
         synchronized: bool = False,
-        variance_correction: str = "none",
-        frozen_statistics: str = "moving",
-        **kwargs: Any,
+        variance_correction: Literal["none", "1+epsilon", "images"] = "none",
+        frozen_statistics: Literal["moving", "batch", "follow"] = "moving",
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
                          beta_constraint, gamma_constraint, **kwargs)  # fmt: skip
@@ -381,18 +385,18 @@ class LayerNormalization(Normalization):
 
     def __init__(
         self,
-        axis: int | list[int] | tuple[int, ...] = -1,
+        axis: Axes = -1,
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
         rms_scaling: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
                          beta_constraint, gamma_constraint, **kwargs)  # fmt: skip
@@ -463,7 +467,7 @@ class RMSNormalization(Layer):
 
     scale: nn.Parameter
 
-    def __init__(self, axis: int | list[int] | tuple[int, ...] = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = checked_axis(axis, self)
         self.epsilon = non_negative(epsilon, "epsilon", self)
@@ -508,7 +512,7 @@ class UnitNormalization(Layer):
     _is_built_at_once = True
     supports_masking = True
 
-    def __init__(self, axis: int | list[int] | tuple[int, ...] = -1, **kwargs: Any) -> None:
+    def __init__(self, axis: Axes = -1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.axis = checked_axis(axis, self)
         self._lowest = 1e-24  # below which a vector's squared length counts as this

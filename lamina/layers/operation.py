@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
+from lamina.dtypes import PolicyLike
 from lamina.engine.construction import LayerMeta
 from lamina.engine.layer import Layer
+from lamina.engine.types import InputOptions
+from lamina.regularizers import RegularizerLike
 
 
 class _EveryLayer(LayerMeta):
@@ -14,6 +17,12 @@ class _EveryLayer(LayerMeta):
 
     def __subclasscheck__(cls, subclass: type) -> bool:
         return issubclass(subclass, Layer) if cls is Operation else super().__subclasscheck__(subclass)
+
+
+class _Options(InputOptions, total=False):
+    trainable: bool
+    dtype: PolicyLike
+    activity_regularizer: RegularizerLike
 
 
 class Operation(Layer, metaclass=_EveryLayer):
@@ -37,5 +46,5 @@ class Operation(Layer, metaclass=_EveryLayer):
 
     takes_integers = True
 
-    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, name: str | None = None, **kwargs: Unpack[_Options]) -> None:
         super().__init__(name=name, autocast=False, **kwargs)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch.nn import functional as F
 
 from lamina.engine.arguments import data_format_of, int_tuple, one_of
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import DataFormat, Ints, LayerOptions, OptionsButName, Padding
 from lamina.graph.symbolic import Shape
 from lamina.kernels.windows import same_padding, slid_shape
 
@@ -68,12 +69,12 @@ class Pool(Layer):
 
     def __init__(
         self,
-        pool_size: int | tuple[int, ...] = 2,
-        strides: int | tuple[int, ...] | None = None,
-        padding: str = "valid",
-        data_format: str | None = None,
+        pool_size: Ints = 2,
+        strides: Ints | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OptionsButName],
     ) -> None:
         super().__init__(name=name, **kwargs)
         self.pool_size = int_tuple(pool_size, self.rank, "pool_size", self)
@@ -166,7 +167,9 @@ class GlobalPool(Layer):
     rank: ClassVar[int]
     reduction: ClassVar[Callable[..., torch.Tensor]]
 
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, data_format: DataFormat | None = None, keepdims: bool = False, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, self)
         self.keepdims = bool(keepdims)
@@ -212,7 +215,9 @@ class AdaptivePool(Layer):
     rank: ClassVar[int]
     kernels: ClassVar[dict[int, Any]]
 
-    def __init__(self, output_size: int | tuple[int, ...], data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, output_size: Ints, data_format: DataFormat | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.output_size = int_tuple(output_size, self.rank, "output_size", self)
         self.data_format = data_format_of(data_format, self)

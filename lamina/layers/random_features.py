@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import nn
 
 from lamina import initializers, random
+from lamina.dtypes import PolicyLike
 from lamina.engine.arguments import positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import InputOptions, Int
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
+from lamina.regularizers import RegularizerLike
 
 
 def laplacian(shape: Any, dtype: Any = None) -> torch.Tensor:
@@ -26,6 +30,12 @@ KERNELS: dict[str, Any] = {
     "gaussian": {"class_name": "RandomNormal", "config": {"mean": 0.0, "stddev": 1.0}},
     "laplacian": laplacian,
 }
+
+
+class _Options(InputOptions, total=False):
+    dtype: PolicyLike
+    autocast: bool
+    activity_regularizer: RegularizerLike
 
 
 @LAYERS.register()
@@ -61,19 +71,19 @@ class RandomFourierFeatures(Layer):
 
     def __init__(
         self,
-        output_dim: int,
-        kernel_initializer: Any = "gaussian",
+        output_dim: Int,
+        kernel_initializer: Literal["gaussian", "laplacian"] | InitializerLike = "gaussian",
         scale: float | None = None,
         trainable: bool = False,
         name: str | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[_Options],
     ) -> None:
         super().__init__(trainable=trainable, name=name, **kwargs)
         self.output_dim = positive_int(output_dim, "output_dim", self)
         if scale is not None and not scale > 0:
             raise ValueError(f"{who(self)} needs a positive number for scale, and got {scale!r}.")
-        is_kernel = isinstance(kernel_initializer, str) and kernel_initializer.lower() in KERNELS
-        self.kernel_initializer = kernel_initializer.lower() if is_kernel else initializers.get(kernel_initializer)
+        kernel = kernel_initializer.lower() if isinstance(kernel_initializer, str) else ""
+        self.kernel_initializer = kernel if kernel in KERNELS else initializers.get(kernel_initializer)
         self.scale = scale
         self.input_spec = InputSpec(ndim=2)
 

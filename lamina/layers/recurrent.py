@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, Unpack
 
 import torch
 
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine import calling, precision
 from lamina.engine.calling import who
 from lamina.engine.construction import BASE_ARGUMENTS, argument_names
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import Int, LayerOptions, OtherOptions
 from lamina.graph.symbolic import Shape, leaves, map_structure
-from lamina.layers.cell import DenseCell, build_cell, checked_cell, for_rows, initial_state_of, output_size_of
+from lamina.initializers import InitializerLike
+from lamina.layers.cell import CellLike, DenseCell, build_cell, checked_cell, for_rows, initial_state_of, output_size_of
 from lamina.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from lamina.layers.scanning import Wanted, per_step, scan
 from lamina.registry import deserialize, serialize
+from lamina.regularizers import RegularizerLike
 
 
 @LAYERS.register()
@@ -59,14 +65,14 @@ class RNN(Layer):
 
     def __init__(
         self,
-        cell: Any,
+        cell: CellLike | Sequence[CellLike],
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
         zero_output_for_mask: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         kwargs.pop("num_constants", None)  # of Keras 2's configs; the call says how many there are
         super().__init__(**kwargs)
@@ -269,7 +275,7 @@ def _of_cell(name: str) -> property:
     return property(lambda self: getattr(self.cell, name), doc=f"The cell's ``{name}``.")
 
 
-def shared_with_cell(kwargs: dict[str, Any]) -> dict[str, Any]:
+def shared_with_cell(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Of a layer's further arguments, those that hold for its cell, too."""
     return {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
 
@@ -301,19 +307,19 @@ class SimpleRNN(CellLayer):
 
     def __init__(
         self,
-        units: int,
-        activation: Any = "tanh",
+        units: Int,
+        activation: ActivationLike = "tanh",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         return_sequences: bool = False,
@@ -322,7 +328,7 @@ class SimpleRNN(CellLayer):
         stateful: bool = False,
         unroll: bool = False,
         seed: int | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         cell = SimpleRNNCell(
             units=units, activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
@@ -360,21 +366,21 @@ class LSTM(CellLayer):
 
     def __init__(
         self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        units: Int,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
         unit_forget_bias: bool = True,
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -383,9 +389,9 @@ class LSTM(CellLayer):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        use_cudnn: Any = "auto",
-        implementation: int = 2,
-        **kwargs: Any,
+        use_cudnn: bool | Literal["auto"] = "auto",
+        implementation: Literal[1, 2] = 2,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         cell = LSTMCell(
             units=units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
@@ -422,20 +428,20 @@ class GRU(CellLayer):
 
     def __init__(
         self,
-        units: int,
-        activation: Any = "tanh",
-        recurrent_activation: Any = "sigmoid",
+        units: Int,
+        activation: ActivationLike = "tanh",
+        recurrent_activation: ActivationLike = "sigmoid",
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        recurrent_initializer: Any = "orthogonal",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        recurrent_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        recurrent_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        recurrent_initializer: InitializerLike = "orthogonal",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        recurrent_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        recurrent_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
@@ -445,9 +451,9 @@ class GRU(CellLayer):
         stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
-        use_cudnn: Any = "auto",
-        implementation: int = 2,
-        **kwargs: Any,
+        use_cudnn: bool | Literal["auto"] = "auto",
+        implementation: Literal[1, 2] = 2,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         cell = GRUCell(
             units=units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,

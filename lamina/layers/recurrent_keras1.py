@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
 from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import DataFormat, Int, Ints, LayerOptions, Padding
 from lamina.graph.symbolic import Shape, leaves
 from lamina.kernels.windows import slid_shape
 from lamina.layers.recurrent import inputs_apart
@@ -77,7 +78,7 @@ class Recurrent(Layer):
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.return_sequences = return_sequences
@@ -192,16 +193,16 @@ class ConvRecurrent2D(Recurrent):
 
     def __init__(
         self,
-        filters: int,
-        kernel_size: int | tuple[int, int],
-        strides: int | tuple[int, int] = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, int] = 1,
+        filters: Int,
+        kernel_size: Ints,
+        strides: Ints = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Ints = 1,
         return_sequences: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(return_sequences=return_sequences, go_backwards=go_backwards, stateful=stateful, **kwargs)
         self.filters = positive_int(filters, "filters", self)

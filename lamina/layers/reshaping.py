@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import torch
 
 from lamina.engine.arguments import data_format_of, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import DataFormat, Int, LayerOptions
 from lamina.graph.symbolic import Shape
 
 
@@ -32,7 +34,7 @@ class Flatten(Layer):
 
     takes_integers = True
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, data_format: DataFormat | None = None, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, self)
         self.input_spec = InputSpec(min_ndim=1)
@@ -70,7 +72,7 @@ class Reshape(Layer):
     _builds_weights = False
     takes_integers = True
 
-    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+    def __init__(self, target_shape: int | Sequence[Int], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         sizes = (target_shape,) if isinstance(target_shape, int) else target_shape
         try:
@@ -124,7 +126,7 @@ class Permute(Layer):
 
     takes_integers = True
 
-    def __init__(self, dims: Any, **kwargs: Any) -> None:
+    def __init__(self, dims: Sequence[int], **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
@@ -159,7 +161,7 @@ class RepeatVector(Layer):
 
     takes_integers = True
 
-    def __init__(self, n: int, **kwargs: Any) -> None:
+    def __init__(self, n: Int, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.n = positive_int(n, "n", self)
         self.input_spec = InputSpec(ndim=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Unpack
 
 import torch
 from torch.nn import functional as F
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from lamina.engine.arguments import data_format_of, int_tuple, one_of, positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import DataFormat, Ends, Ints, LayerOptions
 from lamina.graph.symbolic import Shape
 
 Pairs = tuple[tuple[int, int], ...]  # a number for both ends of each axis
@@ -117,7 +118,7 @@ class Cropping1D(Cropping):
 
     rank = 1
 
-    def __init__(self, cropping: int | tuple[int, int] = (1, 1), **kwargs: Any) -> None:
+    def __init__(self, cropping: Ints = (1, 1), **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.cropping = int_tuple(cropping, 2, "cropping", self, allow_zero=True)
         self._settle("channels_last")
@@ -138,7 +139,9 @@ class Cropping2D(Cropping):
 
     rank = 2
 
-    def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, cropping: Ends = ((0, 0), (0, 0)), data_format: DataFormat | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, self)
         self.cropping = end_pairs(cropping, 2, "cropping", self)
@@ -160,7 +163,12 @@ class Cropping3D(Cropping):
 
     rank = 3
 
-    def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        cropping: Ends = ((1, 1), (1, 1), (1, 1)),
+        data_format: DataFormat | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, self)
         self.cropping = end_pairs(cropping, 3, "cropping", self)
@@ -216,7 +224,9 @@ class ZeroPadding1D(ZeroPadding):
 
     rank = 1
 
-    def __init__(self, padding: int | tuple[int, int] = 1, data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: Ints = 1, data_format: DataFormat | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, self)
         self.padding = int_tuple(padding, 2, "padding", self, allow_zero=True)
@@ -238,7 +248,9 @@ class ZeroPadding2D(ZeroPadding):
 
     rank = 2
 
-    def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, padding: Ends = (1, 1), data_format: DataFormat | None = None, **kwargs: Unpack[LayerOptions]
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, self)
         self.padding = end_pairs(padding, 2, "padding", self)
@@ -260,7 +272,12 @@ class ZeroPadding3D(ZeroPadding):
 
     rank = 3
 
-    def __init__(self, padding: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        padding: Ends = ((1, 1), (1, 1), (1, 1)),
+        data_format: DataFormat | None = None,
+        **kwargs: Unpack[LayerOptions],
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = data_format_of(data_format, self)
         self.padding = end_pairs(padding, 3, "padding", self)
@@ -286,6 +303,7 @@ def lanczos(radius: int) -> Callable[[torch.Tensor], torch.Tensor]:
 # How far each input reaches: ``bilinear`` and ``nearest`` have kernels in torch, bicubic's has another ``a`` than Keras.
 REACH = {"bicubic": cubic, "lanczos3": lanczos(3), "lanczos5": lanczos(5)}
 INTERPOLATIONS = ("nearest", "bilinear", *REACH)
+InterpolationName = Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"]
 
 
 def resampling_matrix(
@@ -368,7 +386,7 @@ class UpSampling1D(UpSampling):
 
     rank = 1
 
-    def __init__(self, size: int = 2, **kwargs: Any) -> None:
+    def __init__(self, size: int = 2, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         self.size = positive_int(size, "size", self)
         self._settle("channels_last")
@@ -398,10 +416,10 @@ class UpSampling2D(UpSampling):
 
     def __init__(
         self,
-        size: int | tuple[int, int] = (2, 2),
-        data_format: str | None = None,
-        interpolation: str = "nearest",
-        **kwargs: Any,
+        size: Ints = (2, 2),
+        data_format: DataFormat | None = None,
+        interpolation: InterpolationName = "nearest",
+        **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(**kwargs)
         self.size = int_tuple(size, 2, "size", self)
@@ -437,7 +455,7 @@ class UpSampling3D(UpSampling):
     rank = 3
 
     def __init__(
-        self, size: int | tuple[int, int, int] = (2, 2, 2), data_format: str | None = None, **kwargs: Any
+        self, size: Ints = (2, 2, 2), data_format: DataFormat | None = None, **kwargs: Unpack[LayerOptions]
     ) -> None:
         super().__init__(**kwargs)
         self.size = int_tuple(size, 3, "size", self)

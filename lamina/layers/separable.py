@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
 
 from lamina import activations, constraints, initializers, regularizers
+from lamina.activations import ActivationLike
+from lamina.constraints import ConstraintLike
 from lamina.engine.arguments import positive_int
 from lamina.engine.layer import LAYERS
+from lamina.engine.types import CausalPadding, DataFormat, Int, Ints, OtherOptions
 from lamina.graph.symbolic import Shape
+from lamina.initializers import InitializerLike
 from lamina.kernels.convolution import CONVOLUTIONS, mixes_rows
 from lamina.layers.convolutional import Convolving
+from lamina.regularizers import RegularizerLike
 
 
 class Depthwise(Convolving):
@@ -62,22 +67,22 @@ class DepthwiseConv(Depthwise):
 
     def __init__(
         self,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
-        padding: str = "valid",
-        depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, ...] = 1,
-        activation: Any = None,
+        kernel_size: Ints,
+        strides: Ints = 1,
+        padding: CausalPadding = "valid",
+        depth_multiplier: Int = 1,
+        data_format: DataFormat | None = None,
+        dilation_rate: Ints = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self._settle(kernel_size, strides, padding, data_format, dilation_rate)
@@ -143,26 +148,26 @@ class SeparableConv(Depthwise):
 
     def __init__(
         self,
-        filters: int,
-        kernel_size: int | tuple[int, ...],
-        strides: int | tuple[int, ...] = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, ...] = 1,
-        depth_multiplier: int = 1,
-        activation: Any = None,
+        filters: Int,
+        kernel_size: Ints,
+        strides: Ints = 1,
+        padding: CausalPadding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Ints = 1,
+        depth_multiplier: Int = 1,
+        activation: ActivationLike = None,
         use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        **kwargs: Any,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Unpack[OtherOptions],
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = positive_int(filters, "filters", self)

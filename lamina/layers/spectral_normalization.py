@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from lamina.engine.arguments import positive_int
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec
 from lamina.engine.precision import in_compute_type
+from lamina.engine.types import Int, LayerOptions
 from lamina.graph.symbolic import Shape
 from lamina.layers.wrappers import Wrapper
 
@@ -44,7 +45,7 @@ class SpectralNormalization(Wrapper):
     kernel: nn.Parameter
     vector_u: torch.Tensor
 
-    def __init__(self, layer: Any, power_iterations: int = 1, **kwargs: Any) -> None:
+    def __init__(self, layer: nn.Module, power_iterations: Int = 1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.power_iterations = positive_int(power_iterations, "power_iterations", self)
         self.takes_integers = getattr(layer, "takes_integers", False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from lamina.engine import calling
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, Layer
 from lamina.engine.modes import set_mode
+from lamina.engine.types import OptionsButName
 from lamina.errors import describe
 from lamina.graph.symbolic import SymbolicTensor
 from lamina.registry import deserialize
@@ -47,7 +49,8 @@ class TorchModuleWrapper(Layer):
     takes_integers = True
     _gives_compute_type = False  # the module has types of its own
 
-    def __init__(self, module: Any, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
+    def __init__(self, module: nn.Module, name: str | None = None, output_shape: Sequence[int | None] | None = None,
+                 **kwargs: Unpack[OptionsButName]) -> None:  # fmt: skip
         super().__init__(name=name, **kwargs)
         if not isinstance(module, nn.Module):
             raise TypeError(f"{who(self)} needs an nn.Module, and got {describe(module)}.")

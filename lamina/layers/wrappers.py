@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from lamina.engine import calling, precision
 from lamina.engine.arguments import one_of
 from lamina.engine.calling import who
 from lamina.engine.layer import LAYERS, InputSpec, Layer
+from lamina.engine.types import LayerOptions, OptionsButWeights
 from lamina.graph.symbolic import Shape, SymbolicTensor, is_symbolic, leaves, map_structure, record
 from lamina.layers.recurrent import RNN, check_steps, inputs_apart
 from lamina.layers.scanning import can_scan_together, per_step, scan_together
@@ -41,7 +43,7 @@ class Wrapper(Layer):
 
     _builds_weights = False
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: nn.Module, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)
         if not isinstance(layer, nn.Module):
             raise ValueError(f"{who(self)} needs a layer, and got {layer!r}.")
@@ -95,7 +97,7 @@ class TimeDistributed(Wrapper):
     _training_after = "inputs"
     supports_masking = True
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: nn.Module, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)
         self.takes_integers = getattr(layer, "takes_integers", True)
         self.input_spec = InputSpec(min_ndim=3)
@@ -203,11 +205,11 @@ class Bidirectional(Wrapper):
 
     def __init__(
         self,
-        layer: Any,
-        merge_mode: str | None = "concat",
-        weights: Any = None,
-        backward_layer: Any = None,
-        **kwargs: Any,
+        layer: Layer,
+        merge_mode: Literal["sum", "mul", "ave", "concat"] | None = "concat",
+        weights: Sequence[Any] | None = None,
+        backward_layer: Layer | None = None,
+        **kwargs: Unpack[OptionsButWeights],
     ) -> None:
         Layer.__init__(self, weights=weights, **kwargs)
         for name, given in (("layer", layer), ("backward_layer", backward_layer)):

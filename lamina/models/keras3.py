@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 
@@ -96,7 +96,9 @@ class Keras3Model(Trainer):
             loss = self._loss_of(x, y, y_pred, sample_weight, training=training)
         return loss, (trainable_variables, state, list(metrics_variables))
 
-    def add_metric(self, value: Any, name: str | None = None, aggregation: str | None = "mean", **ignored: Any) -> None:
+    def add_metric(
+        self, value: Any, name: str | None = None, aggregation: Literal["mean"] | None = "mean", **ignored: Any
+    ) -> None:
         """tf.keras's way to show a number, computed inside ``call``, or a symbolic tensor that the layers of a functional
         model gave.
 
