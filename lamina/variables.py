@@ -16,7 +16,7 @@ from lamina.dtypes import as_dtype
 from lamina.lasting import lasting
 from lamina.naming import scope_path
 
-__all__ = ["StatelessScope", "Variable", "are_unchanged", "unchanged"]
+__all__ = ["StatelessScope", "Variable", "Weight", "are_unchanged", "unchanged"]
 
 
 class Variable(Tensor):
@@ -101,6 +101,24 @@ class Variable(Tensor):
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         return f"<Variable path={self.path}, shape={tuple(self.shape)}, value={self.tolist()}>"
+
+
+if TYPE_CHECKING:
+
+    class Weight(Parameter):
+        """A weight as checkers know it: torch's, with what Keras's variables have, which every tensor has; see below."""
+
+        name: str  # pyright: ignore[reportIncompatibleVariableOverride]
+        path: str
+        trainable: bool
+
+        @property
+        def value(self) -> Tensor: ...
+        def assign(self, value: Any) -> Tensor: ...
+        def assign_add(self, value: Any) -> Tensor: ...
+        def assign_sub(self, value: Any) -> Tensor: ...
+else:
+    Weight = Parameter
 
 
 def _first_numbers(initializer: Any, shape: Any, dtype: Any) -> Tensor:

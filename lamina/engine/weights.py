@@ -20,7 +20,7 @@ from lamina.engine.tracking import Items, parameters_of, track
 from lamina.graph.symbolic import is_symbolic
 from lamina.lasting import lasting
 from lamina.tracebacks import door
-from lamina.variables import Variable, are_unchanged
+from lamina.variables import Variable, Weight, are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
 _with_losses: list[WeightOwner] = []
@@ -214,12 +214,12 @@ class WeightOwner(HasPath):
     # -- reading and setting --
 
     @property
-    def weights(self) -> list[torch.Tensor]:
+    def weights(self) -> list[Weight]:
         """All weights: the layer's own (trainable first), then those of the layers inside it, in order."""
         return _unique(weights_of(self, self._path))
 
     @property
-    def trainable_weights(self) -> list[torch.Tensor]:
+    def trainable_weights(self) -> list[Weight]:
         """The weights that training changes."""
         return [weight for weight in self.weights if weight.requires_grad] if self.trainable else []
 
@@ -233,7 +233,7 @@ class WeightOwner(HasPath):
             self._parameters[key] = self._parameters.pop(key)  # in the order that was given
 
     @property
-    def non_trainable_weights(self) -> list[torch.Tensor]:
+    def non_trainable_weights(self) -> list[Weight]:
         """The weights that training leaves alone: frozen ones, and statistics such as a moving mean."""
         if not self.trainable:
             return self.weights
@@ -484,8 +484,8 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return np.array(tensor.numpy(), order="C")
 
 
-def _unique(weights: Iterator[torch.Tensor]) -> list[torch.Tensor]:
-    seen: dict[int, torch.Tensor] = {}
+def _unique(weights: Iterator[torch.Tensor]) -> list[Any]:
+    seen: dict[int, Any] = {}
     for weight in weights:
         seen.setdefault(id(weight), weight)
     return list(seen.values())

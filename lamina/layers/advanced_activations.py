@@ -6,7 +6,6 @@ from functools import partial
 from typing import Unpack
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
@@ -18,6 +17,7 @@ from lamina.engine.types import Axes, LayerOptions
 from lamina.graph.symbolic import Shape
 from lamina.initializers import InitializerLike
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 class AdvancedActivation(Layer):
@@ -78,7 +78,7 @@ class PReLU(AdvancedActivation):
     tensor([[-1.,  2.]])
     """
 
-    alpha: nn.Parameter
+    alpha: Weight
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ import functools
 from typing import Any, Literal, Unpack
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import random
@@ -23,6 +22,7 @@ from lamina.layers.multi_head_attention import GroupedQueryAttention as GroupedQ
 from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
 from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from lamina.layers.multi_head_attention import causal_mask
+from lamina.variables import Weight
 
 
 class SequenceAttention(Layer):
@@ -48,7 +48,7 @@ class SequenceAttention(Layer):
 
     _training_after = "mask"
     supports_masking = True
-    scale: nn.Parameter | None
+    scale: Weight | None
     _fusable = False  # whether torch's attention kernel can compute it
 
     def __init__(
@@ -166,7 +166,7 @@ class Attention(SequenceAttention):
     tensor([[[2., 3.]]])
     """
 
-    concat_score_weight: nn.Parameter | None
+    concat_score_weight: Weight | None
 
     def __init__(
         self,

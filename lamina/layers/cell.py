@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, Unpack
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, random, regularizers
@@ -23,6 +22,7 @@ from lamina.engine.types import Int, LayerOptions
 from lamina.graph.symbolic import Shape, map_structure
 from lamina.initializers import InitializerLike
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 States = list[Any]
 Step = Callable[[Any, States], tuple[torch.Tensor, States]]
@@ -85,9 +85,9 @@ class Cell(AbstractRNNCell):
 
     gates: ClassVar[int]
 
-    kernel: nn.Parameter
-    recurrent_kernel: nn.Parameter
-    bias: nn.Parameter | None
+    kernel: Weight
+    recurrent_kernel: Weight
+    bias: Weight | None
 
     def __init__(
         self,

@@ -148,7 +148,7 @@ class LSTMCell(DenseCell):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
-        implementation: Literal[1, 2] = 2,
+        implementation: Literal[0, 1, 2] = 2,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
@@ -264,7 +264,7 @@ class GRUCell(DenseCell):
         recurrent_dropout: float = 0.0,
         reset_after: bool = True,
         seed: int | None = None,
-        implementation: Literal[1, 2] = 2,
+        implementation: Literal[0, 1, 2] = 2,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any, ClassVar, Unpack
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
@@ -28,6 +27,7 @@ from lamina.kernels.windows import same_padding, slid_shape
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 Pads = list[tuple[int, int]]  # zeros before and after, for each spatial axis
 
@@ -40,7 +40,7 @@ class Convolving(Layer):
 
     filters: int
     activation: Any
-    bias: nn.Parameter | None
+    bias: Weight | None
 
     def _settle(self, kernel_size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any) -> None:
         """Check the arguments about the window, and decide all about axes that does not depend on the inputs' sizes."""
@@ -206,7 +206,7 @@ class Conv(LowRank, Convolving):
             and dilation are both above 1, the channels are unknown, or the inputs are smaller than the window.
     """
 
-    kernel: nn.Parameter
+    kernel: Weight
 
     def __init__(
         self,

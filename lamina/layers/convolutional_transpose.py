@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Unpack
 
 import torch
-from torch import nn
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.activations import ActivationLike
@@ -23,6 +22,7 @@ from lamina.kernels import convolution
 from lamina.kernels.convolution import TRANSPOSED
 from lamina.layers.convolutional import Convolving
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 def transposed_padding(extent: int, stride: int, output_padding: int | None, padding: str) -> tuple[int, int]:
@@ -76,7 +76,7 @@ class ConvTranspose(Convolving):
             both above 1, or the channels are unknown.
     """
 
-    kernel: nn.Parameter
+    kernel: Weight
 
     def __init__(
         self,

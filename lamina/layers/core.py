@@ -12,7 +12,6 @@ from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
@@ -39,6 +38,7 @@ from lamina.layers.reshaping import Reshape as Reshape
 from lamina.registry import CustomObjectScope, FunctionConfig, deserialize, find_named, serialize
 from lamina.regularizers import RegularizerLike
 from lamina.tracebacks import door
+from lamina.variables import Weight
 
 
 class _InputLayerOptions(TypedDict, total=False):
@@ -164,8 +164,8 @@ class Dense(LowRank):
     torch.Size([2, 10])
     """
 
-    kernel: nn.Parameter
-    bias: nn.Parameter | None
+    kernel: Weight
+    bias: Weight | None
 
     def __init__(
         self,

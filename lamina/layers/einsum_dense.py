@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
@@ -20,6 +19,7 @@ from lamina.initializers import InitializerLike
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 class Einsum:
@@ -137,8 +137,8 @@ class EinsumDense(LowRank):
     torch.Size([2, 32, 64])
     """
 
-    kernel: nn.Parameter
-    bias: nn.Parameter | None
+    kernel: Weight
+    bias: Weight | None
 
     def __init__(
         self,

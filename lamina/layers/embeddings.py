@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import constraints, initializers, regularizers
@@ -22,6 +21,7 @@ from lamina.initializers import InitializerLike
 from lamina.layers.low_rank import LowRank
 from lamina.registry import serialize
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 class _Options(PlainOptions, total=False):
@@ -66,7 +66,7 @@ class Embedding(LowRank):
     takes_integers = True
     _begins_masks = True
     _adapts = "embeddings"
-    embeddings: nn.Parameter
+    embeddings: Weight
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class ReversibleEmbedding(Embedding):
     torch.Size([2, 10, 1000])
     """
 
-    reverse_embeddings: nn.Parameter
+    reverse_embeddings: Weight
     _computes = False  # not in torch's choice of types
     _gives_compute_type = False  # the way back has a type of its own
 

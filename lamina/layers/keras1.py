@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
@@ -21,6 +20,7 @@ from lamina.initializers import InitializerLike
 from lamina.layers.advanced_activations import AdvancedActivation
 from lamina.registry import serialize
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 class KerasOneDense(Layer):
@@ -72,8 +72,8 @@ class Highway(KerasOneDense):
     torch.Size([2, 16])
     """
 
-    W: nn.Parameter
-    W_carry: nn.Parameter
+    W: Weight
+    W_carry: Weight
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class MaxoutDense(KerasOneDense):
     torch.Size([2, 8])
     """
 
-    W: nn.Parameter
+    W: Weight
 
     def __init__(
         self,
@@ -240,10 +240,10 @@ class SReLU(ShapedActivation):
     tensor([[0.0000, 0.5000, 1.0000]])
     """
 
-    t_left: nn.Parameter
-    a_left: nn.Parameter
-    t_right: nn.Parameter
-    a_right: nn.Parameter
+    t_left: Weight
+    a_left: Weight
+    t_right: Weight
+    a_right: Weight
 
     def __init__(
         self,
@@ -295,8 +295,8 @@ class ParametricSoftplus(ShapedActivation):
     tensor([[0.6931]])
     """
 
-    alphas: nn.Parameter
-    betas: nn.Parameter
+    alphas: Weight
+    betas: Weight
 
     def __init__(
         self,

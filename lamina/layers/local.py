@@ -10,7 +10,6 @@ import math
 from typing import Any, ClassVar, Literal, Unpack
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import activations, constraints, initializers, regularizers
@@ -26,6 +25,7 @@ from lamina.initializers import InitializerLike
 from lamina.kernels.windows import slid_shape
 from lamina.registry import serialize
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 class LocallyConnected(Layer):
@@ -61,8 +61,8 @@ class LocallyConnected(Layer):
     """
 
     rank: ClassVar[int]
-    kernel: nn.Parameter
-    bias: nn.Parameter | None
+    kernel: Weight
+    bias: Weight | None
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, Literal, Unpack, cast
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
 from lamina import config, constraints, initializers, regularizers
@@ -23,6 +22,7 @@ from lamina.graph.symbolic import Shape
 from lamina.initializers import InitializerLike
 from lamina.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 def axes_of(axis: int | tuple[int, ...] | list[int], shape: Shape, layer: Layer) -> tuple[int, ...]:
@@ -72,8 +72,8 @@ class Normalization(Layer):
     """
 
     supports_masking = True
-    gamma: nn.Parameter | None
-    beta: nn.Parameter | None
+    gamma: Weight | None
+    beta: Weight | None
 
     def __init__(
         self,
@@ -153,11 +153,11 @@ class BatchNormalization(Normalization):
     """
 
     _training_after = "inputs"
-    moving_mean: torch.Tensor
-    moving_variance: torch.Tensor
-    moving_stddev: torch.Tensor
-    renorm_mean: torch.Tensor
-    renorm_stddev: torch.Tensor
+    moving_mean: Weight
+    moving_variance: Weight
+    moving_stddev: Weight
+    renorm_mean: Weight
+    renorm_stddev: Weight
 
     def __init__(
         self,
@@ -465,7 +465,7 @@ class RMSNormalization(Layer):
     tensor([[ 1.0000, -1.0000]])
     """
 
-    scale: nn.Parameter
+    scale: Weight
 
     def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(**kwargs)

@@ -6,7 +6,6 @@ import math
 from typing import Any, Literal, Unpack
 
 import torch
-from torch import nn
 
 from lamina import initializers, random
 from lamina.dtypes import PolicyLike
@@ -17,6 +16,7 @@ from lamina.engine.types import InputOptions, Int
 from lamina.graph.symbolic import Shape
 from lamina.initializers import InitializerLike
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 def laplacian(shape: Any, dtype: Any = None) -> torch.Tensor:
@@ -65,9 +65,9 @@ class RandomFourierFeatures(Layer):
     torch.Size([2, 64])
     """
 
-    kernel_scale: nn.Parameter
-    unscaled_kernel: torch.Tensor
-    bias: torch.Tensor
+    kernel_scale: Weight
+    unscaled_kernel: Weight
+    bias: Weight
 
     def __init__(
         self,

@@ -390,7 +390,7 @@ class LSTM(CellLayer):
         stateful: bool = False,
         unroll: bool = False,
         use_cudnn: bool | Literal["auto"] = "auto",
-        implementation: Literal[1, 2] = 2,
+        implementation: Literal[0, 1, 2] = 2,
         **kwargs: Unpack[OtherOptions],
     ) -> None:
         cell = LSTMCell(
@@ -452,7 +452,7 @@ class GRU(CellLayer):
         unroll: bool = False,
         reset_after: bool = True,
         use_cudnn: bool | Literal["auto"] = "auto",
-        implementation: Literal[1, 2] = 2,
+        implementation: Literal[0, 1, 2] = 2,
         **kwargs: Unpack[OtherOptions],
     ) -> None:
         cell = GRUCell(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 import torch
-from torch import nn
 
 from lamina import activations, constraints, initializers, regularizers
 from lamina.activations import ActivationLike
@@ -18,6 +17,7 @@ from lamina.initializers import InitializerLike
 from lamina.kernels.convolution import CONVOLUTIONS, mixes_rows
 from lamina.layers.convolutional import Convolving
 from lamina.regularizers import RegularizerLike
+from lamina.variables import Weight
 
 
 class Depthwise(Convolving):
@@ -63,7 +63,7 @@ class DepthwiseConv(Depthwise):
         ValueError: when a number is not positive, the channels are unknown, or the inputs are smaller than the window.
     """
 
-    kernel: nn.Parameter
+    kernel: Weight
 
     def __init__(
         self,
@@ -143,8 +143,8 @@ class SeparableConv(Depthwise):
         ValueError: when a number is not positive, the channels are unknown, or the inputs are smaller than the window.
     """
 
-    depthwise_kernel: nn.Parameter
-    pointwise_kernel: nn.Parameter
+    depthwise_kernel: Weight
+    pointwise_kernel: Weight
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from lamina.engine.precision import in_compute_type
 from lamina.engine.types import Int, LayerOptions
 from lamina.graph.symbolic import Shape
 from lamina.layers.wrappers import Wrapper
+from lamina.variables import Weight
 
 
 @LAYERS.register()
@@ -42,8 +43,8 @@ class SpectralNormalization(Wrapper):
     1.0
     """
 
-    kernel: nn.Parameter
-    vector_u: torch.Tensor
+    kernel: Weight
+    vector_u: Weight
 
     def __init__(self, layer: nn.Module, power_iterations: Int = 1, **kwargs: Unpack[LayerOptions]) -> None:
         super().__init__(layer, **kwargs)

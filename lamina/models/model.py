@@ -24,7 +24,7 @@ from lamina.models.keys import Keyed
 from lamina.registry import check_keys
 from lamina.saving import functional, keras_zip, weights_h5
 from lamina.tracebacks import door
-from lamina.variables import are_unchanged
+from lamina.variables import Weight, are_unchanged
 
 
 class Model(Keras3Model, Keyed):
@@ -328,7 +328,7 @@ class Model(Keras3Model, Keyed):
         return [child for child in children if not isinstance(child, Aside)]
 
     @property
-    def weights(self) -> list[torch.Tensor]:
+    def weights(self) -> list[Weight]:
         """All weights, in Keras's order. Those of a model without a forward pass (a GAN) are those of its parts."""
         if not self.built and self._runs_forward():
             raise ValueError(f"{who(self)} has no weights yet: it is not built. Give its first layer an input_shape, call "
