@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from lamina.engine.layer import Layer
 from lamina.engine.modes import set_mode
 from lamina.engine.tools import to_override, tracer_of
 from lamina.engine.tracking import children_of
+from lamina.engine.types import OptionsButName
 from lamina.errors import describe
 from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
@@ -59,7 +60,8 @@ class Model(Keras3Model, Keyed):
     _keras_class_name = "Functional"
     _keras_module = "keras.src.models.functional"
 
-    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None,
+                 **kwargs: Unpack[OptionsButName]) -> None:  # fmt: skip
         super().__init__(name=name, **kwargs)
         self._plan: Plan | None = None
         self._forward: Callable[..., Any] | None = None

@@ -21,7 +21,6 @@ FUNCTIONS = ["Input", "add", "average", "concatenate", "dot", "maximum", "minimu
 ANYTHING: dict[str, str] = {
     "Model.inputs": "symbolic tensors in lists, tuples and dicts of any depth",
     "Model.outputs": "symbolic tensors in lists, tuples and dicts of any depth",
-    "Model.kwargs": "a subclass of the user's passes on what it got",
     **{f"{name}.inputs": "tensors, symbolic tensors or arrays, which no common type holds" for name in FUNCTIONS[1:]},
     "Input.tensor": "a symbolic tensor, which checkers know as Any: torch's functions take one where they say Tensor",
 }

@@ -30,8 +30,8 @@ keras.Model(ouputs=1)  # error: No parameter named "ouputs"
 layers.Dense()  # error: Argument missing for parameter "units"
 layers.Dropout()  # error: Argument missing for parameter "rate"
 layers.Conv2D(8)  # error: Argument missing for parameter "kernel_size"
-layers.Flatten(None, 3)  # error: Expected 2 positional arguments
-layers.Add(3)  # error: Expected 1 positional argument
+layers.Flatten(None, 3)  # error: Expected 1 positional argument
+layers.Add(3)  # error: Expected 0 positional arguments
 ops.sin(1.0, 2.0)  # error: Expected 1 positional argument
 
 # types
