@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina import __version__
+from lamina.compat.check import report
 from lamina.compat.hints import guess
 from lamina.compat.modules import as_keras
 from lamina.dialects.translator import GENERATIONS
@@ -35,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.command == "demo":
         importlib.import_module("lamina.demo").main(options.folder)
         return 0
+    if options.command == "check":
+        return report(options.scripts, options.dialect)
     if options.module is not None:
         source = source_of(options.module)
         if source is None:
@@ -246,6 +249,11 @@ def _parser() -> _Parser:
     run.optional.add_argument("--dialect", choices=list(GENERATIONS), metavar="NAME",
                               help=_told("dialect", names=", ".join(GENERATIONS)))  # fmt: skip
     run.optional.add_argument("-m", dest="module", metavar="MODULE", help=_told("module"))
+
+    check = commands.add_parser("check", help=_told("check"), description=_told("check_about"))
+    check.positional.add_argument("scripts", metavar="SCRIPT", nargs="+", type=Path, help=_told("scripts"))
+    check.optional.add_argument("--dialect", choices=list(GENERATIONS), metavar="NAME",
+                                help=_told("dialect", names=", ".join(GENERATIONS)))  # fmt: skip
 
     demo = commands.add_parser("demo", help=_told("demo"), description=_told("demo"))
     demo.optional.add_argument("--folder", type=Path, default=DEMO_OUTPUT, help=_told("folder", folder=DEMO_OUTPUT))

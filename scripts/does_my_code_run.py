@@ -28,7 +28,7 @@ WORDS = {
     "en": {
         "title": "Does my code run?",
         "twin": "**English** · [中文](zh/does-my-code-run.md)",
-        "start": "Try it: `lamina run script.py` runs a Keras script of any generation as it is, and says which generation it "
+        "start": "`lamina check script.py` says line by line which names a script uses that lamina lacks, without running it. `lamina run script.py` runs a Keras script of any generation as it is, and says which generation it "
                  "took it for. Whatever it can't translate raises an error that says what to write instead. This page "
                  "says beforehand what to expect; it is written by `scripts/does_my_code_run.py` from the tables that "
                  "`lamina.as_keras()` reads. How they work: [Older Keras](dialects.md).",
@@ -54,7 +54,7 @@ WORDS = {
     "zh": {
         "title": "我的代码能运行吗？",
         "twin": "[English](../does-my-code-run.md) · **中文**",
-        "start": "试一试：`lamina run script.py` 会原样运行任何一代的 Keras 脚本，并说明把它当作哪一代。不能转换的地方会报错，并说明应当怎样写。"
+        "start": "`lamina check script.py` 不运行脚本，逐行说明它用到的名称中 lamina 没有哪些。`lamina run script.py` 会原样运行任何一代的 Keras 脚本，并说明把它当作哪一代。不能转换的地方会报错，并说明应当怎样写。"
                  "本页事先说明结果；它由 `scripts/does_my_code_run.py` 根据 `lamina.as_keras()` 所用的同一组表写成。"
                  "这些表怎样工作：[旧版 Keras](dialects.md)。",
         "by_generation": "各代概况",

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import ast
 import importlib
+import tokenize
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from lamina.compat import paths
 from lamina.compat.hints import guess
 from lamina.compat.modules import as_keras
-from lamina.dialects import keras1, keras3
-from lamina.dialects.translator import translate
+from lamina.dialects import absent, keras1, keras3
+from lamina.dialects.translator import GENERATIONS, translate
+from lamina.language import say
+from lamina.screen import language_of, write
 
 _TOP = frozenset(root.partition(".")[0] for root in paths.ROOTS)
 
@@ -74,6 +78,26 @@ def check(source: str, dialect: str | None = None) -> Findings:
             if sentence is not None:
                 lacks[use.line, sentence] = Lack(use.line, sentence)
     return Findings(dialect, list(dict.fromkeys(use.name for use in uses)), list(lacks.values()))
+
+
+def report(scripts: Iterable[Path], dialect: str | None = None) -> int:
+    """Print what :func:`check` finds in each script. Returns the exit code: 1 where something is lacking or can't be read."""
+    code, language = 0, language_of()
+    for script in scripts:
+        try:
+            with tokenize.open(script) as file:
+                found = check(file.read(), dialect)
+        except (OSError, SyntaxError, UnicodeDecodeError) as error:
+            write(say("command_line.unreadable", language, script=script, error=error) + "\n")
+            code = 1
+            continue
+        for lack in found.lacks:
+            write(f"{script}:{lack.line}: {lack.sentence}\n")
+        name = found.dialect or "keras3"
+        write(say("command_line.checked", language, script=script, version=GENERATIONS[name].version, dialect=name,
+                  count=len(found.names), lacking=len(found.lacks)) + "\n")  # fmt: skip
+        code = 1 if found.lacks else code
+    return code
 
 
 # ---- reading the script --------------------------------------------------------------------------------------------
@@ -150,7 +174,7 @@ def _refusal(use: Use) -> str | None:
                 break  # an attribute of an object, which nobody knows before the script runs
             found = getattr(found, name)
     except (AttributeError, ImportError) as error:
-        return str(error)
+        return absent.sentence(_below_root(use.name)) or str(error)
     gone = [*keras1.GONE.get(use.name.rpartition(".")[2], {}), *keras3.GONE.get(use.name.rpartition(".")[2], {})]
     keywords = {name: value for name, value in use.keywords.items() if name in gone}
     try:
@@ -159,3 +183,9 @@ def _refusal(use: Use) -> str | None:
     except (TypeError, ValueError) as error:
         return str(error)
     return None
+
+
+def _below_root(name: str) -> str:
+    """``tensorflow.keras.layers.Dense`` -> ``layers.Dense``."""
+    root = next((root for root in sorted(paths.ROOTS, key=len, reverse=True) if name.startswith(f"{root}.")), "")
+    return name[len(root) + 1 :] if root else name

@@ -30,6 +30,21 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "script": ("the script; - for standard input", "脚本；- 表示标准输入"),
     "script_arguments": ("the script's own arguments, whatever they look like", "脚本自己的参数，原样交给脚本"),
+    "check": (
+        "say what a script uses of Keras that lamina lacks, without running it",
+        "不运行脚本，说明它用到的 Keras 名称中 lamina 没有哪些",
+    ),
+    "check_about": (
+        "Say what scripts use of Keras that lamina lacks, and what to write instead. Nothing is run: names from Keras are "
+        "looked up, and arguments that have no counterpart. The exit code is 1 where something is lacking.",
+        "说明脚本用到的 Keras 名称和参数中 lamina 没有哪些，应当怎样写。脚本不会运行。有缺少的，退出码为 1。",
+    ),
+    "scripts": ("the scripts", "脚本"),
+    "checked": (
+        "{script}: Keras {version} (dialect {dialect}), {count} name{count:s}, {lacking} lacking",
+        "{script}：Keras {version}（方言 {dialect}），共 {count} 个名称，缺少 {lacking} 个",
+    ),
+    "unreadable": ("{script}: not a script of Python 3: {error}", "{script}：不是 Python 3 的脚本：{error}"),
     "demo": ("train the tutorial's network on pictures", "用图片训练教程里的网络"),
     "folder": ("where pictures and the model go ({folder})", "图片和模型存到哪里（{folder}）"),
     "read_as": (

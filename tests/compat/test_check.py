@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
+from lamina.__main__ import main
 from lamina.compat.check import check
 from lamina.dialects import dialect
+from lamina.dialects.absent import sentence
 
 
 def lines(source: str, generation: str | None = None) -> list[int]:
@@ -66,6 +68,29 @@ def test_the_sentence_is_what_running_it_would_say():
     assert "mode" in lack.sentence
 
 
+def test_what_is_to_come_is_said_to_be():
+    [lack] = check("import tensorflow as tf\ntf.keras.preprocessing.sequence.pad_sequences([[1]])").lacks
+    assert lack.sentence == sentence("preprocessing.sequence.pad_sequences")
+
+
 def test_not_python():
     with pytest.raises(SyntaxError):
         check("print 'old'")
+
+
+def test_the_command_line(tmp_path, capsys):
+    good, bad, old = tmp_path / "good.py", tmp_path / "bad.py", tmp_path / "old.py"
+    good.write_text("from keras.layers import Dense\n")
+    bad.write_text("from keras.layers import Dense\n\nfrom keras.layers import JaxLayer\n")
+    old.write_text("print 'old'\n")
+    assert main(["check", str(good)]) == 0
+    assert capsys.readouterr().out == f"{good}: Keras 3.15.1 (dialect keras3), 1 name, 0 lacking\n"
+    assert main(["check", str(good), str(bad), str(old), str(tmp_path / "none.py")]) == 1
+    _, lack, second, syntax, none = capsys.readouterr().out.splitlines()
+    assert lack.startswith(f"{bad}:3: ")
+    assert "JaxLayer" in lack
+    assert second.endswith("2 names, 1 lacking")
+    assert syntax.startswith(f"{old}: not a script of Python 3")
+    assert "none.py" in none
+    assert main(["check", "--dialect", "keras1", str(good)]) == 0
+    assert "dialect keras1" in capsys.readouterr().out
