@@ -154,6 +154,10 @@ def test_wrapped_text_fits_and_has_all_its_words(text, width):
     assert not any(line[:1] in tuple("，。：") for line in wrapped.split("\n"))
 
 
+def test_a_point_of_a_list_hangs():
+    assert screen.wrap("- train for longer", 12) == "- train for\n  longer"
+
+
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("层", 2), ("e\u0301", 1), ("准确率: 0.5", 11)])
 def test_chinese_characters_are_two_columns_wide(text, width):
     assert screen.cells(text) == width
