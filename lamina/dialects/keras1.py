@@ -7,7 +7,7 @@ asked for only where the dialect ``"keras1"`` is active.
 from __future__ import annotations
 
 from lamina.dialects.generation import Call, Generation, Gone
-from lamina.dialects.keras3 import PROGBAR
+from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR
 
 # ---- arguments -----------------------------------------------------------------------------------------------------
 
@@ -257,6 +257,7 @@ GENERATION = Generation(
         "Sequential.compile": Call("optimizer loss metrics sample_weight_mode", defaults=_COMPILED),
         "Sequential.train_on_batch": Call("x y class_weight sample_weight"),
         "Model.fit": Call(f"{_FIT} initial_epoch"),
+        "Model.load_weights": LOAD_WEIGHTS,
         "Model.fit_generator": Call(
             "generator samples_per_epoch nb_epoch verbose callbacks validation_data nb_val_samples class_weight "
             f"{_GENERATOR_HINTS} initial_epoch"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lamina.dialects.generation import Call, Generation
-from lamina.dialects.keras3 import PROGBAR
+from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR
 
 _CONV = ("activation use_bias kernel_initializer bias_initializer kernel_regularizer bias_regularizer "
          "activity_regularizer kernel_constraint bias_constraint")  # fmt: skip
@@ -126,6 +126,7 @@ GENERATION = Generation(
         "Model.compile": Call("optimizer loss metrics loss_weights sample_weight_mode weighted_metrics target_tensors",
                               defaults=_COMPILED),
         "Model.fit": Call(_FIT),
+        "Model.load_weights": LOAD_WEIGHTS,
         "Model.fit_generator": Call("generator steps_per_epoch epochs verbose callbacks validation_data "
                                     f"validation_steps class_weight {_HINTS} shuffle initial_epoch"),
         "Model.evaluate_generator": Call(f"generator steps {_HINTS} verbose"),

@@ -39,7 +39,16 @@ _TENSOR = Gone((None,), "lamina's inputs hold no data; call the model with it.",
 _QUANTIZED = Gone((None,), "lamina keeps weights as floats.", ValueError)
 _TYPE_SPEC = Gone((None,), "give `shape` and `dtype`.", ValueError)
 
+# What configs of tf.keras say of layers that have no such argument.
+_UNGROUPED = Gone((1, None), "only convolutions that are neither transposed, depthwise nor separable have groups.")
+_OWN_NOISE = Gone((None,), "a SpatialDropout drops whole channels; Dropout takes any noise_shape.")
+
 GONE = {
+    **{name: {"groups": _UNGROUPED}
+       for name in ("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D")},
+    **{name: {"groups": _UNGROUPED, **dict.fromkeys(("kernel_initializer", "kernel_regularizer", "kernel_constraint"), _HINT)}
+       for name in ("SeparableConv1D", "SeparableConv2D")},
+    **{f"SpatialDropout{n}D": {"noise_shape": _OWN_NOISE} for n in (1, 2, 3)},
     **{name: {"time_major": _TIME_MAJOR, "enable_caching_device": _HINT, "return_runtime": _HINT}
        for name in ("RNN", "GRU", "LSTM", "CuDNNGRU", "CuDNNLSTM")},
     **{name: {"time_major": _TIME_MAJOR, "implementation": _HINT}
@@ -53,7 +62,7 @@ GONE = {
         "reverse_state_order": Gone((False, None), "lamina keeps states in the order of the cells.", ValueError)
     },
     "Softmax": {"robust_masking": _ROBUST},
-    "MultiHeadAttention": {"softmax_robust_masking": _ROBUST},
+    "MultiHeadAttention": {"softmax_robust_masking": _ROBUST, "query_shape": _HINT, "key_shape": _HINT, "value_shape": _HINT},
     "Dense": {"quantization_config": _QUANTIZED},
     "EinsumDense": {"quantization_config": _QUANTIZED, "gptq_unpacked_column_size": _QUANTIZED},
     "Embedding": {"quantization_config": _QUANTIZED, "use_one_hot_matmul": _HINT},
@@ -143,7 +152,12 @@ _L1L2 = {"l1": 0.01, "l2": 0.01}
 PROGBAR = Call(
     "target width verbose interval stateful_metrics unit_name", defaults={"width": 30, "averages_at_end": True}
 )
+# Of Keras 1 and 2, in whose order by_name comes first.
+LOAD_WEIGHTS = Call("filepath by_name skip_mismatch reshape")
 CALLS = {
+    "Model.load_weights": Call(
+        gone={"reshape": Gone((False, None), "the weights must have the model's shapes.", ValueError), "options": _HINT}
+    ),
     "Model.compile": Call(gone=_COMPILED),
     "Model.fit": Call(renamed=_FITTED, gone=_HINTS | {"show_accuracy": _ACCURACY}),
     "Model.evaluate": Call(gone=_HINTS | {"show_accuracy": _ACCURACY}),

@@ -22,6 +22,7 @@ from lamina.models.sequential import Sequential
 from lamina.registry import CustomObjectScope, deserialize
 from lamina.saving import load_model, save_model
 from lamina.saving.files import read_json
+from lamina.saving.older_configs import dialect_of, in_todays_form, reading_as
 from lamina.tracebacks import door
 
 __all__ = [
@@ -34,8 +35,12 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 @door
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
-    """The model, with new weights, that :meth:`Model.to_json` described."""
-    return model_from_config(read_json(json_string, "the JSON of the model"), custom_objects)
+    """The model, with new weights, that :meth:`Model.to_json` described, in any generation of Keras: its words mean what they
+    meant in the version that it names."""
+    config = read_json(json_string, "the JSON of the model")
+    dialect = dialect_of(config.get("keras_version") if isinstance(config, dict) else None, config)
+    with reading_as(dialect):
+        return model_from_config(in_todays_form(config) if dialect else config, custom_objects)
 
 
 def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Model:

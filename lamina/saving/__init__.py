@@ -1,4 +1,4 @@
-"""Saving and loading: ``.keras`` files and ``.weights.h5``."""
+"""Saving and loading: ``.keras``, ``.weights.h5``, and the ``.h5`` of every older Keras."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from lamina.registry import (
     register_keras_serializable,
 )
 from lamina.registry import serialize as serialize_keras_object
-from lamina.saving import keras_zip
-from lamina.saving.weights_h5 import load_weights, save_weights
+from lamina.saving import keras_zip, legacy_h5, legacy_h5_writer, weights_h5
+from lamina.saving.files import check_overwrite, kind_of
+from lamina.saving.hdf5 import opened
 from lamina.tracebacks import door
 
 if typing.TYPE_CHECKING:
@@ -34,6 +35,8 @@ __all__ = [
     "save_model", "save_weights", "serialize_keras_object",
 ]  # fmt: skip
 
+H5_ENDINGS = (".h5", ".hdf5")
+
 
 @door
 def save_model(
@@ -44,9 +47,59 @@ def save_model(
     *,
     include_optimizer: bool = True,
     save_format: str | None = None,
+    save_traces: bool = True,
 ) -> None:
-    """Save a model to a ``.keras`` file; see :func:`lamina.saving.keras_zip.save`."""
-    keras_zip.save(model, filepath, overwrite)
+    """Save a whole model: as Keras 3's ``.keras``, or as the ``.h5`` of Keras 2 and tf.keras.
+
+    Arguments:
+        model: a built model.
+        filepath: its ending says the format: ``.keras``; ``.h5`` or ``.hdf5``.
+        overwrite: whether a file that is there may be replaced.
+        zipped: Keras 3's; a ``.keras`` file is a zip.
+        include_optimizer: whether an ``.h5`` file says how the model was compiled, and has its optimizer's state.
+        save_format: ``"h5"`` (Keras 2) writes that format whatever the name's ending.
+        save_traces: of a SavedModel alone.
+
+    Raises:
+        ValueError: when the name has another ending, the model is not built, or a part of it can't be described. The file that
+            was there stays.
+    """
+    check_overwrite(filepath, overwrite)
+    if save_format in ("tf", "tensorflow"):
+        raise ValueError("lamina writes no SavedModel, which holds a program of TensorFlow's: give a name that ends in .keras or "
+                         ".h5.")  # fmt: skip
+    if str(filepath).endswith(H5_ENDINGS) or save_format in ("h5", "hdf5"):
+        legacy_h5_writer.save_model(model, filepath, include_optimizer)
+    else:
+        keras_zip.save(model, filepath)
+
+
+@door
+def save_weights(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+    *,
+    save_format: str | None = None,
+) -> None:
+    """Save a model's weights: in Keras 3's layout (``.weights.h5``) or in that of Keras 1, 2 and tf.keras (any other name).
+
+    Arguments:
+        model: a built model.
+        filepath: the file; in the old layout its name is free, as it was.
+        overwrite: whether a file that is there may be replaced.
+        max_shard_size: Keras 3's size of pieces; lamina writes one file.
+        save_format: ``"h5"`` (Keras 2) writes the old layout whatever the name's ending.
+
+    Raises:
+        ValueError: when the model is not built, the file exists and ``overwrite`` is off, or for a ``max_shard_size``.
+    """
+    check_overwrite(filepath, overwrite)
+    if str(filepath).endswith(".weights.h5") and save_format is None:
+        weights_h5.save_weights(model, filepath, overwrite, max_shard_size)
+    else:
+        legacy_h5_writer.save_weights(model, filepath)
 
 
 @door
@@ -56,8 +109,50 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """The model in a ``.keras`` file; see :func:`lamina.saving.keras_zip.load`."""
+    """The model in a file of any generation of Keras: ``.keras``, or a whole model's ``.h5`` (``.hdf5``).
+
+    What a file is its first bytes say, not its name. The words of its config mean what they meant in the Keras that wrote it:
+    its activations, defaults and optimizers compute as then.
+
+    Arguments:
+        filepath: the file.
+        custom_objects: your own classes and functions that the file names.
+        compile: whether to compile the model as it was when it was saved, with the state of its optimizer.
+        safe_mode: Keras's. Nothing in a file is run here, whatever it says.
+
+    Raises:
+        ValueError: for a file that is not what it should be; nothing in it is run, imported or unpickled.
+    """
+    kind = kind_of(filepath)
+    if kind == "hdf5":
+        return legacy_h5.load(filepath, custom_objects, compile)
     return keras_zip.load(filepath, custom_objects, compile, safe_mode)
+
+
+@door
+def load_weights(
+    model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
+) -> None:
+    """Set a model's weights from a file of any generation: ``.weights.h5``, ``.h5`` of weights or of a whole model, ``.keras``.
+
+    Arguments:
+        skip_mismatch: leave the weights of layers that do not fit as they are, with a warning.
+        by_name: match layers by name, and leave those without a namesake alone (``.h5`` of Keras 1, 2 and tf.keras).
+
+    Raises:
+        ValueError: naming the file, the place in it and what the model needs there. Nothing is changed then.
+    """
+    if kind_of(filepath) == "zip":
+        keras_zip.load_weights(model, filepath, skip_mismatch)
+        return
+    with opened(filepath) as root:
+        if legacy_h5.is_legacy(root):
+            legacy_h5.load_weights(model, root, by_name, skip_mismatch)
+        elif by_name:
+            raise ValueError(f"{root.where} lists its layers by their place and class, so they can't be matched by name: leave "
+                             "out by_name.")  # fmt: skip
+        else:
+            weights_h5.read(model, root, skip_mismatch=skip_mismatch)
 
 
 def __getattr__(name: str) -> Any:

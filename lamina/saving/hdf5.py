@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import itertools
 import math
 import os
 from collections.abc import Iterator
@@ -57,6 +58,11 @@ class Group:
         self.where = where
         self._source = source
 
+    @property
+    def size(self) -> int:
+        """How many bytes the file has."""
+        return self._source.size
+
     def __contains__(self, name: str) -> bool:
         with _readable(self.where):
             return self._group.get(name, getlink=True) is not None
@@ -80,6 +86,19 @@ class Group:
         """An attribute of the group, or ``None``."""
         with _readable(self.where):
             return _attribute(self._group, name, self.where)
+
+    def strings(self, name: str) -> list[str] | None:
+        """An attribute that is a list of strings, or ``None``. Long ones are kept in pieces: ``name0``, ``name1``, ..."""
+        pieces = [name] if self.attribute(name) is not None else [
+            f"{name}{number}" for number in itertools.takewhile(lambda number: self.attribute(f"{name}{number}") is not None,
+                                                               itertools.count())]  # fmt: skip
+        if not pieces:
+            return None
+        items = [item for piece in pieces for item in np.ravel(self.attribute(piece))]
+        found = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in items]
+        if not all(isinstance(item, str) for item in found):
+            raise _Refusal(f"The attribute {name!r} of {self.where} should be a list of names.")
+        return found
 
     def group(self, name: str) -> Group:
         """The group inside this one.

@@ -15,6 +15,8 @@ from lamina.registry import ConfigError, CustomObjectScope, check_written, deser
 from lamina.saving import assets, weights_h5
 from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
+from lamina.saving.older_configs import dialect_of, in_todays_form, reading_as
+from lamina.saving.training_configs import compile_settings
 
 # The format's version is that of the Keras whose layout is written.
 KERAS_VERSION = "3.15.1"
@@ -82,16 +84,20 @@ def load(
         size = stream.seek(0, os.SEEK_END)
         config = read_json(_read(archive, CONFIG, where), f"{where}/{CONFIG}")
         _check_entries(config, size, where)
+        dialect = dialect_of(_version(archive, where), config)
         try:
-            model = _build(config, _member(archive, WEIGHTS, where).file_size)
-            if compile and config.get("compile_config"):
-                with reading(config):
-                    model.compile_from_config(config["compile_config"])
+            with reading_as(dialect):
+                model = _build(
+                    in_todays_form(config) if dialect else config, _member(archive, WEIGHTS, where).file_size
+                )
+                if compile and config.get("compile_config"):
+                    with reading(config):
+                        _compile(model, config["compile_config"], dialect, f"{where}/{CONFIG}")
         except ConfigError as error:
             error.where = f"{where}/{CONFIG}"
             raise
         with opened(_read(archive, WEIGHTS, where), f"{where}/{WEIGHTS}") as root:
-            weights_h5.read(model, root, whole=compile)
+            weights_h5.read(model, root, whole=compile, by_tf_keras=dialect == "tf_keras")
         assets.restore(model, archive, lambda name: _read(archive, name, where), where)
     return model
 
@@ -102,6 +108,29 @@ def parts(path: str | os.PathLike[str]) -> tuple[Any, Any, bytes]:
     with open_regular(path) as stream, _archive(stream, where) as archive:
         metadata, config = (read_json(_read(archive, name, where), f"{where}/{name}") for name in (METADATA, CONFIG))
         return metadata, config, _read(archive, WEIGHTS, where)
+
+
+def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    """Set a built model's weights from those of the model in a ``.keras`` file."""
+    metadata, config, weights = parts(path)
+    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    with opened(weights, f"{os.fspath(path)}/{WEIGHTS}") as root:
+        weights_h5.read(model, root, skip_mismatch, by_tf_keras=dialect_of(version, config) == "tf_keras")
+
+
+def _version(archive: zipfile.ZipFile, where: str) -> Any:
+    """The version of Keras that wrote the file, as it says."""
+    if METADATA not in archive.namelist():
+        return None
+    metadata = read_json(_read(archive, METADATA, where), f"{where}/{METADATA}")
+    return metadata.get("keras_version") if isinstance(metadata, dict) else None
+
+
+def _compile(model: Any, settings: Any, dialect: str | None, where: str) -> None:
+    if dialect is None:
+        model.compile_from_config(settings)
+    else:
+        compile_settings(model, settings, where)
 
 
 def _build(config: Any, stored: int) -> Any:

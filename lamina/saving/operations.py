@@ -237,7 +237,7 @@ def find_call(entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         ValueError: when the entry names something that is in none of the lists.
     """
     name, config = entry["class_name"], entry["config"]
-    if entry["module"] != LAMINA_MODULE:
+    if entry.get("module") != LAMINA_MODULE:
         operation = KERAS_OPERATIONS.get(name)
         if operation is None:
             raise ValueError(f"Keras's operation {name!r} is not among those that lamina reads."
@@ -251,6 +251,8 @@ def find_call(entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def is_operation(entry: dict[str, Any]) -> bool:
     """Whether an entry of a functional config is an operation, and not a layer."""
-    module = entry.get("module")
+    module, name = entry.get("module"), entry.get("class_name")
+    if "module" not in entry:  # in Keras 3's .h5, where layers say whether they are trainable
+        return name in KERAS_OPERATIONS and "trainable" not in (entry.get("config") or {})
     is_keras = isinstance(module, str) and module.startswith("keras.src.ops.")
     return is_keras or (module == LAMINA_MODULE and entry.get("class_name") == LAMINA_CLASS)

@@ -19,7 +19,8 @@ from lamina.engine.weights import WeightOwner, own_weights, to_numpy
 from lamina.graph.symbolic import leaves
 from lamina.registry import snake_case
 from lamina.saving.files import check_target, replacing
-from lamina.saving.hdf5 import Group, h5py, opened
+from lamina.saving.hdf5 import Group, h5py
+from lamina.saving.training_configs import as_keras3
 from lamina.tracebacks import users_level
 from lamina.training.steps import build_optimizer
 
@@ -42,19 +43,6 @@ def save_weights(
     packed = pack(model)
     with replacing(filepath) as written, open(written, "wb") as file:
         file.write(packed)
-
-
-def load_weights(model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-    """Set the model's weights from a ``.weights.h5`` file. Nothing is changed when something does not fit.
-
-    Arguments:
-        skip_mismatch: leave the weights of layers that do not fit as they are, with a warning.
-
-    Raises:
-        ValueError: naming the file, the place in it and what the model needs there.
-    """
-    with opened(filepath) as root:
-        read(model, root, skip_mismatch=skip_mismatch)
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------
@@ -113,11 +101,12 @@ def _stored_by(module: nn.Module) -> dict[str, Any]:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
-def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = False) -> None:
+def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = False, by_tf_keras: bool = False) -> None:
     """Set the weights of a built model from an open file: everything is read and checked, then everything is set.
 
     Arguments:
         whole: the file is a whole model's, so a compiled model's optimizer must be in it.
+        by_tf_keras: tf_keras wrote it, whose optimizers keep other variables.
     """
     if not model.built:
         raise ValueError(f"{who(model)} has no weights to load into: it is not built. Call it on data, or build() it, "
@@ -140,9 +129,8 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
                          "a model that is made as the saved one was, or pass skip_mismatch=True to load_weights.")  # fmt: skip
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and (whole or OPTIMIZER in root):
-        assignments.append(
-            _optimizer_reader(model, optimizer, root, whole) if in_order else _optimizer_in_other_order(root)
-        )
+        reader = _tf_optimizer_reader if by_tf_keras else _optimizer_reader
+        assignments.append(reader(model, optimizer, root, whole) if in_order else _optimizer_in_other_order(root))
     for assign in assignments:
         assign()
     if skipped or unknown:
@@ -170,7 +158,7 @@ def _reader(module: nn.Module, root: Group, place: str) -> Callable[[], None]:
         return lambda: _load_own(module, mine, store)
     if len(group.names()) != len(mine):
         raise ValueError(f"{group.where} has {len(group.names())} weights, and {what} has {len(mine)}.")
-    values = [_as_tensor(group.read(str(number), tuple(weight.shape)), weight, f"{group.where}/{number}")
+    values = [as_tensor(group.read(str(number), tuple(weight.shape)), weight, f"{group.where}/{number}")
               for number, weight in enumerate(mine)]  # fmt: skip
 
     def assign() -> None:
@@ -195,10 +183,12 @@ def _load_own(owner: WeightOwner, mine: list[torch.Tensor], store: dict[str, np.
         raise
 
 
-def _as_tensor(values: np.ndarray, weight: torch.Tensor, where: str) -> torch.Tensor:
-    value = torch.from_numpy(values)
-    if value.is_complex() and not weight.is_complex():
-        raise ValueError(f"{where} holds complex numbers, and the model needs {weight.dtype}.")
+def as_tensor(values: np.ndarray, weight: torch.Tensor, where: str) -> torch.Tensor:
+    """Numbers from a file for a weight; of another size, but not of another kind."""
+    value = torch.from_numpy(np.asarray(values, order="C"))
+    kinds = [(one.is_complex(), one.is_floating_point(), one.dtype is torch.bool) for one in (value, weight)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f"{where} holds {value.dtype}, and the model needs {weight.dtype}.".replace("torch.", ""))
     return value
 
 
@@ -229,6 +219,22 @@ def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> C
     return lambda: optimizer.load_own_variables(store)
 
 
+def _tf_optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> Callable[[], None]:
+    """The like of :func:`_optimizer_reader` for what tf_keras wrote; its older optimizers wrote nothing."""
+    group = root.find(f"{OPTIMIZER}/vars")
+    names = group.names() if group is not None else []
+    build_optimizer(
+        optimizer, model, [weight for weight in model.trainable_weights if isinstance(weight, nn.Parameter)]
+    )
+    said = f"{root.where} has none."
+    if group is not None and names:
+        state = as_keras3(optimizer, [group.read(str(number)) for number in range(len(names))])
+        if [array.shape for array in state] == [tuple(variable.shape) for variable in optimizer.variables]:
+            return lambda: optimizer.set_weights(state)
+        said = f"{group.where} is not that of {type(optimizer).__name__} for these weights."
+    return lambda: warnings.warn(f"The state of the optimizer was not loaded: {said}", stacklevel=users_level())
+
+
 def _optimizer_in_other_order(root: Group) -> Callable[[], None]:
     return lambda: warnings.warn(f"The state of the optimizer was not loaded: {root.where} has the layers in another order "
                                  "than the model, and an optimizer's variables have no names.",
@@ -250,7 +256,13 @@ def _places_in(root: Group, model: Any) -> tuple[list[tuple[str, nn.Module]], bo
         place_of = {_name_in(root, place): place for place, _ in entries} if len(entries) > 1 else {}
         if len(place_of) == len(entries) and place_of.keys() == {name for _, name in entries}:
             moved |= {place: place_of[name] for place, name in entries if place_of[name] != place}
-    return [(_moved(place, moved), module) for place, module in found], not moved
+    in_order = not moved
+    for place, _ in found:  # tf_keras named the parts of its attention with an underscore
+        above, _, name = place.rpartition("/")
+        inner = root.find(above) if above else root
+        if inner is not None and name and name not in inner and f"_{name}" in inner:
+            moved[place] = f"{above}/_{name}"
+    return [(_moved(place, moved), module) for place, module in found], in_order
 
 
 def _name_in(root: Group, place: str) -> Any:

@@ -545,7 +545,7 @@ WEIGHTS: dict[str, tuple[Callable[[Any], None], str]] = {
     "compound": (instead(lambda file: file.create_dataset(KERNEL, (4, 3), [("a", "f4"), ("b", "f4")])), f"/{KERNEL} holds"),
     "long floats": (instead(lambda file: file.create_dataset(KERNEL, (4, 3), "longdouble")), f"/{KERNEL} holds float128"),
     "complex": (instead(lambda file: file.create_dataset(KERNEL, data=np.ones((4, 3), "complex64"))),
-                f"/{KERNEL} holds complex numbers, and the model needs torch.float32."),
+                f"/{KERNEL} holds complex64, and the model needs float32."),
     "empty": (instead(lambda file: file.create_dataset(KERNEL, data=h5py.Empty("f4"))), f"/{KERNEL} is empty."),
     "other shape": (instead(lambda file: file.create_dataset(KERNEL, data=np.ones((3, 4), "f4"))),
                     f"/{KERNEL} has shape (3, 4), and the model needs (4, 3)."),

@@ -1,0 +1,208 @@
+"""``.h5`` of Keras 1, 2, tf.keras and Keras 3's legacy saver: whole models, and weights alone.
+
+A whole model's file says how the model is made in the attribute ``model_config``, how it trains in ``training_config``, and
+holds the weights of each layer in a group of ``model_weights``; a file of weights alone has those groups at its root.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from lamina.engine.calling import who
+from lamina.engine.weights import within_budget
+from lamina.registry import ConfigError, CustomObjectScope, deserialize
+from lamina.saving.files import read_json
+from lamina.saving.hdf5 import Group, opened
+from lamina.saving.legacy_weights import Arrays, in_todays_layout
+from lamina.saving.older_configs import dialect_of, in_todays_form, reading_as
+from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
+from lamina.saving.weights_h5 import as_tensor
+from lamina.tracebacks import users_level
+
+WEIGHTS, CONFIG, TRAINING, OPTIMIZER = "model_weights", "model_config", "training_config", "optimizer_weights"
+TOP_LEVEL = "top_level_model_weights"
+# In files that lamina wrote: the whole description in Keras 3's words, and all variables of the optimizer.
+OWN_CONFIG, OWN_OPTIMIZER = "lamina_config", "lamina_optimizer"
+
+
+def is_legacy(root: Group) -> bool:
+    """Whether an HDF5 file is laid out as this module reads it."""
+    return WEIGHTS in root or root.strings("layer_names") is not None
+
+
+def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Any:
+    """The model that a whole-model ``.h5`` file holds.
+
+    Raises:
+        ValueError: for a file that is not what it should be; nothing in it is run, imported or unpickled.
+    """
+    with opened(path) as root, CustomObjectScope(custom_objects or {}):
+        own = root.attribute(OWN_CONFIG)
+        place = f"{root.where}, {OWN_CONFIG if own is not None else CONFIG}"
+        text = own if own is not None else root.attribute(CONFIG)
+        if not isinstance(text, str) or WEIGHTS not in root:
+            raise ValueError(f"{root.where} holds weights alone, and no model: make the model, and call "
+                             "model.load_weights(path).")  # fmt: skip
+        config, weights = read_json(text, place), root.group(WEIGHTS)
+        if not isinstance(config, dict) or "class_name" not in config:
+            raise ValueError(f"{place} should be the config of a model, a dictionary with its class_name.")
+        version = root.attribute("keras_version") or weights.attribute("keras_version")
+        dialect = dialect_of(version, config) if own is None else None
+        try:
+            with reading_as(dialect), within_budget(root.size):
+                model = deserialize(in_todays_form(config) if dialect else config, kind="layer")
+        except ConfigError as error:
+            error.where = place
+            raise
+        if not hasattr(model, "compile_from_config"):
+            raise ValueError(f"{place} describes {who(model)}, and a model was expected.")
+        if not model.built:
+            raise ValueError(
+                f"{place} does not say for what input {who(model)} was built, so its weights have no place."
+            )
+        places = read(model, weights)
+        if compile:
+            _compile(model, root, config, dialect, own is not None)
+            if own is not None and OWN_OPTIMIZER in root:
+                own_optimizer_state(model, root.group(OWN_OPTIMIZER))
+            elif own is None and OPTIMIZER in root and model.optimizer is not None:
+                optimizer_state(model, root.group(OPTIMIZER), places, by_keras3=dialect is None)
+    return model
+
+
+def _compile(model: Any, root: Group, config: Any, dialect: str | None, is_own: bool) -> None:
+    """Compile the model as the file says, if it does."""
+    if is_own:
+        model.compile_from_config(config.get("compile_config") or {})
+        return
+    training = root.attribute(TRAINING)
+    if isinstance(training, str):
+        where = f"{root.where}, {TRAINING}"
+        with reading_as(dialect):
+            compile_settings(model, read_json(training, where), where)
+
+
+def load_weights(model: Any, root: Group, by_name: bool = False, skip_mismatch: bool = False) -> None:
+    """Set a model's weights from an open file, whole model or weights alone. Nothing is changed when something does not
+    fit."""
+    read(model, root.group(WEIGHTS) if WEIGHTS in root else root, by_name, skip_mismatch)
+
+
+def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool = False) -> dict[str, torch.Tensor]:
+    """Set a built model's weights from the group that has one group for each layer.
+
+    Arguments:
+        by_name: match layers by their names and leave others alone; else by their order.
+        skip_mismatch: leave the weights of layers that do not fit as they are, with a warning.
+
+    Returns:
+        The model's weight for each name that the file has for one, where that is certain.
+    """
+    if not model.built:
+        raise ValueError(f"{who(model)} has no weights to load into: it is not built. Call it on data, or build() it, "
+                         "first.")  # fmt: skip
+    reader = _Reader(weights)
+    names = weights.strings("layer_names")
+    if names is None:
+        raise ValueError(f"{weights.where} has no list of layers (layer_names), so it holds no weights of Keras's.")
+    pairs = reader.by_name(model, names) if by_name else reader.in_order(model, names)
+    assignments: list[Callable[[], None]] = []
+    skipped: list[str] = []
+    for layer, name in pairs:
+        try:
+            assignments.append(reader.assignment(layer, name))
+        except ValueError as error:
+            if not skip_mismatch:
+                raise
+            skipped.append(str(error))
+    for assign in assignments:
+        assign()
+    if skipped:
+        warnings.warn(f"Some weights were left as they are. {'; '.join(skipped)}", stacklevel=users_level())
+    return {name: weight for name, weight in reader.places.items() if weight is not None}
+
+
+class _Reader:
+    """Reads the groups of layers, and knows whose arrays they were."""
+
+    def __init__(self, weights: Group) -> None:
+        self.weights = weights
+        version = weights.attribute("keras_version")
+        self.is_keras1 = not isinstance(version, str) or version.startswith("1")
+        self.rotated = weights.attribute("backend") == "theano"
+        self.places: dict[str, Any] = {}
+
+    def in_order(self, model: Any, names: list[str]) -> list[tuple[Any, str]]:
+        """Layers that have weights, on both sides in their order."""
+        mine = [layer for layer in model.layers if ordered(layer)]
+        theirs = [name for name in names if self.weights.group(name).strings("weight_names")]
+        if len(mine) != len(theirs):
+            raise ValueError(f"{self.weights.where} has {len(theirs)} layers with weights ({_listed(theirs)}), and "
+                             f"{who(model)} has {len(mine)} ({_listed([layer.name for layer in mine])}).")  # fmt: skip
+        return list(zip(mine, theirs, strict=True))
+
+    def by_name(self, model: Any, names: list[str]) -> list[tuple[Any, str]]:
+        """Layers that have the name of a group."""
+        known = set(names)
+        return [(layer, layer.name) for layer in model.layers if layer.name in known and (
+            ordered(layer) or self.weights.group(layer.name).strings("weight_names"))]  # fmt: skip
+
+    def assignment(self, layer: Any, name: str) -> Callable[[], None]:
+        """Read a layer's arrays now, and return the function that sets its weights."""
+        group = self.weights.group(name)
+        mine = ordered(layer)
+        stored = group.strings("weight_names") or []
+        arrays = [_at(group, path) for path in stored]
+        shapes = [tuple(weight.shape) for weight in mine]
+        converted = self._converted(layer, arrays, shapes, group.where)
+        if len(converted) != len(mine):
+            found = [f"{path} {array.shape}" for path, array in zip(stored, arrays, strict=True)]
+            raise ValueError(f"{group.where} has {len(found)} weights ({_listed(found)}), and {who(layer)} has {len(mine)} "
+                             f"({_listed([str(shape) for shape in shapes])}).")  # fmt: skip
+        for number, (array, shape) in enumerate(zip(converted, shapes, strict=True)):
+            if array.shape != shape:
+                path = stored[number] if len(stored) == len(mine) else str(number)
+                raise ValueError(f"{group.where}/{path} has shape {array.shape}, and {who(layer)} needs {shape}.")
+        if len(stored) == len(mine):
+            for path, weight in zip(stored, mine, strict=True):
+                self.places[path] = None if path in self.places else weight  # two layers may use one name
+        values = [as_tensor(array, weight, group.where) for array, weight in zip(converted, mine, strict=True)]
+
+        def assign() -> None:
+            with torch.no_grad():
+                for weight, value in zip(mine, values, strict=True):
+                    weight.copy_(value)
+
+        return assign
+
+    def _converted(self, layer: Any, arrays: Arrays, shapes: list[tuple[int, ...]], where: str) -> Arrays:
+        try:
+            return in_todays_layout(layer, arrays, shapes, self.is_keras1, self.rotated)
+        except (ValueError, IndexError) as error:
+            raise ValueError(
+                f"The weights in {where} are not what {who(layer)} had in any generation: {error}."
+            ) from error
+
+
+def ordered(layer: Any) -> list[torch.Tensor]:
+    """A layer's weights as files list them: those that train first, also across the layers inside."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _at(group: Group, path: str) -> np.ndarray:
+    """The data set of a weight, whose name is a path in the group."""
+    *above, last = path.strip("/").split("/")
+    inner = group.find("/".join(above)) if above else group
+    if inner is None or last not in inner:
+        raise ValueError(f"{group.where} has no {path!r}, which its list of weights names.")
+    return inner.read(last)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f", ... {len(names) - 8} more" if len(names) > 8 else "")

@@ -1,0 +1,165 @@
+"""Weights as older Keras laid them out, in today's layout: kernels with other axes, gates apart, CuDNN's own order.
+
+The facts are those of Keras 2's reader of older files and of CuDNN's formats. A conversion is chosen by what a layer is and
+by the shapes in the file; where the shapes are today's already and nothing says otherwise, the numbers are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Arrays = list[np.ndarray]
+
+# Axes of a kernel of convolution under Theano's order (out, in, *space) -> (*space, in, out), by the number of spatial axes.
+_FROM_THEANO = {1: (2, 1, 0), 2: (2, 3, 1, 0), 3: (2, 3, 4, 1, 0)}
+# The places of the kernels, recurrent kernels and biases of Keras 1's gates, in today's order of gates.
+_LSTM_GATES = ((0, 6, 3, 9), (1, 7, 4, 10), (2, 8, 5, 11))
+_GRU_GATES = ((0, 3, 6), (1, 4, 7), (2, 5, 8))
+
+
+def class_of(layer: Any) -> str:
+    """The name of the class of Keras's that a layer is, or is a subclass of."""
+    return getattr(layer, "_keras_class_name", type(layer).__name__)
+
+
+def in_todays_layout(
+    layer: Any, arrays: Arrays, shapes: list[tuple[int, ...]], is_keras1: bool, rotated: bool
+) -> Arrays:
+    """The arrays of a layer's group in today's layout.
+
+    Arguments:
+        layer: the layer that they are for.
+        arrays: what the file has, in its order.
+        shapes: those of the layer's weights, in the order of files.
+        is_keras1: whether Keras 1 wrote the file.
+        rotated: whether Theano computed the model: it turns kernels by 180 degrees.
+    """
+    name = class_of(layer)
+    if name == "Bidirectional":
+        half, count = len(arrays) // 2, len(shapes) // 2
+        return [*in_todays_layout(layer.forward_layer, arrays[:half], shapes[:count], is_keras1, rotated),
+                *in_todays_layout(layer.backward_layer, arrays[half:], shapes[count:], is_keras1, rotated)]  # fmt: skip
+    if name == "TimeDistributed":
+        return in_todays_layout(layer.layer, arrays, shapes, is_keras1, rotated)
+    if hasattr(layer, "layers") and hasattr(layer, "compile_from_config"):
+        return _of_model(layer, arrays, shapes, is_keras1, rotated)
+    if is_keras1 and name in _KERAS1:
+        arrays = _KERAS1[name](layer, arrays, shapes)
+    if rotated and name in _ROTATED:
+        arrays = [*(_turned(kernel) for kernel in arrays[: _ROTATED[name]]), *arrays[_ROTATED[name] :]]
+    if name in _CUDNN:
+        arrays = _CUDNN[name](layer, arrays, shapes)
+    return arrays
+
+
+def _of_model(model: Any, arrays: Arrays, shapes: list[tuple[int, ...]], is_keras1: bool, rotated: bool) -> Arrays:
+    """A model inside a model: what trains of each layer comes first, then the rest of each."""
+    if [array.shape for array in arrays] == shapes and not rotated and not is_keras1:
+        return arrays
+    given = iter(arrays)
+    found: Arrays = []
+    for kind in ("trainable_weights", "non_trainable_weights"):
+        for layer in model.layers:
+            wanted = [tuple(weight.shape) for weight in getattr(layer, kind)]
+            count = _count_in_file(layer, wanted, is_keras1)
+            found += in_todays_layout(layer, [array for _, array in zip(range(count), given, strict=False)], wanted,
+                                      is_keras1, rotated)  # fmt: skip
+    return [*found, *given]
+
+
+def _count_in_file(layer: Any, wanted: list[tuple[int, ...]], is_keras1: bool) -> int:
+    gates = {"LSTM": 12, "ConvLSTM2D": 12, "GRU": 9}.get(class_of(layer)) if is_keras1 and wanted else None
+    return gates or len(wanted)
+
+
+# ---- Keras 1 -------------------------------------------------------------------------------------------------------
+
+
+def _gates(places: tuple[tuple[int, ...], ...]) -> Callable[[Any, Arrays, Any], Arrays]:
+    count = sum(map(len, places))
+
+    def joined(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+        if len(arrays) != count:  # consume_less="gpu" wrote the gates as one
+            return arrays
+        return [np.concatenate([arrays[place] for place in gate], axis=-1) for gate in places]
+
+    return joined
+
+
+def _conv1d(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    kernel = arrays[0]
+    if kernel.ndim != 4:
+        return arrays
+    if kernel.shape[:2] != (shapes[0][0], 1) or kernel.shape[3] != shapes[0][2]:
+        kernel = kernel.transpose(2, 3, 1, 0)
+    return [kernel[:, 0], *arrays[1:]]
+
+
+def _conv(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    """Of channels-first layers Keras 1 kept (out, in, *space)."""
+    if layer.data_format != "channels_first":
+        return arrays
+    return [arrays[0].transpose(_FROM_THEANO[arrays[0].ndim - 2]), *arrays[1:]]
+
+
+def _conv_transpose(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    axes = (2, 3, 0, 1) if layer.data_format == "channels_first" else (0, 1, 3, 2)
+    return [arrays[0].transpose(axes), *arrays[1:]]
+
+
+def _conv_lstm(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    arrays = _gates(_LSTM_GATES)(layer, arrays, shapes)
+    if getattr(layer, "data_format", None) != "channels_first":
+        return arrays
+    return [*(kernel.transpose(2, 3, 1, 0) for kernel in arrays[:2]), *arrays[2:]]
+
+
+_KERAS1: dict[str, Callable[[Any, Arrays, Any], Arrays]] = {
+    "LSTM": _gates(_LSTM_GATES),
+    "GRU": _gates(_GRU_GATES),
+    "ConvLSTM2D": _conv_lstm,
+    "Conv1D": _conv1d,
+    "Conv2D": _conv,
+    "Conv3D": _conv,
+    "Conv2DTranspose": _conv_transpose,
+}
+
+# ---- Theano --------------------------------------------------------------------------------------------------------
+
+# How many of a layer's arrays are kernels that Theano turned.
+_ROTATED = {"Conv1D": 1, "Conv2D": 1, "Conv3D": 1, "Conv2DTranspose": 1, "ConvLSTM2D": 2}
+
+
+def _turned(kernel: np.ndarray) -> np.ndarray:
+    return np.flip(kernel, tuple(range(kernel.ndim - 2)))
+
+
+# ---- CuDNN ---------------------------------------------------------------------------------------------------------
+
+
+def _cudnn_lstm(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    """CuDNNLSTM's, whose bias is two: of the input and of the recurrent product."""
+    if len(arrays) != 3 or len(shapes) != 3 or arrays[2].shape != (2 * shapes[2][0],):
+        return arrays
+    return [_from_cudnn(arrays[0], 4), _by_gates(arrays[1], 4), arrays[2].reshape(2, -1).sum(axis=0)]
+
+
+def _cudnn_gru(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    """CuDNNGRU's bias is flat, that of GRU(reset_after=True) has a row for each product."""
+    if len(arrays) != 3 or len(shapes) != 3 or arrays[2].ndim != 1 or len(shapes[2]) != 2:
+        return arrays
+    return [_from_cudnn(arrays[0], 3), _by_gates(arrays[1], 3), arrays[2].reshape(2, -1)]
+
+
+def _from_cudnn(kernel: np.ndarray, gates: int) -> np.ndarray:
+    return np.hstack([part.T.reshape(part.shape, order="F") for part in np.hsplit(kernel, gates)])
+
+
+def _by_gates(kernel: np.ndarray, gates: int) -> np.ndarray:
+    return np.hstack([part.T for part in np.hsplit(kernel, gates)])
+
+
+_CUDNN: dict[str, Callable[[Any, Arrays, Any], Arrays]] = {"LSTM": _cudnn_lstm, "GRU": _cudnn_gru}

@@ -1,0 +1,81 @@
+"""Configs of other generations: which one wrote a config, and what stands in it that today's reader must not see.
+
+What the words of a config mean is not known here but in the tables of ``lamina.dialects``: a config is read with its own
+generation's dialect active, so that constructors translate it as they translate a script of that age.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lamina.dialects import using_dialect
+from lamina.saving.tf_operations import as_operation, is_tf_operation
+
+# The first version of each dialect, newest first. tf.keras called itself 2.2.4-tf before it counted as TensorFlow does.
+_DIALECTS = (((3,), None), ((2, 4), "tf_keras"), ((2, 3), "keras2.3"), ((2,), "keras2"), ((0,), "keras1"))
+# What only Keras 1 wrote into configs.
+_KERAS1 = frozenset({"output_dim", "nb_filter", "border_mode", "p", "W_regularizer", "init", "batch_input_dtype"})
+
+
+def dialect_of(version: Any, config: Any) -> str | None:
+    """The dialect of a config: by the version of Keras that a file names, else by what the config has.
+
+    >>> dialect_of("2.2.4", {}), dialect_of("2.2.4-tf", {}), dialect_of("3.15.1", {})
+    ('keras2', 'tf_keras', None)
+    >>> dialect_of(None, {"class_name": "Dense", "config": {"output_dim": 3}})
+    'keras1'
+    """
+    if isinstance(version, str) and re.match(r"\d+(\.\d+)*", version):
+        if version.endswith("-tf"):
+            return "tf_keras"
+        numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+        return next(dialect for first, dialect in _DIALECTS if numbers >= first)
+    keys = {key for part in _objects(config) for key in part}
+    if "module" in keys and not any(str(part.get("module")).startswith("tf_keras") for part in _objects(config)):
+        return (
+            None
+            if any(part.get("class_name") == "DTypePolicy" or "batch_shape" in part for part in _objects(config))
+            else "tf_keras"
+        )
+    if "module" in keys:
+        return "tf_keras"
+    return "keras1" if keys & _KERAS1 and "units" not in keys else "keras2"
+
+
+def _objects(config: Any) -> Iterator[dict[str, Any]]:
+    """Every dictionary in a config."""
+    pending = [config]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            yield item
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
+
+
+@contextlib.contextmanager
+def reading_as(dialect: str | None) -> Iterator[None]:
+    """Inside, configs mean what they meant in this dialect."""
+    with using_dialect(dialect):
+        yield
+
+
+def in_todays_form(config: Any) -> Any:
+    """A config of Keras 1, 2 or tf.keras without what today's reader would misread, as a new structure.
+
+    Layers of those generations are built by their calls, so what tf.keras notes beside them (``build_config``, in its own
+    words) is left out; TensorFlow's functions among the layers become Keras 3's operations.
+    """
+    if isinstance(config, list):
+        return [in_todays_form(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    if is_tf_operation(config):
+        return as_operation(config)
+    return {
+        key: in_todays_form(value) for key, value in config.items() if key not in ("build_config", "shared_object_id")
+    }

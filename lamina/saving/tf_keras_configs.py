@@ -1,0 +1,205 @@
+"""A model's config in the words of tf.keras, for ``.h5`` files that Keras 2 and tf.keras open.
+
+What Keras 3 added is left out where it says nothing, and refused where it says something: a file must not lose a number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.saving.tf_operations import NoWords, as_tf_operation
+
+Config = dict[str, Any]
+
+# Keys that tf.keras does not know, with the values at which they say nothing; any value where there are none listed.
+_ANY: tuple[Any, ...] = ()
+_EVERYWHERE: dict[str, tuple[Any, ...]] = {
+    "quantization_config": (None,), "lora_rank": (None,), "lora_alpha": (None,), "autocast": (None, True),
+    "gptq_unpacked_column_size": (None,),
+}  # fmt: skip
+_SEED = {"seed": _ANY}
+_RECURRENT = {"seed": _ANY, "use_cudnn": _ANY}
+_ADDED: dict[str, dict[str, tuple[Any, ...]]] = {
+    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), _RECURRENT),
+    **dict.fromkeys(("LSTMCell", "GRUCell", "SimpleRNNCell", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Attention",
+                     "AdditiveAttention", "Bidirectional"), _SEED),
+    "MultiHeadAttention": {"seed": _ANY, "sliding_window": (None,), "flash_attention": (None,), "use_gate": (False,)},
+    **{name: {"input_axes": _ANY, "output_axes": _ANY} for name in (
+        "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal", "VarianceScaling")},
+    "LayerNormalization": {"rms_scaling": (False,)},
+    "ZeroPadding1D": {"data_format": ("channels_last",)},
+    "BatchNormalization": {"frozen_statistics": _ANY, "variance_correction": _ANY},
+}  # fmt: skip
+_RENAMED: dict[str, dict[str, str]] = {
+    "InputLayer": {"batch_shape": "batch_input_shape"},
+    "LeakyReLU": {"negative_slope": "alpha"},
+}
+# Words that mean something else there.
+_WORDS = {"hard_sigmoid_keras2": "hard_sigmoid"}
+_REFUSED_WORDS = {"hard_sigmoid"}
+_MODELS = ("Functional", "Sequential", "Model")
+# The names of positional arguments after the first, where layers are called with several.
+_CALLS = {"MultiHeadAttention": ("value", "key")}
+_OPTIMIZER = {"loss_scale_factor": (None,), "gradient_accumulation_steps": (None,)}
+
+
+def model_config(described: Any) -> Config:
+    """The ``model_config`` of a model, from its description in Keras 3's words.
+
+    Raises:
+        NoWords: for a setting, class or call that tf.keras has no words for.
+    """
+    return _object(described)
+
+
+def _value(value: Any, key: str = "", owner: str = "") -> Any:
+    if isinstance(value, list):
+        return [_value(item, key, owner) for item in value]
+    if isinstance(value, tuple):
+        return [_value(item, key, owner) for item in value]
+    if isinstance(value, dict):
+        return (
+            _object(value)
+            if "class_name" in value
+            else {name: _value(item, name, owner) for name, item in value.items()}
+        )
+    if isinstance(value, str) and key.endswith("activation"):
+        if value in _REFUSED_WORDS:
+            raise NoWords(f"{owner} has {key}={value!r}, which in tf.keras is another function.")
+        return _WORDS.get(value, value)
+    return value
+
+
+def _object(described: Config) -> Config:
+    name, inner = described["class_name"], described.get("config")
+    if name == "DTypePolicy":
+        return inner["name"]  # pyright: ignore[reportOptionalSubscript, reportReturnType]
+    if name in ("__tuple__", "__slice__", "__keras_tensor__"):
+        return described
+    if name in ("function", "class"):
+        return inner if "registered_name" not in described else described.get("config")  # pyright: ignore[reportReturnType]
+    registered = described.get("registered_name")
+    written: Config = {"class_name": registered if registered and ">" in registered else name}
+    written["config"] = config = _settings(name, inner) if isinstance(inner, dict) else inner
+    if name == "MultiHeadAttention" and isinstance(config, dict):  # which notes them in its config
+        shapes = (described.get("build_config") or {}).get("shapes_dict") or {}
+        query, value = shapes.get("query_shape"), shapes.get("value_shape")
+        config |= {"query_shape": query, "value_shape": value, "key_shape": shapes.get("key_shape", value)}
+    if "inbound_nodes" in described:
+        written["name"] = described["name"]
+        written["inbound_nodes"] = [_node(node, name) for node in described["inbound_nodes"]]
+    return written
+
+
+def _settings(name: str, inner: Config) -> Config:
+    found: Config = {}
+    added = _EVERYWHERE | _ADDED.get(name, {})
+    for key, value in inner.items():
+        if key in added:
+            if added[key] and value not in added[key]:
+                who = f"{name} {inner.get('name', '')!r}"
+                raise NoWords(f"{who} has {key}={value!r:.80}, which tf.keras has no words for.")
+            continue
+        if key == "layers" and "output_layers" in inner:
+            found[key] = [_entry(entry) for entry in value]
+        else:
+            found[_RENAMED.get(name, {}).get(key, key)] = _value(value, key, name)
+    for key in ("input_layers", "output_layers"):
+        if key in found:
+            found[key] = _places(found[key])
+    if "output_layers" in found:
+        _count_models_from_one(found)
+    return found
+
+
+def _count_models_from_one(config: Config) -> None:
+    """tf.keras counts the calls of a model from 1: 0 is what it is made of. Keras 3 does so in the outputs of functional ones
+    alone."""
+    classes = {entry["name"]: entry["class_name"] for entry in config["layers"] if entry["class_name"] in _MODELS}
+    for entry in config["layers"]:
+        _shift(entry["inbound_nodes"], classes)
+    _shift(config["output_layers"], {name: kind for name, kind in classes.items() if kind == "Sequential"})
+
+
+def _shift(structure: Any, names: Any) -> None:
+    if _is_place(structure):
+        structure[1] += structure[0] in names
+        structure = structure[3:]
+    for item in structure.values() if isinstance(structure, dict) else structure if isinstance(structure, list) else ():
+        _shift(item, names)
+
+
+def _is_place(value: Any) -> bool:
+    return (isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
+            and type(value[1]) is int and type(value[2]) is int)  # fmt: skip
+
+
+def _entry(entry: Config) -> Config:
+    if str(entry.get("module")).startswith("keras.src.ops.") or entry.get("module") == "lamina":
+        return as_tf_operation(entry)
+    return _object(entry)
+
+
+def _places(structure: Any) -> Any:
+    """tf.keras lists the inputs and outputs of a model, also when there is one."""
+    return [structure] if isinstance(structure, list) and structure and isinstance(structure[0], str) else structure
+
+
+def _node(node: Config, class_name: str) -> Any:
+    """A call as ``[[layer, call, output, arguments], ...]``."""
+    args, kwargs = list(node.get("args", ())), dict(node.get("kwargs", {}))
+    states = kwargs.pop("initial_state", None)
+    first = args[0] if args else None
+    tensors: list[Any] = first if isinstance(first, list) else [first]
+    if states is not None:
+        tensors = [*tensors, *(states if isinstance(states, list) else [states])]
+    kwargs |= dict(zip(_CALLS.get(class_name, ()), args[1:], strict=False))
+    if (
+        first is None
+        or len(args) - 1 > len(_CALLS.get(class_name, ()))
+        or not all(_is_tensor(tensor) for tensor in tensors)
+    ):
+        raise NoWords(f"A call of {class_name} takes {len(args)} arguments, for which tf.keras's files have no place.")
+    given = {key: _argument(value) for key, value in kwargs.items() if value is not None}
+    return [[*_history(tensor), given] for tensor in tensors]
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
+
+
+def _history(tensor: Config) -> list[Any]:
+    return list(tensor["config"]["keras_history"])
+
+
+def _argument(value: Any) -> Any:
+    if _is_tensor(value):
+        return _history(value)
+    return [_argument(item) for item in value] if isinstance(value, list) else value
+
+
+# ---- training ------------------------------------------------------------------------------------------------------
+
+
+def training_config(told: Config) -> Config:
+    """The ``training_config`` of a compiled model, from its ``get_compile_config()``."""
+    optimizer = told["optimizer"]
+    return {
+        "loss": _value(told.get("loss")),
+        "metrics": _value(told.get("metrics")),
+        "weighted_metrics": _value(told.get("weighted_metrics")),
+        "loss_weights": told.get("loss_weights"),
+        "optimizer_config": _optimizer(optimizer),
+    }
+
+
+def _optimizer(described: Config) -> Config:
+    name = described["class_name"]
+    config: Config = {}
+    for key, value in described["config"].items():
+        if key in _OPTIMIZER:
+            if value not in _OPTIMIZER[key]:
+                raise NoWords(f"{name} has {key}={value!r}, which tf.keras has no words for.")
+        else:
+            config[key] = _value(value, key, name)
+    return {"class_name": f"Custom>{name}", "config": config | {"is_legacy_optimizer": False, "jit_compile": False}}

@@ -1,0 +1,220 @@
+"""How a model was compiled, and the state of its optimizer, as whole-model ``.h5`` files of each generation have them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from lamina import losses, metrics, optimizers
+from lamina.registry import deserialize
+from lamina.saving.hdf5 import Group
+from lamina.tracebacks import users_level
+from lamina.training.steps import build_optimizer
+
+# What each generation called a slot of an optimizer -> today's name. Of tf.keras's older optimizers the slot is the last
+# part of a variable's name, of its newer ones the second.
+_SLOTS = {
+    "m": "momentum", "v": "velocity", "vhat": "velocity_hat", "v_hat": "velocity_hat", "velocity_hat": "velocity_hat",
+    "momentum": "momentum", "velocity": "velocity", "rms": "velocity", "mg": "average_gradient",
+    "average_gradient": "average_gradient", "accumulator": "accumulator", "linear": "linear",
+    "accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var", "accumulated_grad": "accumulated_grad",
+    "accumulated_delta_var": "accumulated_delta_var", "u": "norm", "norm": "norm",
+}  # fmt: skip
+# The order in which Keras 1 and 2 kept the slots, all variables of one after the other; their names say nothing.
+_BLOCKS = {
+    "SGD": ("momentum",), "RMSprop": ("velocity",), "Adagrad": ("accumulator",),
+    "Adadelta": ("accumulated_grad", "accumulated_delta_var"), "Adam": ("momentum", "velocity", "velocity_hat"),
+    "Adamax": ("momentum", "norm"), "Nadam": ("momentum", "velocity"),
+}  # fmt: skip
+# Settings of optimizers that say nothing of the mathematics here.
+_OF_TENSORFLOW = ("jit_compile", "is_legacy_optimizer", "name")
+
+
+def compile_settings(model: Any, settings: Any, where: str) -> None:
+    """Compile a model as a ``training_config`` says. What only its author can name leaves it uncompiled, with a warning."""
+    told_optimizer = settings.get("optimizer_config", settings.get("optimizer")) if isinstance(settings, dict) else None
+    if not isinstance(told_optimizer, (dict, str)):
+        raise ValueError(f"{where} should say with what optimizer the model was compiled, and has {settings!r:.80}.")
+    try:
+        optimizer = _optimizer(told_optimizer)
+        told = {"loss": _each(settings.get("loss"), "loss"), "loss_weights": settings.get("loss_weights")}
+        for key in ("metrics", "weighted_metrics"):
+            told[key] = _metrics(settings.get(key))
+    except ValueError as error:
+        warnings.warn(f"{where}: the model is not compiled: {error}", stacklevel=users_level())
+        return
+    model.compile(optimizer, **told)
+
+
+def _optimizer(config: dict[str, Any] | str) -> Any:
+    if isinstance(config, str):
+        return optimizers.get(config)
+    name = str(config.get("class_name")).rpartition(">")[2]
+    inner = {key: value for key, value in (config.get("config") or {}).items() if key not in _OF_TENSORFLOW}
+    return optimizers.get({"class_name": name, "config": inner})
+
+
+def _each(told: Any, kind: str) -> Any:
+    """A loss, or a structure of losses: names, or configs of objects and functions."""
+    if isinstance(told, dict) and "class_name" not in told:
+        return {key: _each(value, kind) for key, value in told.items()}
+    if isinstance(told, list):
+        return [_each(item, kind) for item in told]
+    if isinstance(told, str):
+        return (losses if kind == "loss" else metrics).get(told)
+    return deserialize(told, kind=kind) if isinstance(told, dict) else told
+
+
+def _metrics(told: Any) -> Any:
+    """Metrics by output. tf.keras wrote functions as means of them, under names that have the output's before them."""
+    if isinstance(told, dict) and told.get("class_name") == "MeanMetricWrapper":
+        function = (told.get("config") or {}).get("fn")
+        return metrics.get(function if isinstance(function, str) else deserialize(function, kind="metric"))
+    if isinstance(told, dict) and "class_name" not in told:
+        return {key: _metrics(value) for key, value in told.items()}
+    if isinstance(told, list):
+        return [_metrics(item) for item in told]
+    return _each(told, "metric")
+
+
+def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], by_keras3: bool) -> None:
+    """Set the state of a compiled model's optimizer from a file's; when it does not fit, a warning says so.
+
+    Arguments:
+        places: the model's weight for each name in the file, where it is certain.
+        by_keras3: Keras 3 wrote the file, whose optimizers keep their variables in the order of lamina's.
+    """
+    optimizer = model.optimizer
+    params = _built(model)
+    try:
+        stored = [(name, _read(group, name)) for name in group.strings("weight_names") or []]
+        state = [array for _, array in stored] if by_keras3 else _state(optimizer, params, stored, places)
+        _check(optimizer, state)
+    except ValueError as error:
+        warnings.warn(f"The state of the optimizer was not loaded: {error}", stacklevel=users_level())
+        return
+    optimizer.set_weights(state)
+
+
+def own_optimizer_state(model: Any, group: Group) -> None:
+    """Set the state of a compiled model's optimizer from lamina's own list of its variables."""
+    if model.optimizer is None:
+        return
+    _built(model)
+    state = [group.read(str(number)) for number in range(len(group.names()))]
+    _check(model.optimizer, state)
+    model.optimizer.set_weights(state)
+
+
+def _built(model: Any) -> list[Any]:
+    """The parameters that a model's optimizer is built for, now at the latest."""
+    params = [weight for weight in model.trainable_weights if isinstance(weight, torch.nn.Parameter)]
+    build_optimizer(model.optimizer, model, params)
+    return params
+
+
+def _check(optimizer: Any, state: list[np.ndarray]) -> None:
+    mine = [tuple(variable.shape) for variable in optimizer.variables]
+    if mine != [array.shape for array in state]:
+        raise ValueError(f"{type(optimizer).__name__} has {len(mine)} variables of the shapes {mine!s:.200}, and the file has "
+                         f"{len(state)} of {[array.shape for array in state]!s:.200}.")  # fmt: skip
+
+
+def as_keras3(optimizer: Any, stored: list[np.ndarray]) -> list[np.ndarray]:
+    """The variables of an optimizer of tf_keras as Keras 3 has them: with the learning rate, which tf_keras leaves to the
+    config; SGD's momentum only where it is used; Nadam with the product of its momentums."""
+    iteration, *slots = stored
+    rate = [np.asarray(optimizer.get_weights()[1])] if isinstance(optimizer._learning_rate, float) else []
+    if isinstance(optimizer, optimizers.SGD) and not optimizer.momentum:
+        slots = []
+    if isinstance(optimizer, optimizers.Nadam):
+        slots.append(_nadam_product(optimizer.beta_1, int(iteration)))
+    return [iteration, *rate, *slots]
+
+
+def _read(group: Group, path: str) -> np.ndarray:
+    *above, last = path.strip("/").split("/")
+    inner = group.find("/".join(above)) if above else group
+    if inner is None or last not in inner:
+        raise ValueError(f"{group.where} has no {path!r}, which its list of weights names.")
+    return inner.read(last)
+
+
+def _state(
+    optimizer: Any, params: list[Any], stored: list[tuple[str, np.ndarray]], places: dict[str, Any]
+) -> list[np.ndarray]:
+    """The arrays for ``optimizer.set_weights``."""
+    numbers = {id(param): number for number, param in enumerate(params)}
+    found: dict[tuple[int, str], np.ndarray] = {}
+    scalars: dict[str, np.ndarray] = {}
+    counts: dict[str, int] = {}
+    blocks: list[np.ndarray] = []
+    for name, array in stored:
+        slot, variable = _slot(name)
+        if slot is None:
+            if array.shape == ():
+                scalars[_last(name)] = array
+            else:
+                blocks.append(array)
+            continue
+        number = counts.get(slot, 0)
+        counts[slot] = number + 1
+        known = places.get(f"{variable}:0", places.get(variable))
+        found[numbers.get(id(known), number), slot] = array
+    if blocks:  # names that say nothing
+        for index, slot in enumerate(_BLOCKS.get(type(optimizer).__name__, ())):
+            part = blocks[index * len(params) : (index + 1) * len(params)]
+            found |= {(number, slot): array for number, array in enumerate(part)}
+    return _filled(optimizer, params, found, scalars)
+
+
+def _filled(
+    optimizer: Any, params: list[Any], found: dict[tuple[int, str], np.ndarray], scalars: dict[str, np.ndarray]
+) -> list[np.ndarray]:
+    paths = [path.replace("/", "_") for path in optimizer._names]
+    state = list(optimizer.get_weights())
+    counters = len(state) - len(optimizer._state)
+    state[0] = np.asarray(next((scalars[key] for key in ("iteration", "iter", "iterations") if key in scalars), 0))
+    for index, variable in enumerate(optimizer._state):
+        number, slot = _whose(variable.path.rpartition("/")[2], paths)
+        array = found.get((number, slot)) if number is not None else None
+        if slot == "u_product":  # which no file has
+            array = _nadam_product(optimizer.beta_1, int(state[0]))
+        if array is None:
+            raise ValueError(f"the file has no {slot!r} for variable {number} of {type(optimizer).__name__}.")
+        if array.shape != tuple(variable.shape):
+            raise ValueError(f"{variable.path!r} has shape {tuple(variable.shape)}, and the file has {array.shape}.")
+        state[counters + index] = array
+    return state
+
+
+def _nadam_product(beta: float, steps: int) -> np.ndarray:
+    """The product of the momentums that Nadam's schedule had in all steps so far."""
+    return np.asarray(np.prod(beta * (1 - 0.5 * 0.96 ** np.arange(1.0, steps + 1))))
+
+
+def _whose(name: str, paths: list[str]) -> tuple[int | None, str]:
+    """``dense_kernel_momentum`` -> the number of ``dense/kernel``, and the slot."""
+    found = [(len(path), number) for number, path in enumerate(paths) if name.startswith(f"{path}_")]
+    if not found:
+        return None, name
+    length, number = max(found)
+    return number, name[length + 1 :]
+
+
+def _slot(name: str) -> tuple[str | None, str]:
+    """The slot and the variable that a stored name means: ``Adam/m/dense/kernel:0`` or ``Adam/dense/kernel/m:0``."""
+    parts = re.sub(r":\d+$", "", name).split("/")
+    if len(parts) > 2 and parts[-1] in _SLOTS:
+        return _SLOTS[parts[-1]], "/".join(parts[1:-1])
+    if len(parts) > 2 and parts[1] in _SLOTS:
+        return _SLOTS[parts[1]], "/".join(parts[2:])
+    return None, ""
+
+
+def _last(name: str) -> str:
+    return re.sub(r"(_\d+)?:\d+$", "", name).rpartition("/")[2]
