@@ -66,8 +66,8 @@ def save_model(
     """
     check_overwrite(filepath, overwrite)
     if save_format in ("tf", "tensorflow"):
-        raise ValueError("lamina writes no SavedModel, which holds a program of TensorFlow's: give a name that ends in .keras or "
-                         ".h5.")  # fmt: skip
+        raise ValueError("lamina writes no SavedModel, which holds a program of TensorFlow's: give a name that ends in .keras "
+                         "or .h5.")  # fmt: skip
     if str(filepath).endswith(H5_ENDINGS) or save_format in ("h5", "hdf5"):
         legacy_h5_writer.save_model(model, filepath, include_optimizer)
     else:
