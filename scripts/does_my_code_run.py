@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from lamina.compat.modules import as_keras
 from lamina.dialects import keras1, keras3
-from lamina.dialects.absent import ABSENT, absence
+from lamina.dialects.absent import ABSENT, Absence, absence
 from lamina.dialects.translator import GENERATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -163,18 +163,29 @@ def _area(name: str) -> str:
 
 
 def _instead(found: dict[str, Found], words: dict[str, str]) -> str:
-    missing = dict.fromkeys(name for one in found.values() for name in (*one.coming, *one.absent))
+    missing = list(dict.fromkeys(name for one in found.values() for name in (*one.coming, *one.absent)))
+    rows: dict[Absence, list[str]] = {row: [] for row in ABSENT}
+    for name in missing:
+        row = absence(name)
+        if row is not None:
+            rows.setdefault(row, []).append(name)
     lines = [words["instead_heads"], "|---|---|---|"]
-    for row in ABSENT:
-        below = [name for name in missing if absence(name) is row]
-        names = [name if name in missing else f"{name}.*" for name in row.names
-                 if any(one == name or one.startswith(f"{name}.") for one in below)]  # fmt: skip
+    for row, names in rows.items():
         if names:
-            shown = ", ".join(f"`{name}`" for name in names)
+            shown = dict.fromkeys(_as_in_row(name, row) for name in names)
+            called = ", ".join(f"`{name}`" for name in shown)
             lines.append(
-                f"| {shown} | {words['coming'] if row.coming else ''}{_cell(row.why)} | {_cell(row.instead)} |"
+                f"| {called} | {words['coming'] if row.coming else ''}{_cell(row.why)} | {_cell(row.instead)} |"
             )
     return "\n".join(lines)
+
+
+def _as_in_row(name: str, row: Absence) -> str:
+    """How the row has a name: as the name itself, as all of the module that it is in, or below the first module."""
+    above = next((one for one in row.names if name.startswith(f"{one}.")), None)
+    if name in row.names:
+        return name
+    return f"{above}.*" if above is not None else f"{name.partition('.')[0]}.{name.rpartition('.')[2]}"
 
 
 def _others(found: dict[str, Found]) -> str:

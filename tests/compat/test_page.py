@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lamina.dialects.absent import absence
 from lamina.dialects.translator import GENERATIONS
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "does_my_code_run.py"
@@ -37,3 +38,10 @@ def test_each_generation_is_asked_for_each_of_its_names(script):
     assert "applications.VGG16" in found.coming
     assert sum(map(len, found)) == sum(map(len, script.names_of("keras1").values()))
     assert not set(found.there) & {*found.coming, *found.absent}
+
+
+def test_whatever_a_table_explains_is_explained_on_the_page(script):
+    page = script.page("en")
+    for one in map(script.look_up, script._generations()):
+        for row in filter(None, map(absence, (*one.coming, *one.absent))):
+            assert f"{script._cell(row.why)} | {script._cell(row.instead)} |" in page
