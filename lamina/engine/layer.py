@@ -26,8 +26,8 @@ from lamina.engine.devices import accelerator_or_none, names_a_device
 from lamina.engine.input_spec import InputSpec
 from lamina.engine.keras3 import Keras3Methods
 from lamina.engine.modes import for_authors
-from lamina.engine.tools import as_forward, properties_of
-from lamina.engine.types import InputOptions, in_any_words
+from lamina.engine.tools import as_forward, properties_of, to_override
+from lamina.engine.types import InputOptions
 from lamina.engine.unbuilt import NoneYet, refuses_state
 from lamina.graph.symbolic import Node, SymbolicTensor
 from lamina.lasting import lasting
@@ -183,24 +183,24 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
 
     # -- to override --
 
-    @in_any_words
+    @to_override
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape (the batch is ``None``). Called once, by the first call."""
         self._built_for(calling.as_shapes(input_shape))
 
-    @in_any_words
+    @to_override
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape for an input's; ``None`` stands for what is unknown. Unless overridden, ``call`` is run
         without data to see."""
         return calling.run_for_shape(self, input_shape)
 
-    @in_any_words
+    @to_override
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Symbolic tensors for what a call on symbolic tensors returns; nothing is recorded. To override where shapes say
         too little."""
         return calling.output_spec(self, args, kwargs)
 
-    @in_any_words
+    @to_override
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the outputs. Unless overridden, the inputs' own; a call asks only layers that let masks pass."""
         return previous_mask

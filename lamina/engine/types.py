@@ -7,8 +7,8 @@ where Keras's users write it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypedDict, TypeVar
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -17,10 +17,9 @@ from lamina.regularizers import RegularizerLike
 
 __all__ = [
     "Axes", "CausalPadding", "DataFormat", "Ends", "InputOptions", "Int", "Ints", "LayerOptions", "OptionsButName",
-    "OptionsButWeights", "OtherOptions", "Padding", "PlainOptions", "ShapeLike", "StatedShape", "in_any_words",
+    "OptionsButWeights", "OtherOptions", "Padding", "PlainOptions", "ShapeLike", "StatedShape",
 ]  # fmt: skip
 
-R = TypeVar("R")
 
 Int = int | np.integer[Any]
 Axes = int | Sequence[int]
@@ -86,9 +85,3 @@ class OptionsButWeights(PlainOptions, total=False):
 
     input_dim: Int | None
     activity_regularizer: RegularizerLike
-
-
-def in_any_words(method: Callable[..., R]) -> Callable[..., R]:
-    """``method`` itself, which an author's class may override with parameters of other names and numbers, as Keras's
-    documentation does: ``build(self, shapes)``, ``compute_mask(self, inputs, mask=None)``."""
-    return method

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist, median, stdev
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
 
 # The correlation of two runs' figures on the same rows. Measured of trained models: 0.6 to 0.85 of whether they are right,
 # 0.8 to 0.95 of their losses.
@@ -54,10 +56,10 @@ class Chance:
         name = figure.name
         if self.paired:
             differences = [a.values[name] - b.values[name] for a, b in zip(first, every, strict=True)]
-            return stdev(differences) / math.sqrt(len(differences))
+            return float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
         if self.degrees:
             groups = [[one.values[name] for one in group if one.values[name] is not None] for group in self.seen]
-            within = sum(stdev(group) ** 2 * (len(group) - 1) for group in groups if len(group) > 1)
+            within = sum(float(np.var(group, ddof=1)) * (len(group) - 1) for group in groups if len(group) > 1)
             return math.sqrt(within / self.degrees * (1 / len(first) + 1 / len(every)))
         one, other = first[0], every[0]
         error = one.jumps[name] ** 2 + other.jumps[name] ** 2
@@ -101,12 +103,12 @@ def jumps(values: list[float], place: int | None) -> float:
         return 0.0
     near = [value for value in values[max(0, place - 6) : place + 7] if math.isfinite(value)]
     bends = [abs(a - 2 * b + c) for a, b, c in zip(near, near[1:], near[2:], strict=False)]
-    return 1.4826 * median(bends) / math.sqrt(6) if bends else 0.0
+    return 1.4826 * float(np.median(bends)) / math.sqrt(6) if bends else 0.0
 
 
 def t_quantile(p: float, degrees: int) -> float:
     """The quantile of Student's distribution for p > 0.5; of the normal one for 0 degrees of freedom."""
-    z = NormalDist().inv_cdf(p)
+    z = float(torch.special.ndtri(torch.tensor(p, dtype=torch.float64)))
     if degrees == 1:
         return math.tan(math.pi * (p - 0.5))
     if degrees == 2:

@@ -6,13 +6,13 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import mean, median
 from typing import Any, Literal
 
-from rich.cells import cell_len
+import numpy as np
 
 from lamina.display import Prose, element, paragraphs, table
 from lamina.language import say
+from lamina.screen import cells
 from lamina.training.chance import Chance, Figure, judge, jumps
 from lamina.training.curves import draw_comparison
 from lamina.training.history import History
@@ -134,8 +134,8 @@ class Comparison(Prose):
 
     def _table(self) -> list[str]:
         lines = self._cells()
-        widths = [max(cell_len(line[place]) for line in lines) for place in range(len(lines[0]))]
-        return ["  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        widths = [max(cells(line[place]) for line in lines) for place in range(len(lines[0]))]
+        return ["  ".join(cell + " " * (width - cells(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
                 for line in lines]  # fmt: skip
 
     def _cells(self) -> list[list[str]]:
@@ -374,7 +374,11 @@ def _differences(seen: dict[str, list[_Seen]], figures: list[Figure], paired: bo
 
 def _mean(every: list[_Seen], name: str) -> float | None:
     values = [one.values[name] for one in every]
-    return None if any(value is None for value in values) else mean(value for value in values if value is not None)
+    return (
+        None
+        if any(value is None for value in values)
+        else float(np.mean([value for value in values if value is not None]))
+    )
 
 
 def _row(name: str, every: list[_Seen], metric: Figure | None) -> Run:
@@ -382,11 +386,12 @@ def _row(name: str, every: list[_Seen], metric: Figure | None) -> Run:
     last = [one.last for one in every if one.last is not None]
     epochs = [one.epoch for one in every if one.epoch is not None]
     loss = _mean(every, "val_loss")
-    train = mean(training) if len(training) == len(every) else None
+    train = float(np.mean(training)) if len(training) == len(every) else None
     gap = None if loss is None or train is None else _apart(loss, train)
-    return Run(name, len(every), int(median(epochs)) if loss is not None else None, int(median(one.epochs for one in every)),
+    best = int(np.median(epochs)) if loss is not None else None
+    return Run(name, len(every), best, int(np.median([one.epochs for one in every])),
                all(one.restored for one in every), loss, _mean(every, metric.name) if metric else None, train, gap,
-               mean(last) if len(last) == len(every) else None, every[0].weights)  # fmt: skip
+               float(np.mean(last)) if len(last) == len(every) else None, every[0].weights)  # fmt: skip
 
 
 def _remarks_on(name: str, every: list[_Seen]) -> list[tuple[str, dict[str, Any]]]:
