@@ -124,7 +124,7 @@ def switches():
 
 def test_every_name_of_keras_s_is_there_and_starts_as_in_keras():
     public = {name for name in dir(keras.config) if not name.startswith("_")}
-    assert public - set(config.__all__) == {"dtype_policy", "set_dtype_policy"}  # of lamina.dtypes
+    assert public - set(config.__all__) == set()
     for name in public:
         if name.startswith("is_") or name in ("backend", "max_epochs", "max_steps_per_epoch", "floatx", "epsilon"):
             assert getattr(config, name)() == getattr(keras.config, name)(), name

@@ -171,7 +171,7 @@ def resolve(
     and so are torch's own, ``f(y_pred, y_true)``.
 
     >>> resolve("ce", (32, 1), (32, 10))
-    <SparseCategoricalCrossentropy name=sparse_categorical_crossentropy>
+    SparseCategoricalCrossentropy()
     """
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
         if y_true_shape is None or y_pred_shape is None:
