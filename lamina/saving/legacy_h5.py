@@ -72,7 +72,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
             if own is not None and OWN_OPTIMIZER in root:
                 own_optimizer_state(model, root.group(OWN_OPTIMIZER))
             elif own is None and OPTIMIZER in root and model.optimizer is not None:
-                optimizer_state(model, root.group(OPTIMIZER), places, by_keras3=dialect is None)
+                optimizer_state(model, root.group(OPTIMIZER), places, str(version))
     return model
 
 

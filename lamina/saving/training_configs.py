@@ -81,23 +81,36 @@ def _metrics(told: Any) -> Any:
     return _each(told, "metric")
 
 
-def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], by_keras3: bool) -> None:
+def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], version: str) -> None:
     """Set the state of a compiled model's optimizer from a file's; when it does not fit, a warning says so.
 
     Arguments:
         places: the model's weight for each name in the file, where it is certain.
-        by_keras3: Keras 3 wrote the file, whose optimizers keep their variables in the order of lamina's.
+        version: that of the Keras that wrote the file. Keras 3's optimizers keep their variables in the order of lamina's,
+            Keras 2.0's in that of the names of the weights.
     """
     optimizer = model.optimizer
     params = _built(model)
     try:
         stored = [(name, _read(group, name)) for name in group.strings("weight_names") or []]
-        state = [array for _, array in stored] if by_keras3 else _state(optimizer, params, stored, places)
+        if version.startswith("3"):
+            state = [array for _, array in stored]
+        else:
+            order = _by_name(params, places) if version.startswith("2.0") else list(range(len(params)))
+            state = _state(optimizer, params, stored, places, order)
         _check(optimizer, state)
     except ValueError as error:
         warnings.warn(f"The state of the optimizer was not loaded: {error}", stacklevel=users_level())
         return
     optimizer.set_weights(state)
+
+
+def _by_name(params: list[Any], places: dict[str, torch.Tensor]) -> list[int]:
+    """The numbers of the parameters, sorted by the names that the file has for them, where it has one for each."""
+    names = {id(weight): name for name, weight in places.items()}
+    numbers = list(range(len(params)))
+    known = all(id(param) in names for param in params)
+    return sorted(numbers, key=lambda number: names[id(params[number])]) if known else numbers
 
 
 def own_optimizer_state(model: Any, group: Group) -> None:
@@ -145,9 +158,9 @@ def _read(group: Group, path: str) -> np.ndarray:
 
 
 def _state(
-    optimizer: Any, params: list[Any], stored: list[tuple[str, np.ndarray]], places: dict[str, Any]
+    optimizer: Any, params: list[Any], stored: list[tuple[str, np.ndarray]], places: dict[str, Any], order: list[int]
 ) -> list[np.ndarray]:
-    """The arrays for ``optimizer.set_weights``."""
+    """The arrays for ``optimizer.set_weights``; ``order`` is that of the parameters where names say nothing."""
     numbers = {id(param): number for number, param in enumerate(params)}
     found: dict[tuple[int, str], np.ndarray] = {}
     scalars: dict[str, np.ndarray] = {}
@@ -168,7 +181,7 @@ def _state(
     if blocks:  # names that say nothing
         for index, slot in enumerate(_BLOCKS.get(type(optimizer).__name__, ())):
             part = blocks[index * len(params) : (index + 1) * len(params)]
-            found |= {(number, slot): array for number, array in enumerate(part)}
+            found |= {(number, slot): array for number, array in zip(order, part, strict=False)}
     return _filled(optimizer, params, found, scalars)
 
 

@@ -315,6 +315,35 @@ def test_weights_of_cudnn_layers(layer: str, gates: int, tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize("version", ["2.0.5", "2.2.4"])
+def test_nameless_optimizer_state(version: str, tmp_path: Path):
+    """Keras 2 called an optimizer's variables Variable_7; 2.0 kept them in the order of the weights' names."""
+    config = {"trainable": True, "dtype": "float32", "units": 3, "activation": "linear", "use_bias": True}
+    entries = [{"class_name": "Dense", "config": config | more} for more in (
+        {"name": "z", "batch_input_shape": [None, 3]}, {"name": "a"})]  # fmt: skip
+    kernels = [np.eye(3, dtype="float32"), np.full((3, 3), 2.0, "float32")]
+    groups = {name: {f"{name}/kernel:0": kernel, f"{name}/bias:0": np.zeros(3, "float32")}
+              for name, kernel in zip("za", kernels, strict=True)}  # fmt: skip
+    write(tmp_path / "m.h5", {"class_name": "Sequential", "config": entries}, groups, version, "tensorflow")
+    slots = [
+        np.full(shape, number, "float32") for number, shape in enumerate([(3, 3), (3,), (3, 3), (3,)])
+    ]  # z's, then a's
+    listed = [slots[number] for number in ((3, 2, 1, 0) if version == "2.0.5" else (0, 1, 2, 3))]
+    names = ["iterations:0", *(f"Variable_{number}:0" for number in range(10, 18))]
+    arrays = [np.asarray(7), *listed, *(10 + array for array in listed)]
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        told = {"loss": "mse", "metrics": [], "sample_weight_mode": None, "loss_weights": None,
+                "optimizer_config": {"class_name": "Adam", "config": {"lr": 0.1, "decay": 0.0}}}  # fmt: skip
+        file.attrs["training_config"] = json.dumps(told)
+        group = file.create_group("optimizer_weights")
+        group.attrs["weight_names"] = [name.encode() for name in names]
+        for name, array in zip(names, arrays, strict=True):
+            group.create_dataset(name, data=array)
+    iterations, rate, *state = load_model(tmp_path / "m.h5").optimizer.get_weights()
+    assert (int(iterations), float(rate)) == (7, pytest.approx(0.1))
+    assert [float(array.ravel()[0]) for array in state] == [0, 10, 1, 11, 2, 12, 3, 13]
+
+
 # ---- what does not fit ---------------------------------------------------------------------------------------------
 
 
