@@ -33,16 +33,16 @@ def dialect_of(version: Any, config: Any) -> str | None:
             return "tf_keras"
         numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
         return next(dialect for first, dialect in _DIALECTS if numbers >= first)
-    keys = {key for part in _objects(config) for key in part}
-    if "module" in keys and not any(str(part.get("module")).startswith("tf_keras") for part in _objects(config)):
-        return (
-            None
-            if any(part.get("class_name") == "DTypePolicy" or "batch_shape" in part for part in _objects(config))
-            else "tf_keras"
-        )
-    if "module" in keys:
+    # Keras 1, 2 and tf.keras name their version in JSON and files; Keras 3's JSON does not.
+    parts = list(_objects(config))
+    keys = {key for part in parts for key in part}
+    if any(str(part.get("module")).startswith("tf_keras") for part in parts):
         return "tf_keras"
-    return "keras1" if keys & _KERAS1 and "units" not in keys else "keras2"
+    if "module" in keys:
+        return None
+    if keys & _KERAS1 and "units" not in keys:
+        return "keras1"
+    return "keras2" if "batch_input_shape" in keys else None
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,75 @@
+"""Which generation a config is of."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import lamina
+from lamina import layers
+from lamina.models import model_from_json
+from lamina.saving.older_configs import dialect_of
+
+FIRST = {"class_name": "Dense", "config": {"units": 3, "batch_input_shape": [None, 4]}}
+
+
+VERSIONS = {
+    "1.2.2": "keras1", "0.3.3": "keras1", "2.0.8": "keras2", "2.2.5": "keras2", "2.3.1": "keras2.3", "2.1.6-tf": "tf_keras",
+    "2.2.4-tf": "tf_keras", "2.4.0": "tf_keras", "2.21.0": "tf_keras", "3.0.0": None, "3.15.1": None,
+}  # fmt: skip
+NAMELESS = [
+    (FIRST, "keras2"),
+    ({"class_name": "Own", "config": {"size": 3}}, None),
+    ({"class_name": "Dense", "config": {"output_dim": 3, "init": "uniform"}}, "keras1"),
+    ({"module": "keras.layers", **FIRST}, None),
+    ({"module": "tf_keras.src.engine.functional", **FIRST}, "tf_keras"),
+]
+
+
+@pytest.mark.parametrize(("version", "config", "dialect"), [
+    *((version, {}, dialect) for version, dialect in VERSIONS.items()),
+    *((None, config, dialect) for config, dialect in NAMELESS),
+])  # fmt: skip
+def test_dialect_of(version: Any, config: Any, dialect: str | None):
+    assert dialect_of(version, config) == dialect
+
+
+@lamina.utils.register_keras_serializable("tests")
+class Own(lamina.Model):
+    """A model whose config says nothing of its layers."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.gate = layers.Dense(units, activation="hard_sigmoid")
+        self.norm = layers.BatchNormalization()
+
+    def call(self, x: Any) -> Any:
+        return self.norm(self.gate(x))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"units": self.units}
+
+
+def test_what_keras_3_and_lamina_write_is_of_today():
+    """Their JSON names no version."""
+    again = model_from_json(Own(3).to_json())
+    assert again.gate.activation is lamina.activations.hard_sigmoid
+    assert again.norm.variance_correction == Own(3).norm.variance_correction
+    theirs = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2, activation="hard_sigmoid")])
+    mine = model_from_json(theirs.to_json())
+    mine.set_weights([weight.value.detach().numpy() for weight in theirs.weights])
+    x = np.linspace(-4, 4, 8, dtype="float32").reshape(2, 4)
+    np.testing.assert_allclose(mine.predict(x, verbose=0), theirs(x).detach().numpy(), rtol=1e-6)
+
+
+def test_json_of_keras_2_means_its_hard_sigmoid():
+    first = {"activation": "hard_sigmoid", "batch_input_shape": [None, 2], "name": "a"}
+    inside = {"name": "s", "layers": [{"class_name": "Activation", "config": first}]}
+    config = {"class_name": "Sequential", "keras_version": "2.2.4", "backend": "tensorflow", "config": inside}
+    model = model_from_json(json.dumps(config))
+    np.testing.assert_allclose(model.predict(np.array([[1.0, -1.0]]), verbose=0), [[0.7, 0.3]], rtol=1e-6)
