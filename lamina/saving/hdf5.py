@@ -143,6 +143,14 @@ class Group:
                 return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
             return values.astype(values.dtype.newbyteorder("="), copy=False)
 
+    def read_at(self, path: str) -> np.ndarray:
+        """The numbers of the data set at a path below this group, which a list of names in the file gives."""
+        above, _, name = path.strip("/").rpartition("/")
+        inner = self.find(above) if above else self
+        if inner is None or name not in inner:
+            raise _Refusal(f"{self.where} has no {path!r}, which its list of weights names.")
+        return inner.read(name)
+
     def weights(self) -> Iterator[str]:
         """The path of every group named ``vars``, below this one, that has something in it."""
         pending: list[tuple[Group, str]] = [(self, "")]

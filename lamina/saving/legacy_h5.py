@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
 from lamina.engine.calling import who
@@ -158,7 +157,7 @@ class _Reader:
         group = self.weights.group(name)
         mine = ordered(layer)
         stored = group.strings("weight_names") or []
-        arrays = [_at(group, path) for path in stored]
+        arrays = [group.read_at(path) for path in stored]
         shapes = [tuple(weight.shape) for weight in mine]
         converted = self._converted(layer, arrays, shapes, group.where)
         if len(converted) != len(mine):
@@ -193,15 +192,6 @@ class _Reader:
 def ordered(layer: Any) -> list[torch.Tensor]:
     """A layer's weights as files list them: those that train first, also across the layers inside."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
-
-
-def _at(group: Group, path: str) -> np.ndarray:
-    """The data set of a weight, whose name is a path in the group."""
-    *above, last = path.strip("/").split("/")
-    inner = group.find("/".join(above)) if above else group
-    if inner is None or last not in inner:
-        raise ValueError(f"{group.where} has no {path!r}, which its list of weights names.")
-    return inner.read(last)
 
 
 def _listed(names: list[str]) -> str:

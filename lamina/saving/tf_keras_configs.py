@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.saving.tf_operations import NoWords, as_tf_operation
+from lamina.saving.tf_operations import NoWords, as_tf_operation, is_place
 
 Config = dict[str, Any]
 
@@ -122,16 +122,11 @@ def _count_models_from_one(config: Config) -> None:
 
 
 def _shift(structure: Any, names: Any) -> None:
-    if _is_place(structure):
+    if is_place(structure):
         structure[1] += structure[0] in names
         structure = structure[3:]
     for item in structure.values() if isinstance(structure, dict) else structure if isinstance(structure, list) else ():
         _shift(item, names)
-
-
-def _is_place(value: Any) -> bool:
-    return (isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
-            and type(value[1]) is int and type(value[2]) is int)  # fmt: skip
 
 
 def _entry(entry: Config) -> Config:

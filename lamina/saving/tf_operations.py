@@ -107,7 +107,7 @@ def _node(node: Any, renamed: dict[str, str], operation: Any, settings: Config) 
     """A call in Keras 3's form. What is no tensor and a setting of the operation goes into ``settings``."""
     is_list = isinstance(node, list) and bool(node) and isinstance(node[0], list)
     places = node if is_list else [node]
-    if not places or not all(_is_place(place) for place in places):
+    if not places or not all(is_place(place) for place in places):
         raise ValueError(f"Expected [layer, call, output, arguments], and got {node!r:.80}.")
     tensors = [_tensor(place) for place in places]
     args: list[Any] = [tensors if is_list else tensors[0]]
@@ -128,7 +128,8 @@ def _node(node: Any, renamed: dict[str, str], operation: Any, settings: Config) 
     return {"args": args, "kwargs": kwargs}
 
 
-def _is_place(value: Any) -> bool:
+def is_place(value: Any) -> bool:
+    """Whether a value is ``[layer, call, output]``, with or without arguments."""
     return (isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
             and type(value[1]) is int and type(value[2]) is int)  # fmt: skip
 
@@ -138,7 +139,7 @@ def _tensor(place: list[Any]) -> Config:
 
 
 def _argument(value: Any) -> Any:
-    if _is_place(value) and len(value) == 3:
+    if is_place(value) and len(value) == 3:
         return _tensor(value)
     return [_argument(item) for item in value] if isinstance(value, list) else value
 

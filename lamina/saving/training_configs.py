@@ -92,7 +92,7 @@ def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], v
     optimizer = model.optimizer
     params = _built(model)
     try:
-        stored = [(name, _read(group, name)) for name in group.strings("weight_names") or []]
+        stored = [(name, group.read_at(name)) for name in group.strings("weight_names") or []]
         if version.startswith("3"):
             state = [array for _, array in stored]
         else:
@@ -147,14 +147,6 @@ def as_keras3(optimizer: Any, stored: list[np.ndarray]) -> list[np.ndarray]:
     if isinstance(optimizer, optimizers.Nadam):
         slots.append(_nadam_product(optimizer.beta_1, int(iteration)))
     return [iteration, *rate, *slots]
-
-
-def _read(group: Group, path: str) -> np.ndarray:
-    *above, last = path.strip("/").split("/")
-    inner = group.find("/".join(above)) if above else group
-    if inner is None or last not in inner:
-        raise ValueError(f"{group.where} has no {path!r}, which its list of weights names.")
-    return inner.read(last)
 
 
 def _state(
