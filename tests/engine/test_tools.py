@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import io
 import os
 import warnings
@@ -132,6 +133,10 @@ def test_one_process_of_many(model):
         assert [key.removeprefix("module.") for key in wrapped.state_dict()] == list(model.state_dict())
         assert all(weight.grad is not None for weight in model.parameters() if weight.requires_grad)
     finally:
+        # First what holds the group: where its last owner goes, torch joins the group's thread with Python's lock in its
+        # hands, and that thread may be waiting for the lock.
+        wrapped = None
+        gc.collect()
         torch.distributed.destroy_process_group()
 
 
