@@ -39,7 +39,7 @@ def test_dialect_of(version: Any, config: Any, dialect: str | None):
 
 
 @lamina.utils.register_keras_serializable("tests")
-class Own(lamina.Model):
+class GateAndNorm(lamina.Model):
     """A model whose config says nothing of its layers."""
 
     def __init__(self, units: int, **kwargs: Any) -> None:
@@ -57,9 +57,9 @@ class Own(lamina.Model):
 
 def test_what_keras_3_and_lamina_write_is_of_today():
     """Their JSON names no version."""
-    again = model_from_json(Own(3).to_json())
+    again = model_from_json(GateAndNorm(3).to_json())
     assert again.gate.activation is lamina.activations.hard_sigmoid
-    assert again.norm.variance_correction == Own(3).norm.variance_correction
+    assert again.norm.variance_correction == GateAndNorm(3).norm.variance_correction
     theirs = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2, activation="hard_sigmoid")])
     mine = model_from_json(theirs.to_json())
     mine.set_weights([weight.value.detach().numpy() for weight in theirs.weights])
