@@ -12,6 +12,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from lamina.dialects import using_dialect
 from lamina.engine.layer import LAYERS, Layer
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
@@ -22,7 +23,7 @@ from lamina.models.sequential import Sequential
 from lamina.registry import CustomObjectScope, deserialize
 from lamina.saving import load_model, save_model
 from lamina.saving.files import read_json
-from lamina.saving.older_configs import dialect_of, in_todays_form, reading_as
+from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.tracebacks import door
 
 __all__ = [
@@ -39,7 +40,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     meant in the version that it names."""
     config = read_json(json_string, "the JSON of the model")
     dialect = dialect_of(config.get("keras_version") if isinstance(config, dict) else None, config)
-    with reading_as(dialect):
+    with using_dialect(dialect):
         return model_from_config(in_todays_form(config) if dialect else config, custom_objects)
 
 

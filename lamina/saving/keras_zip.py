@@ -9,13 +9,14 @@ import zipfile
 import zlib
 from typing import Any
 
+from lamina.dialects import using_dialect
 from lamina.engine.calling import who
 from lamina.engine.weights import within_budget
 from lamina.registry import ConfigError, CustomObjectScope, check_written, deserialize, reading, serialize
 from lamina.saving import assets, weights_h5
 from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
-from lamina.saving.older_configs import dialect_of, in_todays_form, reading_as
+from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings
 
 # The format's version is that of the Keras whose layout is written.
@@ -86,7 +87,7 @@ def load(
         _check_entries(config, size, where)
         dialect = dialect_of(_version(archive, where), config)
         try:
-            with reading_as(dialect):
+            with using_dialect(dialect):
                 model = _build(
                     in_todays_form(config) if dialect else config, _member(archive, WEIGHTS, where).file_size
                 )

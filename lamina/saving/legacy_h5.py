@@ -13,13 +13,14 @@ from typing import Any
 
 import torch
 
+from lamina.dialects import using_dialect
 from lamina.engine.calling import who
 from lamina.engine.weights import within_budget
 from lamina.registry import ConfigError, CustomObjectScope, deserialize
 from lamina.saving.files import read_json
 from lamina.saving.hdf5 import Group, opened
 from lamina.saving.legacy_weights import Arrays, in_todays_layout
-from lamina.saving.older_configs import dialect_of, in_todays_form, reading_as
+from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
 from lamina.saving.weights_h5 import as_tensor
 from lamina.tracebacks import users_level
@@ -54,7 +55,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
         version = root.attribute("keras_version") or weights.attribute("keras_version")
         dialect = dialect_of(version, config) if own is None else None
         try:
-            with reading_as(dialect), within_budget(root.size):
+            with using_dialect(dialect), within_budget(root.size):
                 model = deserialize(in_todays_form(config) if dialect else config, kind="layer")
         except ConfigError as error:
             error.where = place
@@ -83,7 +84,7 @@ def _compile(model: Any, root: Group, config: Any, dialect: str | None, is_own: 
     training = root.attribute(TRAINING)
     if isinstance(training, str):
         where = f"{root.where}, {TRAINING}"
-        with reading_as(dialect):
+        with using_dialect(dialect):
             compile_settings(model, read_json(training, where), where)
 
 

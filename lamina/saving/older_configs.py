@@ -6,12 +6,10 @@ generation's dialect active, so that constructors translate it as they translate
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from lamina.dialects import using_dialect
 from lamina.saving.tf_operations import as_operation, is_tf_operation
 
 # The first version of each dialect, newest first. tf.keras called itself 2.2.4-tf before it counted as TensorFlow does.
@@ -55,13 +53,6 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
             pending += item.values()
         elif isinstance(item, list):
             pending += item
-
-
-@contextlib.contextmanager
-def reading_as(dialect: str | None) -> Iterator[None]:
-    """Inside, configs mean what they meant in this dialect."""
-    with using_dialect(dialect):
-        yield
 
 
 def in_todays_form(config: Any) -> Any:

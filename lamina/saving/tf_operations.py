@@ -12,7 +12,6 @@ LAYERS = ("TFOpLambda", "SlicingOpLambda")
 
 # TensorFlow's name -> Keras's class, and what the function's arguments are called there. The first argument is what the
 # function is called on; names that are not listed are the same; those with no name here change no number.
-_IGNORED = {"name": None}
 _TWO = {"y": "x2", "b": "x2"}
 _REDUCE = {"axis": "axis", "keepdims": "keepdims"}
 
@@ -178,8 +177,9 @@ def as_tf_operation(entry: Config) -> Config:
     settings = {old_names[key]: value for key, value in config.items() if key in old_names}
     left = {key: value for key, value in config.items() if key not in (*old_names, "name")}
     if any(value not in (None, False) for value in left.values()):
-        raise NoWords(f"The operation {class_name} (layer {entry['name']!r}) has {left}, which tf.keras has no words for."
-                         "")  # fmt: skip
+        raise NoWords(
+            f"The operation {class_name} (layer {entry['name']!r}) has {left}, which tf.keras has no words for."
+        )
     kind = "SlicingOpLambda" if function == "__operators__.getitem" else "TFOpLambda"
     return {
         "class_name": kind, "name": entry["name"],

@@ -43,7 +43,7 @@ def compile_settings(model: Any, settings: Any, where: str) -> None:
         optimizer = _optimizer(told_optimizer)
         told = {"loss": _each(settings.get("loss"), "loss"), "loss_weights": settings.get("loss_weights")}
         for key in ("metrics", "weighted_metrics"):
-            told[key] = _metrics(settings.get(key))
+            told[key] = _each(settings.get(key), "metric")
     except ValueError as error:
         warnings.warn(f"{where}: the model is not compiled: {error}", stacklevel=users_level())
         return
@@ -59,26 +59,19 @@ def _optimizer(config: dict[str, Any] | str) -> Any:
 
 
 def _each(told: Any, kind: str) -> Any:
-    """A loss, or a structure of losses: names, or configs of objects and functions."""
-    if isinstance(told, dict) and "class_name" not in told:
-        return {key: _each(value, kind) for key, value in told.items()}
+    """A loss or metric, or a structure of them: names, or configs of objects and functions. tf.keras wrote functions that
+    serve as metrics as means of them, under names that have the output's before them."""
     if isinstance(told, list):
         return [_each(item, kind) for item in told]
-    if isinstance(told, str):
-        return (losses if kind == "loss" else metrics).get(told)
-    return deserialize(told, kind=kind) if isinstance(told, dict) else told
-
-
-def _metrics(told: Any) -> Any:
-    """Metrics by output. tf.keras wrote functions as means of them, under names that have the output's before them."""
     if isinstance(told, dict) and told.get("class_name") == "MeanMetricWrapper":
         function = (told.get("config") or {}).get("fn")
         return metrics.get(function if isinstance(function, str) else deserialize(function, kind="metric"))
-    if isinstance(told, dict) and "class_name" not in told:
-        return {key: _metrics(value) for key, value in told.items()}
-    if isinstance(told, list):
-        return [_metrics(item) for item in told]
-    return _each(told, "metric")
+    if isinstance(told, dict):
+        return deserialize(told, kind=kind) if "class_name" in told else {
+            key: _each(value, kind) for key, value in told.items()}  # fmt: skip
+    if isinstance(told, str):
+        return (losses if kind == "loss" else metrics).get(told)
+    return told
 
 
 def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], version: str) -> None:
@@ -90,7 +83,7 @@ def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], v
             Keras 2.0's in that of the names of the weights.
     """
     optimizer = model.optimizer
-    params = _built(model)
+    params = built_for(model)
     try:
         stored = [(name, group.read_at(name)) for name in group.strings("weight_names") or []]
         if version.startswith("3"):
@@ -98,7 +91,7 @@ def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], v
         else:
             order = _by_name(params, places) if version.startswith("2.0") else list(range(len(params)))
             state = _state(optimizer, params, stored, places, order)
-        _check(optimizer, state)
+        check_shapes(optimizer, state)
     except ValueError as error:
         warnings.warn(f"The state of the optimizer was not loaded: {error}", stacklevel=users_level())
         return
@@ -117,20 +110,21 @@ def own_optimizer_state(model: Any, group: Group) -> None:
     """Set the state of a compiled model's optimizer from lamina's own list of its variables."""
     if model.optimizer is None:
         return
-    _built(model)
+    built_for(model)
     state = [group.read(str(number)) for number in range(len(group.names()))]
-    _check(model.optimizer, state)
+    check_shapes(model.optimizer, state)
     model.optimizer.set_weights(state)
 
 
-def _built(model: Any) -> list[Any]:
+def built_for(model: Any) -> list[Any]:
     """The parameters that a model's optimizer is built for, now at the latest."""
     params = [weight for weight in model.trainable_weights if isinstance(weight, torch.nn.Parameter)]
     build_optimizer(model.optimizer, model, params)
     return params
 
 
-def _check(optimizer: Any, state: list[np.ndarray]) -> None:
+def check_shapes(optimizer: Any, state: list[np.ndarray]) -> None:
+    """Refuse arrays that are not what an optimizer's variables are."""
     mine = [tuple(variable.shape) for variable in optimizer.variables]
     if mine != [array.shape for array in state]:
         raise ValueError(f"{type(optimizer).__name__} has {len(mine)} variables of the shapes {mine!s:.200}, and the file has "
@@ -174,12 +168,13 @@ def _state(
         for index, slot in enumerate(_BLOCKS.get(type(optimizer).__name__, ())):
             part = blocks[index * len(params) : (index + 1) * len(params)]
             found |= {(number, slot): array for number, array in zip(order, part, strict=False)}
-    return _filled(optimizer, params, found, scalars)
+    return _filled(optimizer, found, scalars)
 
 
 def _filled(
-    optimizer: Any, params: list[Any], found: dict[tuple[int, str], np.ndarray], scalars: dict[str, np.ndarray]
+    optimizer: Any, found: dict[tuple[int, str], np.ndarray], scalars: dict[str, np.ndarray]
 ) -> list[np.ndarray]:
+    """The optimizer's variables, each with what was found for it."""
     paths = [path.replace("/", "_") for path in optimizer._names]
     state = list(optimizer.get_weights())
     counters = len(state) - len(optimizer._state)

@@ -20,7 +20,7 @@ from lamina.graph.symbolic import leaves
 from lamina.registry import snake_case
 from lamina.saving.files import check_target, replacing
 from lamina.saving.hdf5 import Group, h5py
-from lamina.saving.training_configs import as_keras3
+from lamina.saving.training_configs import as_keras3, built_for, check_shapes
 from lamina.tracebacks import users_level
 from lamina.training.steps import build_optimizer
 
@@ -223,16 +223,16 @@ def _tf_optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -
     """The like of :func:`_optimizer_reader` for what tf_keras wrote; its older optimizers wrote nothing."""
     group = root.find(f"{OPTIMIZER}/vars")
     names = group.names() if group is not None else []
-    build_optimizer(
-        optimizer, model, [weight for weight in model.trainable_weights if isinstance(weight, nn.Parameter)]
-    )
-    said = f"{root.where} has none."
-    if group is not None and names:
+    built_for(model)
+    try:
+        if group is None or not names:
+            raise ValueError(f"{root.where} has none.")
         state = as_keras3(optimizer, [group.read(str(number)) for number in range(len(names))])
-        if [array.shape for array in state] == [tuple(variable.shape) for variable in optimizer.variables]:
-            return lambda: optimizer.set_weights(state)
-        said = f"{group.where} is not that of {type(optimizer).__name__} for these weights."
-    return lambda: warnings.warn(f"The state of the optimizer was not loaded: {said}", stacklevel=users_level())
+        check_shapes(optimizer, state)
+    except ValueError as error:
+        said = str(error)
+        return lambda: warnings.warn(f"The state of the optimizer was not loaded: {said}", stacklevel=users_level())
+    return lambda: optimizer.set_weights(state)
 
 
 def _optimizer_in_other_order(root: Group) -> Callable[[], None]:
