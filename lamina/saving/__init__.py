@@ -19,8 +19,9 @@ from lamina.registry import (
 )
 from lamina.registry import serialize as serialize_keras_object
 from lamina.saving import keras_zip, legacy_h5, legacy_h5_writer, weights_h5
-from lamina.saving.files import check_overwrite, kind_of
+from lamina.saving.files import check_overwrite
 from lamina.saving.hdf5 import opened
+from lamina.saving.kinds import MODELS, WEIGHTS, kind_of, refusal
 from lamina.tracebacks import door
 
 if typing.TYPE_CHECKING:
@@ -124,6 +125,8 @@ def load_model(
         ValueError: for a file that is not what it should be; nothing in it is run, imported or unpickled.
     """
     kind = kind_of(filepath)
+    if kind not in MODELS:
+        raise refusal(filepath, kind, "model")
     if kind == "hdf5":
         return legacy_h5.load(filepath, custom_objects, compile)
     return keras_zip.load(filepath, custom_objects, compile, safe_mode)
@@ -142,7 +145,10 @@ def load_weights(
     Raises:
         ValueError: naming the file, the place in it and what the model needs there. Nothing is changed then.
     """
-    if kind_of(filepath) == "zip":
+    kind = kind_of(filepath)
+    if kind not in WEIGHTS:
+        raise refusal(filepath, kind)
+    if kind == "keras":
         keras_zip.load_weights(model, filepath, skip_mismatch)
         return
     with opened(filepath) as root:

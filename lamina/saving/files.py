@@ -65,23 +65,6 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
     return os.fdopen(handle, "rb")
 
 
-def kind_of(path: str | os.PathLike[str]) -> str:
-    """What a file is by its first bytes, whatever its name: ``"zip"``, ``"hdf5"``, or ``"unknown"``.
-
-    Raises:
-        ValueError: for what is not an ordinary file; a SavedModel is named as what it is.
-    """
-    if os.path.isfile(os.path.join(path, "saved_model.pb")):
-        raise ValueError(f"{os.fspath(path)} is a SavedModel, a folder with a program that only TensorFlow can run. "
-                         "Load the model there and save it as .h5 or .keras, which lamina opens.")  # fmt: skip
-    with open_regular(path) as stream:
-        beginning = stream.read(8)
-    return next((kind for kind, signature in _SIGNATURES.items() if beginning.startswith(signature)), "unknown")
-
-
-_SIGNATURES = {"zip": b"PK", "hdf5": b"\x89HDF\r\n\x1a\n"}
-
-
 def read_json(text: bytes | str, where: str) -> Any:
     """JSON as Keras writes it: no NaN or infinity, no key twice, no depth that would exhaust the reader.
 
