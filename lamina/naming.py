@@ -3,12 +3,75 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from lamina.registry import snake_case
 
 _counts: Counter[str] = Counter()
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a generation of Keras names layers and models that are given no name.
+
+    Arguments:
+        from_one: whether the first of a class has a number, too (``dense_1``).
+        words: what names of a class begin with, where that is not the class's name.
+        snake: whether words are set apart (``max_pooling2d``, not ``maxpooling2d``).
+        after_first: whether the input of a ``Sequential`` is named after the first layer (``dense_1_input``).
+    """
+
+    from_one: bool = False
+    words: Mapping[str, str] = field(default_factory=dict)
+    snake: bool = True
+    after_first: bool = False
+
+
+_TODAY = Style()
+_style = _TODAY
+
+
+def set_style(style: Style | None) -> None:
+    """Name layers as a generation of Keras did, from now on; ``None``: as Keras 3 does."""
+    global _style
+    _style = style or _TODAY
+
+
+def names_differ() -> bool:
+    """Whether layers are named in another way than today's."""
+    return _style is not _TODAY
+
+
+def layer_name(class_name: str) -> str:
+    """The next free name of a layer or model of a class, in the active dialect's way.
+
+    >>> reset_names()
+    >>> set_style(Style(from_one=True, words={"InputLayer": "input"}))
+    >>> layer_name("Dense"), layer_name("Dense"), layer_name("InputLayer")
+    ('dense_1', 'dense_2', 'input_1')
+    >>> set_style(None)
+    """
+    if not names_differ():
+        return unique_name(class_name)
+    word = _style.words.get(class_name, class_name)
+    base = base_name(word) if _style.snake else word.lower()
+    if _style.from_one or class_name == "InputLayer":
+        return f"{base}_{next_number(base)}"
+    return _numbered(base)
+
+
+def input_name(first: str) -> str | None:
+    """What the input of a ``Sequential`` is called whose first layer is called ``first``; ``None``: as any input."""
+    return f"{first}_input" if _style.after_first else None
+
+
+def next_number(base: str) -> int:
+    """1 for the first call with a base, 2 for the second, ...: one count for whatever is named by number."""
+    _counts[base] += 1
+    return _counts[base]
 
 
 def unique_name(class_name: str) -> str:
@@ -18,9 +81,11 @@ def unique_name(class_name: str) -> str:
     >>> unique_name("Dense"), unique_name("Dense")
     ('dense', 'dense_1')
     """
-    base = base_name(class_name)
-    number = _counts[base]
-    _counts[base] += 1
+    return _numbered(base_name(class_name))
+
+
+def _numbered(base: str) -> str:
+    number = next_number(base) - 1
     return f"{base}_{number}" if number else base
 
 
@@ -31,16 +96,25 @@ def base_name(class_name: str) -> str:
 
 
 def automatic_base(name: str, class_name: str) -> str | None:
-    """What ``name`` begins with, if it is one that :func:`unique_name` makes; ``None`` for a name that somebody chose.
+    """What today's name begins with, if ``name`` is one that is made by number; ``None`` for a name that somebody chose.
 
     >>> automatic_base("dense_3", "Dense"), automatic_base("head", "Dense")
     ('dense', None)
     """
     base = re.sub(r"_[1-9]\d*$", "", name)
-    return base if base in (base_name(class_name), _SECOND_BASES.get(class_name)) else None
+    if base in (base_name(class_name), _SECOND_BASES.get(class_name)):
+        return base
+    is_older = base != name and (base == class_name.lower() or base in _OLDER_BASES.get(class_name, ()))
+    return base_name(class_name) if is_older else None
 
 
 _SECOND_BASES = {"Functional": "merge"}  # the model that Keras 1's Merge makes of branches
+_OLDER_BASES: defaultdict[str, set[str]] = defaultdict(set)
+
+
+def also_called(class_name: str, older: str) -> None:
+    """Names of ``class_name`` that were made by number may begin with ``older``, a class of an older generation."""
+    _OLDER_BASES[class_name] |= {base_name(older), older.lower()}
 
 
 def reset_names() -> None:

@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from lamina import ops
-from lamina.backend._values import forget_names, is_placeholder, set_value
+from lamina.backend._values import is_placeholder, set_value
 from lamina.engine.tracking import parameters_of
 from lamina.graph.foreign import in_own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, leaves, map_structure
 from lamina.models import Model
+from lamina.naming import reset_names
 from lamina.ops._tensors import as_tensor, recorded
 
 Function = Callable[..., Any]
@@ -73,7 +74,7 @@ def in_test_phase(x: Any, alt: Any, training: Any = None) -> Any:
 def clear_session(free_memory: bool = True) -> None:
     """Forget the names that layers and models were given by number, and the learning phase."""
     set_learning_phase(None)
-    forget_names()
+    reset_names()
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,9 @@ from lamina.dialects import any_spelling
 from lamina.dtypes import as_dtype, dtype_name
 from lamina.graph.symbolic import SymbolicTensor
 from lamina.layers.core import Input, InputLayer
-from lamina.naming import reset_names
+from lamina.naming import next_number, reset_names
 from lamina.ops._tensors import as_tensor, axes_of, common_type, recorded, tensors
 from lamina.variables import Variable, are_unchanged
-
-_uids: Counter[str] = Counter()
 
 
 def backend() -> str:
@@ -33,25 +30,18 @@ def cast_to_floatx(x: Any) -> Any:
 
 
 def get_uid(prefix: str = "") -> int:
-    """1 for the first call with a prefix, 2 for the second, ...
+    """1 for the first call with a prefix, 2 for the second, ... Layers that are named by number count along.
 
     >>> reset_uids()
     >>> get_uid("dense"), get_uid("dense"), get_uid("conv")
     (1, 2, 1)
     """
-    _uids[prefix] += 1
-    return _uids[prefix]
+    return next_number(prefix)
 
 
 def reset_uids() -> None:
-    """Let :func:`get_uid` count from the start again."""
-    _uids.clear()
-
-
-def forget_names() -> None:
-    """Let all names be counted from the start again."""
+    """Let :func:`get_uid`, and with it names, count from the start again."""
     reset_names()
-    reset_uids()
 
 
 # ---- types ---------------------------------------------------------------------------------------------------------

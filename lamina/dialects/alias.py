@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lamina import naming
 from lamina.dialects import keras3
 from lamina.dialects.translator import Arguments, translate_alias, translate_call
 
@@ -29,6 +30,8 @@ class Alias:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = self._read(self.__name__, args, kwargs)
+        if self._read is translate_alias and naming.names_differ() and kwargs.get("name") is None:
+            kwargs["name"] = naming.layer_name(self.__name__)  # after the class of then, not after today's
         return self.__wrapped__(*args, **kwargs)
 
     def from_config(self, config: dict[str, Any]) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from lamina.naming import Style
+
 
 class Gone(NamedTuple):
     """An argument that lamina has no counterpart for."""
@@ -36,6 +38,7 @@ class Generation:
         words: by kind of argument (``activation``, ``initializer``, ...), what a name meant, where it differed.
         positional: how many positional arguments a class takes, where there was a limit.
         calls: functions and methods, as ``Class.method``.
+        names: how layers and models are named that are given no name.
     """
 
     name: str
@@ -45,3 +48,4 @@ class Generation:
     words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     positional: Mapping[str, int] = field(default_factory=dict)
     calls: Mapping[str, Call] = field(default_factory=dict)
+    names: Style = field(default_factory=Style)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lamina.dialects.generation import Call, Generation, Gone
 from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR
+from lamina.naming import Style
 
 # ---- arguments -----------------------------------------------------------------------------------------------------
 
@@ -212,9 +213,15 @@ _COMPILED = {"keep_trainable": True}  # freezing a layer waits for the next comp
 _FIT = "x y batch_size nb_epoch verbose callbacks validation_split validation_data shuffle class_weight sample_weight"
 _GENERATOR_HINTS = "max_q_size nb_worker pickle_safe"
 
+# Layers are called after the classes of then.
+_CLASSES = {"Conv1D": "Convolution1D", "Conv2D": "Convolution2D", "Conv3D": "Convolution3D",
+            "SeparableConv2D": "SeparableConvolution2D", "Conv2DTranspose": "Deconvolution2D"}  # fmt: skip
+_WORDS = {"InputLayer": "input", "Functional": "model"}
+
 GENERATION = Generation(
     name="keras1",
     version="1.2.2",
+    names=Style(from_one=True, words=_CLASSES | _WORDS, snake=False, after_first=True),
     order=ORDER,
     defaults={
         "BatchNormalization": {"frozen_statistics": "follow"},  # freezing it changes nothing but gamma and beta

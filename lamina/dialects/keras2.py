@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from lamina.dialects.generation import Call, Generation
 from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR
+from lamina.naming import Style
 
 _CONV = ("activation use_bias kernel_initializer bias_initializer kernel_regularizer bias_regularizer "
          "activity_regularizer kernel_constraint bias_constraint")  # fmt: skip
@@ -59,6 +60,7 @@ _FIT = ("x y batch_size epochs verbose callbacks validation_split validation_dat
 GENERATION = Generation(
     name="keras2",
     version="2.2.4",
+    names=Style(from_one=True, words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "
                               "moving_mean_initializer moving_variance_initializer beta_regularizer "

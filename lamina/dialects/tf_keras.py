@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lamina.dialects.generation import Call, Generation
 from lamina.dialects.keras3 import PROGBAR
+from lamina.naming import Style
 
 _WEIGHTS = "use_bias kernel_initializer recurrent_initializer bias_initializer"
 _PENALTIES = "kernel_regularizer recurrent_regularizer bias_regularizer activity_regularizer"
@@ -23,6 +24,7 @@ _HINTS = "max_queue_size workers use_multiprocessing"
 GENERATION = Generation(
     name="tf_keras",
     version="2.21.0",
+    names=Style(words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "
                               "moving_mean_initializer moving_variance_initializer beta_regularizer "

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
+from lamina import naming
 from lamina.dialects import keras1, keras2, keras3, tf_keras
 from lamina.dialects.generation import Call, Generation, Gone
 from lamina.errors import did_you_mean
@@ -26,6 +27,9 @@ GENERATIONS = {
 }
 # The name that a class's tables are under, where it is another.
 _KEYS = {**keras3.SYNONYMS, **keras3.SAME_TABLES}
+
+for _old, (_today, _) in keras3.ALIASES.items():
+    naming.also_called(_today, _old)
 
 _active: Generation | None = None  # None: the native one, which is Keras 3's
 _chosen: str | None = None
@@ -58,6 +62,7 @@ def set_dialect(name: str | None) -> None:
                          f"The dialects are {', '.join(GENERATIONS)}.")  # fmt: skip
     _chosen = name
     _active = None if name in (None, "keras3") else GENERATIONS[name]
+    naming.set_style(_active.names if _active is not None else None)
 
 
 @contextlib.contextmanager

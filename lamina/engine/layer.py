@@ -113,7 +113,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         super().__init__()
         if name is not None and (not isinstance(name, str) or not name):
             raise ValueError(f"The name of a layer must be a non-empty string, and {type(self).__name__} got {name!r}.")
-        self.name = name or naming.unique_name(getattr(self, "_keras_class_name", type(self).__name__))
+        self.name = name or naming.layer_name(getattr(self, "_keras_class_name", type(self).__name__))
         self.dtype_policy = as_policy(dtype if dtype is not None else kwargs.pop("input_dtype", None))
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)

@@ -93,7 +93,7 @@ class BranchMerge(Alias):
             inputs += [one for one in sources if not any(one is other for other in inputs)]
             outputs.append(output)
         merged = cls(**given)(outputs)
-        return Model(inputs if len(inputs) > 1 else inputs[0], merged, name=name or naming.unique_name("Merge"))
+        return Model(inputs if len(inputs) > 1 else inputs[0], merged, name=name or naming.layer_name("Merge"))
 
     def from_config(self, config: dict[str, Any]) -> Any:
         """What Keras 1's ``get_config`` described; the branches, where a stack began with it, are among its ``layers``."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from lamina import naming
 from lamina.engine.calling import as_shapes, map_shapes, shapes_of, who
 from lamina.engine.layer import Layer
 from lamina.errors import describe
@@ -294,7 +295,8 @@ def first_input(layer: Any) -> Any:
     ):
         return map_structure(lambda one: Input(batch_shape=one.shape, dtype=one.dtype, name=one.name), layer.input)
     shape = first_input_shape(layer)
-    return None if shape is None else Input(batch_shape=shape, dtype=first_input_dtype(layer))
+    name = naming.input_name(layer.name) if isinstance(layer, Layer) else None
+    return None if shape is None else Input(batch_shape=shape, dtype=first_input_dtype(layer), name=name)
 
 
 def first_input_shape(layer: Any) -> tuple[Any, ...] | None:
