@@ -61,6 +61,9 @@ GONE = {
     "StackedRNNCells": {
         "reverse_state_order": Gone((False, None), "lamina keeps states in the order of the cells.", ValueError)
     },
+    # What a function's code was in configs of Keras 1 and 2; the functions themselves are found by name.
+    "Lambda": dict.fromkeys(("function_type", "module", "output_shape_type", "output_shape_module", "mask_type", "mask_module"),
+                            _HINT),
     "Softmax": {"robust_masking": _ROBUST},
     "MultiHeadAttention": {"softmax_robust_masking": _ROBUST, "query_shape": _HINT, "key_shape": _HINT, "value_shape": _HINT},
     "Dense": {"quantization_config": _QUANTIZED},

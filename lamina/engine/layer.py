@@ -114,7 +114,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         if name is not None and (not isinstance(name, str) or not name):
             raise ValueError(f"The name of a layer must be a non-empty string, and {type(self).__name__} got {name!r}.")
         self.name = name or naming.layer_name(getattr(self, "_keras_class_name", type(self).__name__))
-        self.dtype_policy = as_policy(dtype if dtype is not None else kwargs.pop("input_dtype", None))
+        self.dtype_policy = as_policy(dtype if dtype is not None else _of_floats(kwargs.pop("input_dtype", None)))
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._trainable = bool(trainable)
@@ -371,6 +371,11 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     def extra_repr(self) -> str:
         """What ``print(model)`` shows of the layer besides its class."""
         return arguments_text(self)
+
+
+def _of_floats(input_dtype: Any) -> Any:
+    """The type of weights that goes with Keras 1's ``input_dtype``: its own, where the input is of floats."""
+    return input_dtype if input_dtype is None or "float" in str(input_dtype) else None
 
 
 def _asks_for_order(fn: Callable[[torch.Tensor], torch.Tensor]) -> bool:

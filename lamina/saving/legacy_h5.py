@@ -11,15 +11,17 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from lamina.dialects import using_dialect
 from lamina.engine.calling import who
 from lamina.engine.weights import within_budget
+from lamina.layers.merge import Merge
 from lamina.registry import ConfigError, CustomObjectScope, deserialize
 from lamina.saving.files import read_json
 from lamina.saving.hdf5 import Group, opened
-from lamina.saving.legacy_weights import Arrays, in_todays_layout
+from lamina.saving.legacy_weights import Arrays, Source, in_todays_layout, is_model, turns
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
 from lamina.saving.weights_h5 import as_tensor
@@ -27,13 +29,14 @@ from lamina.tracebacks import users_level
 
 WEIGHTS, CONFIG, TRAINING, OPTIMIZER = "model_weights", "model_config", "training_config", "optimizer_weights"
 TOP_LEVEL = "top_level_model_weights"
+NUMBERED = "nb_layers"  # before Keras 1, layers and weights had numbers for names
 # In files that lamina wrote: the whole description in Keras 3's words, and all variables of the optimizer.
 OWN_CONFIG, OWN_OPTIMIZER = "lamina_config", "lamina_optimizer"
 
 
 def is_legacy(root: Group) -> bool:
     """Whether an HDF5 file is laid out as this module reads it."""
-    return WEIGHTS in root or root.strings("layer_names") is not None
+    return WEIGHTS in root or root.strings("layer_names") is not None or root.attribute(NUMBERED) is not None
 
 
 def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Any:
@@ -108,10 +111,7 @@ def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool 
         raise ValueError(f"{who(model)} has no weights to load into: it is not built. Call it on data, or build() it, "
                          "first.")  # fmt: skip
     reader = _Reader(weights)
-    names = weights.strings("layer_names")
-    if names is None:
-        raise ValueError(f"{weights.where} has no list of layers (layer_names), so it holds no weights of Keras's.")
-    pairs = reader.by_name(model, names) if by_name else reader.in_order(model, names)
+    pairs = reader.by_name(model) if by_name else reader.in_order(model)
     assignments: list[Callable[[], None]] = []
     skipped: list[str] = []
     for layer, name in pairs:
@@ -123,6 +123,13 @@ def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool 
             skipped.append(str(error))
     for assign in assignments:
         assign()
+    if reader.doubtful:
+        warnings.warn(
+            f"{weights.where} was written by Keras 1 with Theano, by the names of its weights. Theano turns the kernels of "
+            "convolutions by 180 degrees, and the file does not say whether these were turned back: they are taken as they "
+            f"stand. If the answers are wrong, turn them (kernel[::-1, ::-1]) in {_listed(reader.doubtful)}.",
+            stacklevel=users_level(),
+        )
     if skipped:
         warnings.warn(f"Some weights were left as they are. {'; '.join(skipped)}", stacklevel=users_level())
     return {name: weight for name, weight in reader.places.items() if weight is not None}
@@ -133,34 +140,71 @@ class _Reader:
 
     def __init__(self, weights: Group) -> None:
         self.weights = weights
-        version = weights.attribute("keras_version")
-        self.is_keras1 = not isinstance(version, str) or version.startswith("1")
-        self.rotated = weights.attribute("backend") == "theano"
+        count = weights.attribute(NUMBERED)
+        self.is_numbered = count is not None
+        names = _numbered("layer", count, weights) if self.is_numbered else weights.strings("layer_names")
+        if names is None:
+            raise ValueError(f"{weights.where} has no list of layers (layer_names), so it holds no weights of Keras's.")
+        self.names = names
+        self.source = Source(self._is_keras1(), weights.attribute("backend") == "theano", self.is_numbered)
         self.places: dict[str, Any] = {}
+        self.doubtful: list[str] = []  # layers whose kernels Theano may have turned
 
-    def in_order(self, model: Any, names: list[str]) -> list[tuple[Any, str]]:
+    def _is_keras1(self) -> bool:
+        """Keras 1 named its version at a file's root alone; its weights' names have no parts."""
+        version = self.weights.attribute("keras_version")
+        if isinstance(version, str):
+            return version.startswith("1")
+        return not any("/" in path for name in self.names for path in self.paths(name))
+
+    def paths(self, name: str) -> list[str]:
+        """Where a layer's arrays are in its group."""
+        group = self.weights.group(name)
+        if self.is_numbered:
+            return _numbered("param", group.attribute("nb_params"), group)
+        return group.strings("weight_names") or []
+
+    def in_order(self, model: Any) -> list[tuple[Any, str]]:
         """Layers that have weights, on both sides in their order."""
-        mine = [layer for layer in model.layers if ordered(layer)]
-        theirs = [name for name in names if self.weights.group(name).strings("weight_names")]
+        mine = [layer for layer in self._layers(model) if ordered(layer)]
+        theirs = [name for name in self.names if self.paths(name)]
         if len(mine) != len(theirs):
             raise ValueError(f"{self.weights.where} has {len(theirs)} layers with weights ({_listed(theirs)}), and "
                              f"{who(model)} has {len(mine)} ({_listed([layer.name for layer in mine])}).")  # fmt: skip
         return list(zip(mine, theirs, strict=True))
 
-    def by_name(self, model: Any, names: list[str]) -> list[tuple[Any, str]]:
+    def by_name(self, model: Any) -> list[tuple[Any, str]]:
         """Layers that have the name of a group."""
-        known = set(names)
-        return [(layer, layer.name) for layer in model.layers if layer.name in known and (
-            ordered(layer) or self.weights.group(layer.name).strings("weight_names"))]  # fmt: skip
+        if self.is_numbered:
+            raise ValueError(f"{self.weights.where} has no names of layers, as before Keras 1: leave out by_name.")
+        known = set(self.names)
+        return [(layer, layer.name) for layer in self._layers(model) if layer.name in known and (
+            ordered(layer) or self.paths(layer.name))]  # fmt: skip
+
+    def _layers(self, model: Any) -> list[Any]:
+        """A model's layers as files list them. Of a stack that began with a ``Merge`` of stacks, Keras 1 listed the layers
+        of these, and no ``Merge``."""
+        first, *rest = [*model.layers] or [None]
+        if not hasattr(model, "_chain") or not is_model(first) or first.name in self.names:
+            return model.layers
+        if not any(isinstance(layer, Merge) for layer in first.layers):
+            return model.layers
+        branches = [layer for branch in first.layers for layer in self._flat(branch)]
+        return list({id(layer): layer for layer in [*branches, *rest]}.values())
+
+    def _flat(self, branch: Any) -> list[Any]:
+        return self._layers(branch) if is_model(branch) else [branch]
 
     def assignment(self, layer: Any, name: str) -> Callable[[], None]:
         """Read a layer's arrays now, and return the function that sets its weights."""
         group = self.weights.group(name)
         mine = ordered(layer)
-        stored = group.strings("weight_names") or []
+        stored = self.paths(name)
         arrays = [group.read_at(path) for path in stored]
         shapes = [tuple(weight.shape) for weight in mine]
         converted = self._converted(layer, arrays, shapes, group.where)
+        if self.source.is_keras1 and not self.is_numbered and turns(layer) and not stored[0].endswith(":0"):
+            self.doubtful.append(layer.name)
         if len(converted) != len(mine):
             found = [f"{path} {array.shape}" for path, array in zip(stored, arrays, strict=True)]
             raise ValueError(f"{group.where} has {len(found)} weights ({_listed(found)}), and {who(layer)} has {len(mine)} "
@@ -183,11 +227,20 @@ class _Reader:
 
     def _converted(self, layer: Any, arrays: Arrays, shapes: list[tuple[int, ...]], where: str) -> Arrays:
         try:
-            return in_todays_layout(layer, arrays, shapes, self.is_keras1, self.rotated)
+            return in_todays_layout(layer, arrays, shapes, self.source)
         except (ValueError, IndexError) as error:
             raise ValueError(
                 f"The weights in {where} are not what {who(layer)} had in any generation: {error}."
             ) from error
+
+
+def _numbered(word: str, count: Any, group: Group) -> list[str]:
+    """``layer_0``, ``layer_1``, ...: as many as an attribute says, which are no more than there are."""
+    if not isinstance(count, (int, np.integer)) or not 0 <= count <= len(group.names()):
+        raise ValueError(
+            f"{group.where} should say how many of {word}_0, {word}_1, ... it has, and says {count!r:.80}."
+        )
+    return [f"{word}_{number}" for number in range(count)]
 
 
 def ordered(layer: Any) -> list[torch.Tensor]:

@@ -6,8 +6,8 @@ by the shapes in the file; where the shapes are today's already and nothing says
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,21 @@ _FROM_THEANO = {1: (2, 1, 0), 2: (2, 3, 1, 0), 3: (2, 3, 4, 1, 0)}
 # The places of the kernels, recurrent kernels and biases of Keras 1's gates, in today's order of gates.
 _LSTM_GATES = ((0, 6, 3, 9), (1, 7, 4, 10), (2, 8, 5, 11))
 _GRU_GATES = ((0, 3, 6), (1, 4, 7), (2, 5, 8))
+_GATES = {"LSTM": 4, "ConvLSTM2D": 4, "GRU": 3}
+
+
+class Source(NamedTuple):
+    """What wrote a file.
+
+    Arguments:
+        is_keras1: whether Keras 1 did.
+        rotated: whether Theano computed the model: it turns kernels by 180 degrees.
+        has_deviations: whether BatchNormalization kept standard deviations, as before Keras 1.
+    """
+
+    is_keras1: bool = False
+    rotated: bool = False
+    has_deviations: bool = False
 
 
 def class_of(layer: Any) -> str:
@@ -25,29 +40,28 @@ def class_of(layer: Any) -> str:
     return getattr(layer, "_keras_class_name", type(layer).__name__)
 
 
-def in_todays_layout(
-    layer: Any, arrays: Arrays, shapes: list[tuple[int, ...]], is_keras1: bool, rotated: bool
-) -> Arrays:
+def in_todays_layout(layer: Any, arrays: Arrays, shapes: list[tuple[int, ...]], source: Source) -> Arrays:
     """The arrays of a layer's group in today's layout.
 
     Arguments:
         layer: the layer that they are for.
         arrays: what the file has, in its order.
         shapes: those of the layer's weights, in the order of files.
-        is_keras1: whether Keras 1 wrote the file.
-        rotated: whether Theano computed the model: it turns kernels by 180 degrees.
+        source: what is known of the file.
     """
-    name = class_of(layer)
+    name, (is_keras1, rotated, has_deviations) = class_of(layer), source
     if name == "Bidirectional":
         half, count = len(arrays) // 2, len(shapes) // 2
-        return [*in_todays_layout(layer.forward_layer, arrays[:half], shapes[:count], is_keras1, rotated),
-                *in_todays_layout(layer.backward_layer, arrays[half:], shapes[count:], is_keras1, rotated)]  # fmt: skip
+        return [*in_todays_layout(layer.forward_layer, arrays[:half], shapes[:count], source),
+                *in_todays_layout(layer.backward_layer, arrays[half:], shapes[count:], source)]  # fmt: skip
     if name == "TimeDistributed":
-        return in_todays_layout(layer.layer, arrays, shapes, is_keras1, rotated)
-    if hasattr(layer, "layers") and hasattr(layer, "compile_from_config"):
-        return _of_model(layer, arrays, shapes, is_keras1, rotated)
+        return in_todays_layout(layer.layer, arrays, shapes, source)
+    if is_model(layer):
+        return _of_model(layer, arrays, shapes, source)
     if is_keras1 and name in _KERAS1:
         arrays = _KERAS1[name](layer, arrays, shapes)
+    if has_deviations and name == "BatchNormalization":
+        arrays = _variance(layer, arrays)
     if rotated and name in _ROTATED:
         arrays = [*(_turned(kernel) for kernel in arrays[: _ROTATED[name]]), *arrays[_ROTATED[name] :]]
     if name in _CUDNN:
@@ -55,24 +69,43 @@ def in_todays_layout(
     return arrays
 
 
-def _of_model(model: Any, arrays: Arrays, shapes: list[tuple[int, ...]], is_keras1: bool, rotated: bool) -> Arrays:
+def _of_model(model: Any, arrays: Arrays, shapes: list[tuple[int, ...]], source: Source) -> Arrays:
     """A model inside a model: what trains of each layer comes first, then the rest of each."""
-    if [array.shape for array in arrays] == shapes and not rotated and not is_keras1:
+    if [array.shape for array in arrays] == shapes and source == Source():
         return arrays
-    given = iter(arrays)
     found: Arrays = []
+    place = 0
     for kind in ("trainable_weights", "non_trainable_weights"):
-        for layer in model.layers:
+        for layer in _parts(model):
             wanted = [tuple(weight.shape) for weight in getattr(layer, kind)]
-            count = _count_in_file(layer, wanted, is_keras1)
-            found += in_todays_layout(layer, [array for _, array in zip(range(count), given, strict=False)], wanted,
-                                      is_keras1, rotated)  # fmt: skip
-    return [*found, *given]
+            if wanted:
+                count = len(wanted) * (_pieces(layer, arrays[place], wanted[0]) if source.is_keras1 else 1)
+                found += in_todays_layout(layer, arrays[place : place + count], wanted, source)
+                place += count
+    return [*found, *arrays[place:]]
 
 
-def _count_in_file(layer: Any, wanted: list[tuple[int, ...]], is_keras1: bool) -> int:
-    gates = {"LSTM": 12, "ConvLSTM2D": 12, "GRU": 9}.get(class_of(layer)) if is_keras1 and wanted else None
-    return gates or len(wanted)
+def _parts(model: Any) -> Iterator[Any]:
+    """The layers of a model, those of models inside it in their places."""
+    for layer in model.layers:
+        inside = layer.layer if class_of(layer) == "TimeDistributed" else layer
+        if is_model(inside):
+            yield from _parts(inside)
+        else:
+            yield layer
+
+
+def is_model(layer: Any) -> bool:
+    """Whether a layer is a model, with layers of its own."""
+    return hasattr(layer, "layers") and hasattr(layer, "compile_from_config")
+
+
+def _pieces(layer: Any, first: np.ndarray, wanted: tuple[int, ...]) -> int:
+    """How many arrays of Keras 1's stand for one weight: it kept gates apart, unless a GPU was to compute them at once."""
+    name = class_of(layer)
+    if name in ("Bidirectional", "TimeDistributed"):
+        return _pieces(layer.forward_layer if name == "Bidirectional" else layer.layer, first, wanted)
+    return _GATES.get(name, 1) if first.shape[-1] != wanted[-1] else 1
 
 
 # ---- Keras 1 -------------------------------------------------------------------------------------------------------
@@ -105,16 +138,33 @@ def _conv(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
     return [arrays[0].transpose(_FROM_THEANO[arrays[0].ndim - 2]), *arrays[1:]]
 
 
+def _variance(layer: Any, arrays: Arrays) -> Arrays:
+    """``(x - mean) / (deviation + epsilon)`` becomes ``(x - mean) / sqrt(variance + epsilon)``."""
+    *others, deviation = arrays
+    return [*others, np.square(deviation + layer.epsilon) - layer.epsilon] if len(arrays) == 4 else arrays
+
+
+def _separable(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    """Of channels-first layers both kernels were as Theano has them."""
+    if layer.data_format != "channels_first":
+        return arrays
+    return [*(kernel.transpose(_FROM_THEANO[2]) for kernel in arrays[:2]), *arrays[2:]]
+
+
+def _highway(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    """Before 1.2 a matrix had its bias behind it."""
+    return [arrays[place] for place in (0, 2, 1, 3)] if len(arrays) == 4 and arrays[1].ndim == 1 else arrays
+
+
 def _conv_transpose(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
     axes = (2, 3, 0, 1) if layer.data_format == "channels_first" else (0, 1, 3, 2)
     return [arrays[0].transpose(axes), *arrays[1:]]
 
 
 def _conv_lstm(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
-    arrays = _gates(_LSTM_GATES)(layer, arrays, shapes)
-    if getattr(layer, "data_format", None) != "channels_first":
-        return arrays
-    return [*(kernel.transpose(2, 3, 1, 0) for kernel in arrays[:2]), *arrays[2:]]
+    if getattr(layer, "data_format", None) == "channels_first":
+        arrays = [array.transpose(_FROM_THEANO[2]) if array.ndim == 4 else array for array in arrays]
+    return _gates(_LSTM_GATES)(layer, arrays, shapes)
 
 
 _KERAS1: dict[str, Callable[[Any, Arrays, Any], Arrays]] = {
@@ -125,12 +175,21 @@ _KERAS1: dict[str, Callable[[Any, Arrays, Any], Arrays]] = {
     "Conv2D": _conv,
     "Conv3D": _conv,
     "Conv2DTranspose": _conv_transpose,
+    "SeparableConv2D": _separable,
+    "Highway": _highway,
 }
 
 # ---- Theano --------------------------------------------------------------------------------------------------------
 
 # How many of a layer's arrays are kernels that Theano turned.
 _ROTATED = {"Conv1D": 1, "Conv2D": 1, "Conv3D": 1, "Conv2DTranspose": 1, "ConvLSTM2D": 2}
+
+
+def turns(layer: Any) -> bool:
+    """Whether Theano turned kernels of a layer, or of one inside it."""
+    if is_model(layer):
+        return any(turns(inside) for inside in layer.layers)
+    return class_of(layer) in _ROTATED or (class_of(layer) == "TimeDistributed" and turns(layer.layer))
 
 
 def _turned(kernel: np.ndarray) -> np.ndarray:

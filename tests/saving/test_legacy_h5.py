@@ -284,7 +284,7 @@ def test_channels_first_kernels_of_keras_1(tmp_path: Path):
               "nb_row": 2, "nb_col": 3, "init": "glorot_uniform", "activation": "linear", "border_mode": "valid",
               "subsample": [1, 1], "dim_ordering": "th", "bias": True}  # fmt: skip
     described = {"class_name": "Sequential", "config": [{"class_name": "Convolution2D", "config": config}]}
-    write(tmp_path / "m.h5", described, {"c": {"c_W": kernel.transpose(3, 2, 0, 1), "c_b": bias}}, "1.2.2", None)
+    write(tmp_path / "m.h5", described, {"c": {"c_W:0": kernel.transpose(3, 2, 0, 1), "c_b:0": bias}}, "1.2.2", None)
     x = np.random.default_rng(2).standard_normal((2, 3, 6, 6)).astype("float32")
     np.testing.assert_allclose(
         load_model(tmp_path / "m.h5").predict(x, verbose=0), wanted.predict(x, verbose=0), rtol=1e-6
