@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -15,28 +15,102 @@ from typing import IO, Any
 MAX_JSON_DEPTH = 100
 # Compressed data may unfold to this many times its size in the file. Weights hardly shrink; configs do by 30 or so.
 MAX_RATIO = 100
+ABANDONED = 3600  # seconds after which a file that nobody went on writing is one whose writer was killed
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A new file beside ``path`` to write to; when the block ends well it takes the place of ``path``, else it is gone."""
-    target = Path(os.path.realpath(path))  # of a link, what it leads to is replaced
+    """A new file beside ``path`` to write to; when the block ends well it takes the place of ``path``, else it is gone.
+
+    It is on the disk before it gets its name, and its name is before this returns. So whatever happens, ``path`` is the old
+    file or the new one, whole. Who writes to one path at once, in threads or processes, writes files of his own.
+
+    Raises:
+        OSError: when the folder or the file can't be written to, or the disk is full; the old file stays.
+        ValueError: for a folder, or another thing that is no ordinary file.
+    """
+    target = writable_target(path)
+    beginning = f".{target.name[:40]}."  # a name has 255 bytes
+    written = target.with_name(f"{beginning}{os.urandom(6).hex()}.new")
+    try:
+        before = target.stat() if target.exists() else None
+        rights = 0o666 if before is None else stat.S_IMODE(before.st_mode)  # of which the system takes the user's umask
+        os.close(os.open(written, os.O_CREAT | os.O_EXCL | os.O_WRONLY, rights))
+        _remove_abandoned(written, beginning)
+        yield written
+        with open(written, "rb+") as file:
+            os.fsync(file.fileno())
+        if before is not None:
+            _as_before(written, before)
+        os.replace(written, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise _explained(error, path, written) from error
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def writable_target(path: str | os.PathLike[str]) -> Path:
+    """Where a file of this name will lie: of a link, where it leads to.
+
+    Raises:
+        OSError: when nothing can be written there: the folder is missing or may not be changed, or the file is protected.
+        ValueError: for a folder, or another thing that is no ordinary file.
+    """
+    target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target.parent} is no folder, so {target.name} can't be saved there.")
     if target.exists() and not target.is_file():
         raise ValueError(f"{os.fspath(path)} is not an ordinary file, so it can't be replaced by one.")
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
-    os.close(handle)
-    written = Path(name)
-    try:
-        yield written
-        with open(written, "rb") as file:
-            os.fsync(file.fileno())
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
-        os.chmod(written, mode)
-        os.replace(written, target)
-    finally:
-        written.unlink(missing_ok=True)
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(
+            errno.EACCES, "The file is protected against writing, and stays as it is", os.fspath(path)
+        )
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "Nothing can be written into the folder of this file", os.fspath(path))
+    return target
+
+
+def _remove_abandoned(written: Path, beginning: str) -> None:
+    """Remove new files of the same name that lie there for long: who wrote them was killed. The clock is the file system's."""
+    now = written.stat().st_mtime
+    with os.scandir(written.parent) as entries:
+        alike = [entry for entry in entries if entry.name.startswith(beginning) and entry.name.endswith(".new")]
+    for entry in alike:
+        with contextlib.suppress(OSError):  # another process may have been faster
+            if now - entry.stat(follow_symlinks=False).st_mtime > ABANDONED:
+                os.unlink(entry.path)
+
+
+def _as_before(written: Path, before: os.stat_result) -> None:
+    """Give the new file the owner and the rights of the old one."""
+    now = written.stat()
+    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid) and hasattr(os, "chown"):
+        with contextlib.suppress(PermissionError):  # only root may give files away
+            os.chown(written, before.st_uid, before.st_gid)
+    if stat.S_IMODE(now.st_mode) != stat.S_IMODE(before.st_mode):
+        os.chmod(written, stat.S_IMODE(before.st_mode))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the system write down that a file of the folder got its name.
+
+    Not every system and file system can: the file is whole and in its place by then, so that this is no error.
+    """
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _explained(error: OSError, path: str | os.PathLike[str], written: Path) -> OSError:
+    """An error of the system that says which file was not saved, and not how the new one was called for a while."""
+    if error.errno is None or error.filename not in (None, written, os.fspath(written)):
+        return error
+    said = f"{os.fspath(path)!r} was not saved, and what was there stays: {error.strerror}"
+    return OSError(error.errno, said)
 
 
 def check_target(path: str | os.PathLike[str], ending: str, overwrite: bool) -> None:
@@ -122,9 +196,3 @@ def _check(value: Any, where: str) -> None:
             return
         level = inner
     raise ValueError(f"{where} is nested too deeply.")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
