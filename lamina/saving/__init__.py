@@ -18,7 +18,7 @@ from lamina.registry import (
     register_keras_serializable,
 )
 from lamina.registry import serialize as serialize_keras_object
-from lamina.saving import keras_zip, legacy_h5, legacy_h5_writer, weights_h5
+from lamina.saving import keras_zip, legacy_h5, legacy_h5_writer, npz, safetensors, torch_files, weights_h5
 from lamina.saving.files import check_overwrite
 from lamina.saving.hdf5 import opened
 from lamina.saving.kinds import MODELS, WEIGHTS, kind_of, refusal
@@ -99,8 +99,19 @@ def save_weights(
     check_overwrite(filepath, overwrite)
     if str(filepath).endswith(".weights.h5") and save_format is None:
         weights_h5.save_weights(model, filepath, overwrite, max_shard_size)
+    elif save_format is None and (write := _writer(filepath)) is not None:
+        write(model, filepath)
     else:
         legacy_h5_writer.save_weights(model, filepath)
+
+
+_WRITERS = {".safetensors": safetensors.save_weights, ".npz": npz.save_weights, ".pt": torch_files.save_weights,
+            ".pth": torch_files.save_weights}  # fmt: skip
+_READERS = {"safetensors": safetensors.load_weights, "npz": npz.load_weights, "torch": torch_files.load_weights}
+
+
+def _writer(filepath: str | os.PathLike[str]) -> Any:
+    return next((write for ending, write in _WRITERS.items() if str(filepath).endswith(ending)), None)
 
 
 @door
@@ -150,6 +161,9 @@ def load_weights(
         raise refusal(filepath, kind)
     if kind == "keras":
         keras_zip.load_weights(model, filepath, skip_mismatch)
+        return
+    if kind in _READERS:
+        _READERS[kind](model, filepath, skip_mismatch, by_name)
         return
     with opened(filepath) as root:
         if legacy_h5.is_legacy(root):

@@ -16,6 +16,7 @@ from lamina.registry import ConfigError, CustomObjectScope, check_written, deser
 from lamina.saving import assets, weights_h5
 from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
+from lamina.saving.npz import PICKLED
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings
 
@@ -170,6 +171,8 @@ def _archive(stream: Any, where: str) -> zipfile.ZipFile:
         raise ValueError(f"{where} is not a .keras file (a zip), or is cut off: {error}.") from error
     seen: set[str] = set()
     for name in archive.namelist():
+        if name == "model.weights.npz":
+            raise ValueError(f"{where}/{name} {PICKLED}")
         if name not in (METADATA, CONFIG, WEIGHTS) and not assets.is_name(name):
             raise ValueError(f"{where} has a member {name!r}, which a .keras file does not have.")
         if name in seen:
