@@ -39,6 +39,10 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+class UnknownName(ValueError):
+    """A name that is neither lamina's nor the caller's."""
+
+
 class Table(Generic[T]):
     """The objects of one kind, by name: ``get`` makes an object from whatever an argument or a config may hold.
 
@@ -72,7 +76,7 @@ class Table(Generic[T]):
         found = self.members.get(name) if found is None else found
         found = find_custom(name, custom_objects) if found is None else found
         if found is None:
-            raise ValueError(
+            raise UnknownName(
                 f"{name!r} is not a known {self.kind}.{did_you_mean(name, self.members)} "
                 f"Your own can be passed as an object, or by name after `register_keras_serializable`."
             )
@@ -343,11 +347,13 @@ class ConfigError(ValueError):
     Attributes:
         where: what holds the config, such as a file's name.
         configs: what was being read when it went wrong, the innermost first.
+        is_unknown: whether it is about a name that is neither lamina's nor the caller's.
     """
 
-    def __init__(self, message: str, config: Any) -> None:
+    def __init__(self, message: str, config: Any, is_unknown: bool = False) -> None:
         super().__init__(message)
         self.where = ""
+        self.is_unknown = is_unknown
         self.configs = [config]
 
     @property
@@ -432,7 +438,7 @@ def reading(config: Any) -> Iterator[None]:
         raise
     except Exception as error:
         said = str(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {error}"
-        refusal = ConfigError(said, config)
+        refusal = ConfigError(said, config, isinstance(error, UnknownName))
         for note in getattr(error, "__notes__", ()):
             refusal.add_note(note)
         raise refusal from error
@@ -498,37 +504,56 @@ def check_name(name: Any) -> None:
 
 def _find(config: Config, custom_objects: dict[str, Any] | None, kind: str | None) -> Any:
     """The class or function that a config names: the caller's own first, then one of lamina's tables."""
+    found, _ = look_up(config, custom_objects, kind)
+    if found is not None:
+        return found
+    is_function = config["class_name"] in ("function", "class")
+    name = config["config"] if is_function else config["class_name"]
+    registered, module = config.get("registered_name"), config.get("module")
+    wanted = list(TABLES[kind].members if kind else {name for table in TABLES.values() for name in table.members})
+    near = did_you_mean(
+        name.rpartition(">")[2], reversed(wanted)
+    )  # a class's own name comes before its other spellings
+    what = "the function " if is_function else ""
+    full = registered if registered and ">" in registered else name
+    origin = "" if module is None or module.partition(".")[0] in KERAS_PACKAGES else f" of module {module!r}"
+    raise UnknownName(f"{what}{full!r}{origin} is no {kind or 'object'} of lamina's, and not registered."
+                      f"{near} Your own can be named in `custom_objects`, or registered with "
+                      "`register_keras_serializable`; nothing is imported from a file.")  # fmt: skip
+
+
+def look_up(config: Config, custom_objects: dict[str, Any] | None = None, kind: str | None = None) -> tuple[Any, bool]:
+    """The class or function that a config names, or ``None``, and whether it is the caller's own."""
     is_function = config["class_name"] in ("function", "class")
     name = config.get("config") if is_function else config["class_name"]
     registered, module = config.get("registered_name"), config.get("module")
     if not isinstance(name, str):
         raise ValueError(f"The config of a function must be its name, and got {name!r:.80}.")
+    package, _, plain = name.rpartition(">")
     for candidate in dict.fromkeys((registered, name)):
         found = find_named(candidate, custom_objects) if candidate is not None else None
         if found is not None:
-            return found
-    package, _, plain = name.rpartition(">")
+            return found, True
+    for objects in (custom_objects or {}, *reversed(_scopes)) if package else ():  # tf.keras wrote 'package>Name'
+        if plain in objects:
+            return objects[plain], True
     package = package or (registered or "").rpartition(">")[0]
     if package in ("", "Custom") and (module is None or module.partition(".")[0] in KERAS_PACKAGES):
         tables = [TABLES[kind]] if kind else [table for table in TABLES.values() if table.module == module]
         for table in tables or TABLES.values():
             if plain in table.members:
-                return table.members[plain]
+                return table.members[plain], False
     found = find_custom(plain, custom_objects) if package in ("", "Custom") else None
-    if found is not None:
-        return found
-    wanted = list(TABLES[kind].members if kind else {name for table in TABLES.values() for name in table.members})
-    near = did_you_mean(plain, reversed(wanted))  # a class's own name comes before its other spellings
-    what = "the function " if is_function else ""
-    full = registered if registered and ">" in registered else name
-    origin = "" if module is None or module.partition(".")[0] in KERAS_PACKAGES else f" of module {module!r}"
-    raise ValueError(f"{what}{full!r}{origin} is no {kind or 'object'} of lamina's, and not registered."
-                     f"{near} Your own can be named in `custom_objects`, or registered with "
-                     "`register_keras_serializable`; nothing is imported from a file.")  # fmt: skip
+    return found, found is not None
+
+
+def is_value(name: str) -> bool:
+    """Whether a ``class_name`` stands for a plain value, such as a tuple or a slice, and for no object."""
+    return name in _VALUES and name != "__lambda__"
 
 
 def _refuse_lambda(inner: Any, config: Config) -> Any:
-    raise ValueError("This is the code of a Python lambda, and lamina runs no code from a file. Give the Lambda layer's "
+    raise UnknownName("This is the code of a Python lambda, and lamina runs no code from a file. Give the Lambda layer's "
                      "function by the layer's name: custom_objects={'name_of_the_layer': function}.")  # fmt: skip
 
 

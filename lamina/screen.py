@@ -18,7 +18,7 @@ from lamina import config
 from lamina.language import say
 
 __all__ = ["can_draw", "cells", "columns", "console", "has_ansi", "has_colours", "in_ascii", "is_terminal",
-           "language_of", "plain", "show", "wrap", "write"]  # fmt: skip
+           "language_of", "legible", "plain", "show", "wrap", "write"]  # fmt: skip
 
 WIDTH = 80  # of a terminal that does not tell
 _DRAWN = str.maketrans({"━": "=", "─": "-", "│": "|", "└": "`", "├": "|"})
@@ -178,6 +178,16 @@ def _fits(text: str, encoding: str) -> bool:
 def in_ascii(text: str) -> str:
     """A text in ASCII, as :func:`plain` writes it where there is nothing else."""
     return text.translate(_DRAWN | _OTHERWISE).encode("ascii", "backslashreplace").decode()
+
+
+def legible(text: str, longest: int) -> str:
+    """A text from a file that may be hostile: what moves a terminal's cursor as escapes, and no more than ``longest``.
+
+    >>> legible("a\\x1b[2Jb", 80), legible("one two three", 8)
+    ('a\\\\x1b[2Jb', 'one two…')
+    """
+    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------

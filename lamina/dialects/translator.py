@@ -286,6 +286,15 @@ def _meaning(argument: str, value: Any) -> Any:
     return _words(_kind(argument)).get(value, value) if isinstance(value, str) else value
 
 
+def known_words(kind: str) -> frozenset[str]:
+    """The names of objects of a kind (``"activation"``, ...) that some generation had other words for.
+
+    >>> "maxnorm" in known_words("constraint")
+    True
+    """
+    return frozenset(keras1.VALUES.get(kind, {})).union(*(table.words.get(kind, ()) for table in GENERATIONS.values()))
+
+
 # -- any dialect --
 
 

@@ -35,7 +35,7 @@ from lamina.layers.reshaping import Flatten as Flatten
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import Reshape as Reshape
-from lamina.registry import CustomObjectScope, FunctionConfig, deserialize, find_named, serialize
+from lamina.registry import CustomObjectScope, FunctionConfig, UnknownName, deserialize, find_named, serialize
 from lamina.regularizers import RegularizerLike
 from lamina.tracebacks import door
 from lamina.variables import Weight
@@ -535,7 +535,7 @@ class Lambda(Layer):
             value = config.get(key)
             if isinstance(value, FunctionConfig):  # a config that was never written
                 given[key] = value.function
-            elif _is_code(value):  # the shape can be found out, and a mask has its place in the function
+            elif is_code(value):  # the shape can be found out, and a mask has its place in the function
                 given[key] = _in_place_of_code(config.get("name")) if key == "function" else None
             elif isinstance(value, (dict, str)):
                 given[key] = deserialize(
@@ -544,7 +544,7 @@ class Lambda(Layer):
         return given
 
 
-def _is_code(value: Any) -> bool:
+def is_code(value: Any) -> bool:
     """Whether a config holds the code of a function: in a dictionary since Keras 3, a list that begins with it before."""
     is_list = isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], str)
     return is_list or (isinstance(value, dict) and value.get("class_name") == "__lambda__")
@@ -553,8 +553,8 @@ def _is_code(value: Any) -> bool:
 def _in_place_of_code(name: Any) -> Any:
     found = find_named(name, None)
     if found is None:
-        raise ValueError(f"The function of Lambda {name!r} was saved as Python code, and lamina runs no code from a file. "
-                         f"Pass it under the layer's name: custom_objects={{{name!r}: function}}.")  # fmt: skip
+        raise UnknownName(f"The function of Lambda {name!r} was saved as Python code, and lamina runs no code from a file. "
+                          f"Pass it under the layer's name: custom_objects={{{name!r}: function}}.")  # fmt: skip
     return found
 
 

@@ -23,6 +23,7 @@ from lamina.models.sequential import Sequential
 from lamina.registry import CustomObjectScope, deserialize
 from lamina.saving import load_model, save_model
 from lamina.saving.files import read_json
+from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.tracebacks import door
 
@@ -46,10 +47,10 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
 
 def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Model:
     """The model, with new weights, that a config with its class name describes; compiled when the config says how."""
-    model = deserialize(config, custom_objects, kind="layer")
-    if not isinstance(model, Model):
-        raise ValueError(f"The config describes {describe(model)}, and a model was expected.")
-    with CustomObjectScope(custom_objects or {}):
+    with CustomObjectScope(custom_objects or {}), all_named(config):
+        model = deserialize(config, kind="layer")
+        if not isinstance(model, Model):
+            raise ValueError(f"The config describes {describe(model)}, and a model was expected.")
         model.compile_from_config(config.get("compile_config") or {})
     return model
 

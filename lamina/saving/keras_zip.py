@@ -16,6 +16,7 @@ from lamina.registry import ConfigError, CustomObjectScope, check_written, deser
 from lamina.saving import assets, weights_h5
 from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
+from lamina.saving.needed import all_named
 from lamina.saving.npz import PICKLED
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings
@@ -88,7 +89,7 @@ def load(
         _check_entries(config, size, where)
         dialect = dialect_of(_version(archive, where), config)
         try:
-            with using_dialect(dialect):
+            with using_dialect(dialect), all_named(config):
                 model = _build(
                     in_todays_form(config) if dialect else config, _member(archive, WEIGHTS, where).file_size
                 )

@@ -22,6 +22,7 @@ from lamina.registry import ConfigError, CustomObjectScope, deserialize
 from lamina.saving.files import read_json
 from lamina.saving.hdf5 import Group, opened
 from lamina.saving.legacy_weights import Arrays, Source, in_todays_layout, is_model, turns
+from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
 from lamina.saving.weights_h5 import as_tensor
@@ -58,7 +59,11 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
         version = root.attribute("keras_version") or weights.attribute("keras_version")
         dialect = dialect_of(version, config) if own is None else None
         try:
-            with using_dialect(dialect), within_budget(root.size):
+            with (
+                using_dialect(dialect),
+                within_budget(root.size),
+                all_named(config, _training(root) if compile else None),
+            ):
                 model = deserialize(in_todays_form(config) if dialect else config, kind="layer")
         except ConfigError as error:
             error.where = place
@@ -84,11 +89,16 @@ def _compile(model: Any, root: Group, config: Any, dialect: str | None, is_own: 
     if is_own:
         model.compile_from_config(config.get("compile_config") or {})
         return
-    training = root.attribute(TRAINING)
-    if isinstance(training, str):
-        where = f"{root.where}, {TRAINING}"
+    training = _training(root)
+    if training is not None:
         with using_dialect(dialect):
-            compile_settings(model, read_json(training, where), where)
+            compile_settings(model, training, f"{root.where}, {TRAINING}")
+
+
+def _training(root: Group) -> Any:
+    """What the file says of how the model was compiled, if it does."""
+    text = root.attribute(TRAINING)
+    return read_json(text, f"{root.where}, {TRAINING}") if isinstance(text, str) else None
 
 
 def load_weights(model: Any, root: Group, by_name: bool = False, skip_mismatch: bool = False) -> None:

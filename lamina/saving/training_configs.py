@@ -12,6 +12,7 @@ import torch
 from lamina import losses, metrics, optimizers
 from lamina.registry import deserialize
 from lamina.saving.hdf5 import Group
+from lamina.saving.needed import advice, missing_objects
 from lamina.tracebacks import users_level
 from lamina.training.steps import build_optimizer
 
@@ -45,7 +46,9 @@ def compile_settings(model: Any, settings: Any, where: str) -> None:
         for key in ("metrics", "weighted_metrics"):
             told[key] = _each(settings.get(key), "metric")
     except ValueError as error:
-        warnings.warn(f"{where}: the model is not compiled: {error}", stacklevel=users_level())
+        needed = missing_objects(settings, "training_config", None)
+        said = f"{error}\n{advice(needed)}" if needed else str(error)
+        warnings.warn(f"{where}: the model is not compiled: {said}", stacklevel=users_level())
         return
     model.compile(optimizer, **told)
 

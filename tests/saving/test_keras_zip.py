@@ -266,7 +266,10 @@ def test_an_unknown_class_is_named_with_its_place(tmp_path: Path):
     assert str(error.value) == (
         f"{tmp_path / 'm.keras'}/config.json, config.layers[1]: 'Shift' of module {__name__!r} is no layer of lamina's, and "
         "not registered. Your own can be named in `custom_objects`, or registered with `register_keras_serializable`; "
-        "nothing is imported from a file.")  # fmt: skip
+        "nothing is imported from a file.\nThe file needs one object of yours:\n- layer Shift(name='shift', trainable=True, "
+        "dtype='float32'), at config.layers[1]\nDefine what is missing, and register it before you open the file:\n"
+        "    @lamina.utils.register_keras_serializable()\n    class Shift(lamina.layers.Layer):\n"
+        "        def __init__(self, **kwargs):\nor name it when you do: custom_objects={'Shift': Shift}.")  # fmt: skip
 
 
 def test_subclassed_models(tmp_path: Path):
