@@ -7,7 +7,7 @@ asked for only where the dialect ``"keras1"`` is active.
 from __future__ import annotations
 
 from lamina.dialects.generation import Call, Generation, Gone
-from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR
+from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR, SAVING
 from lamina.naming import Style
 
 # ---- arguments -----------------------------------------------------------------------------------------------------
@@ -265,6 +265,7 @@ GENERATION = Generation(
         "Sequential.train_on_batch": Call("x y class_weight sample_weight"),
         "Model.fit": Call(f"{_FIT} initial_epoch"),
         "Model.load_weights": LOAD_WEIGHTS,
+        **SAVING,
         "Model.fit_generator": Call(
             "generator samples_per_epoch nb_epoch verbose callbacks validation_data nb_val_samples class_weight "
             f"{_GENERATOR_HINTS} initial_epoch"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lamina.dialects.generation import Call, Generation
-from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR
+from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR, SAVING
 from lamina.naming import Style
 
 _CONV = ("activation use_bias kernel_initializer bias_initializer kernel_regularizer bias_regularizer "
@@ -129,6 +129,7 @@ GENERATION = Generation(
                               defaults=_COMPILED),
         "Model.fit": Call(_FIT),
         "Model.load_weights": LOAD_WEIGHTS,
+        **SAVING,
         "Model.fit_generator": Call("generator steps_per_epoch epochs verbose callbacks validation_data "
                                     f"validation_steps class_weight {_HINTS} shuffle initial_epoch"),
         "Model.evaluate_generator": Call(f"generator steps {_HINTS} verbose"),

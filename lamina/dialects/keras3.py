@@ -157,6 +157,14 @@ PROGBAR = Call(
 )
 # Of Keras 1 and 2, in whose order by_name comes first.
 LOAD_WEIGHTS = Call("filepath by_name skip_mismatch reshape")
+# Of SavedModels.
+_SAVED = {"options": _HINT, "signatures": _HINT}
+# Of Keras 1 and 2.
+SAVING = {
+    "Model.save": Call("filepath overwrite include_optimizer"),
+    "save_model": Call("model filepath overwrite include_optimizer"),
+    "ModelCheckpoint": Call("self filepath monitor verbose save_best_only save_weights_only mode period"),
+}
 CALLS = {
     "Model.load_weights": Call(
         gone={"reshape": Gone((False, None), "the weights must have the model's shapes.", ValueError), "options": _HINT}
@@ -198,8 +206,17 @@ CALLS = {
     **{name: Call(renamed={"m": "max_value"}) for name in ("MaxNorm", "max_norm", "maxnorm")},
     "MinMaxNorm": Call(renamed={"low": "min_value", "high": "max_value"}),
     "ReduceLROnPlateau": Call(renamed={"epsilon": "min_delta"}),
+    "Model.save": Call(gone=_SAVED),
+    "Model.save_weights": Call(gone={"options": _HINT}),
+    "save_model": Call(gone=_SAVED),
+    "save_weights": Call(gone={"options": _HINT}),
     "ModelCheckpoint": Call(
-        gone={"period": Gone((1,), "give `save_freq`, the number of batches between two files.", ValueError)}
+        gone={
+            "options": _HINT,
+            "load_weights_on_restart": Gone(
+                (False, None), "callbacks.BackupAndRestore goes on after a restart.", ValueError
+            ),
+        }
     ),
     "Nadam": Call(
         gone={"schedule_decay": Gone((0.004,), "the momentum follows Keras 3's schedule.", ValueError)},

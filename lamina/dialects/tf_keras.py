@@ -96,6 +96,11 @@ GENERATION = Generation(
                                     f"validation_steps validation_freq class_weight {_HINTS} shuffle initial_epoch"),
         "Model.evaluate_generator": Call(f"generator steps callbacks {_HINTS} verbose"),
         "Model.predict_generator": Call(f"generator steps callbacks {_HINTS} verbose"),
+        "Model.save": Call("filepath overwrite save_format"),
+        "Model.save_weights": Call("filepath overwrite save_format options"),
+        "save_model": Call("model filepath overwrite save_format"),
+        "ModelCheckpoint": Call("self filepath monitor verbose save_best_only save_weights_only mode save_freq options "
+                                "initial_value_threshold"),
         "Input": Call("shape batch_size name dtype sparse tensor ragged type_spec optional"),
     },
 )  # fmt: skip

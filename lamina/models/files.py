@@ -8,34 +8,34 @@ from typing import Any, cast
 from lamina import saving
 from lamina.dialects import any_spelling
 from lamina.saving import keras_zip
-from lamina.tracebacks import door
 
 
 class FileMethods:
     """The part of a model that saves it, and loads weights."""
 
-    @door
+    @any_spelling("Model.save")
     def save(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, *,
         include_optimizer: bool = True, save_format: str | None = None, save_traces: bool = True,
     ) -> None:  # fmt: skip
         """Save how the model is made, its weights and how it trains: to a ``.keras`` file, or to the ``.h5`` of Keras 2 and
-        tf.keras. See :func:`lamina.saving.save_model`, also for ``include_optimizer`` and ``save_format``.
+        tf.keras. See :func:`lamina.saving.save_model`, also for names without an ending, ``include_optimizer`` and
+        ``save_format``.
 
         The file is written beside and then renamed, so a crash leaves the one that was there.
         """
-        saving.save_model(
-            cast(Any, self), filepath, overwrite, zipped, include_optimizer=include_optimizer, save_format=save_format
-        )
+        saving.save_model(cast(Any, self), filepath=filepath, overwrite=overwrite, zipped=zipped, save_traces=save_traces,
+                          include_optimizer=include_optimizer, save_format=save_format)  # fmt: skip
 
-    @door
+    @any_spelling("Model.save_weights")
     def save_weights(
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None,
         *, save_format: str | None = None,
     ) -> None:  # fmt: skip
         """Save the weights: to ``.weights.h5`` in Keras 3's layout, to any other name in that of Keras 1, 2 and tf.keras. See
         :func:`lamina.saving.save_weights`."""
-        saving.save_weights(cast(Any, self), filepath, overwrite, max_shard_size, save_format=save_format)
+        saving.save_weights(cast(Any, self), filepath=filepath, overwrite=overwrite, max_shard_size=max_shard_size,
+                            save_format=save_format)  # fmt: skip
 
     @any_spelling("Model.load_weights")
     def load_weights(

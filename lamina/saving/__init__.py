@@ -7,6 +7,7 @@ import os
 import typing
 from typing import TYPE_CHECKING, Any
 
+from lamina.dialects import any_spelling
 from lamina.errors import did_you_mean
 from lamina.registry import (
     CustomObjectScope,
@@ -22,6 +23,7 @@ from lamina.saving import keras_zip, legacy_h5, legacy_h5_writer, npz, safetenso
 from lamina.saving.files import check_overwrite
 from lamina.saving.hdf5 import opened
 from lamina.saving.kinds import MODELS, WEIGHTS, kind_of, refusal
+from lamina.saving.names import TENSORFLOW, keeps_optimizer, model_format, says_its_format, tell_what_it_is
 from lamina.tracebacks import door
 
 if typing.TYPE_CHECKING:
@@ -36,10 +38,8 @@ __all__ = [
     "save_model", "save_weights", "serialize_keras_object",
 ]  # fmt: skip
 
-H5_ENDINGS = (".h5", ".hdf5")
 
-
-@door
+@any_spelling("save_model")
 def save_model(
     model: Model,
     filepath: str | os.PathLike[str],
@@ -52,30 +52,44 @@ def save_model(
 ) -> None:
     """Save a whole model: as Keras 3's ``.keras``, or as the ``.h5`` of Keras 2 and tf.keras.
 
+    A name without a known ending (``my_model``) was a SavedModel of TensorFlow's in tf.keras. Here it is a ``.keras`` file of
+    that name, which ``load_model`` opens, with a warning that says so; in the dialects of Keras 1 and 2 it is HDF5, as it was.
+
     Arguments:
         model: a built model.
         filepath: its ending says the format: ``.keras``; ``.h5`` or ``.hdf5``.
         overwrite: whether a file that is there may be replaced.
-        zipped: Keras 3's; a ``.keras`` file is a zip.
-        include_optimizer: whether an ``.h5`` file says how the model was compiled, and has its optimizer's state.
-        save_format: ``"h5"`` (Keras 2) writes that format whatever the name's ending.
+        zipped: Keras 3's; a ``.keras`` file is always a zip here.
+        include_optimizer: whether the file says how the model was compiled, and has its optimizer's state.
+        save_format: ``"h5"`` (Keras 2) or ``"keras"`` writes that format whatever the name's ending.
         save_traces: of a SavedModel alone.
 
     Raises:
-        ValueError: when the name has another ending, the model is not built, or a part of it can't be described. The file that
-            was there stays.
+        ValueError: when the name promises another format (``.onnx``), the model is not built, or a part of it can't be
+            described. The file that was there stays.
+        OSError: when the disk is full, or the file or its folder can't be written to. The file that was there stays.
     """
+    written_as = model_format(filepath, save_format)
     check_overwrite(filepath, overwrite)
-    if save_format in ("tf", "tensorflow"):
-        raise ValueError("lamina writes no SavedModel, which holds a program of TensorFlow's: give a name that ends in .keras "
-                         "or .h5.")  # fmt: skip
-    if str(filepath).endswith(H5_ENDINGS) or save_format in ("h5", "hdf5"):
+    if written_as == "h5":
         legacy_h5_writer.save_model(model, filepath, include_optimizer)
-    else:
-        keras_zip.save(model, filepath)
+        return
+    keras_zip.save(model, filepath, include_optimizer=include_optimizer)
+    if save_format in TENSORFLOW or not says_its_format(filepath):
+        tell_what_it_is(filepath, "load_model", "a SavedModel")
 
 
-@door
+def check_describable(model: Any) -> None:
+    """Refuse a model of which a part can't be written into a config, before it costs anything.
+
+    Raises:
+        TypeError, ValueError, NotImplementedError: those of :func:`save_model`.
+    """
+    if model.built:
+        keras_zip.to_json(model)
+
+
+@any_spelling("save_weights")
 def save_weights(
     model: Model,
     filepath: str | os.PathLike[str],
@@ -86,6 +100,9 @@ def save_weights(
 ) -> None:
     """Save a model's weights: in Keras 3's layout (``.weights.h5``) or in that of Keras 1, 2 and tf.keras (any other name).
 
+    A name without an ending of HDF5 (``ckpt/cp-0001.ckpt``) was a checkpoint of TensorFlow's in tf.keras, which has the
+    optimizer's state: so does lamina's file of that name.
+
     Arguments:
         model: a built model.
         filepath: the file; in the old layout its name is free, as it was.
@@ -95,6 +112,7 @@ def save_weights(
 
     Raises:
         ValueError: when the model is not built, the file exists and ``overwrite`` is off, or for a ``max_shard_size``.
+        OSError: when the disk is full, or the file or its folder can't be written to. The file that was there stays.
     """
     check_overwrite(filepath, overwrite)
     if str(filepath).endswith(".weights.h5") and save_format is None:
@@ -102,7 +120,9 @@ def save_weights(
     elif save_format is None and (write := _writer(filepath)) is not None:
         write(model, filepath)
     else:
-        legacy_h5_writer.save_weights(model, filepath)
+        legacy_h5_writer.save_weights(model, filepath, keeps_optimizer(filepath, save_format))
+    if save_format in TENSORFLOW:
+        tell_what_it_is(filepath, "load_weights", "a checkpoint of TensorFlow's")
 
 
 _WRITERS = {".safetensors": safetensors.save_weights, ".npz": npz.save_weights, ".pt": torch_files.save_weights,

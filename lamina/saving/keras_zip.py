@@ -14,7 +14,7 @@ from lamina.engine.calling import who
 from lamina.engine.weights import within_budget
 from lamina.registry import ConfigError, CustomObjectScope, check_written, deserialize, reading, serialize
 from lamina.saving import assets, weights_h5
-from lamina.saving.files import MAX_RATIO, check_target, open_regular, read_json, replacing
+from lamina.saving.files import MAX_RATIO, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
 from lamina.saving.needed import all_named
 from lamina.saving.npz import PICKLED
@@ -28,20 +28,21 @@ ENTRY_BYTES = 40  # no layer takes less room than this in a file, however well i
 _ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
 
 
-def save(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save(model: Any, path: str | os.PathLike[str], include_optimizer: bool = True) -> None:
     """Write the whole model: how it is made, its weights, and how it trains.
 
+    Arguments:
+        include_optimizer: whether the file says how the model was compiled, and has its optimizer's state.
+
     Raises:
-        ValueError: when the name does not end in ``.keras``, the model is not built, the file exists and ``overwrite``
-            is off, or a part of the model can't be described.
+        ValueError: when the model is not built, or a part of it can't be described.
     """
-    check_target(path, ".keras", overwrite)
     if not model.built:
         raise ValueError(f"{who(model)} can't be saved: it is not built. Call it on data, or build() it.")
-    config = to_json(model)
+    config = to_json(model, include_optimizer)
     metadata = json.dumps({"keras_version": KERAS_VERSION,
                            "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")})  # fmt: skip
-    weights = weights_h5.pack(model)
+    weights = weights_h5.pack(model, include_optimizer)
     with (
         assets.gathered(model) as files,
         replacing(path) as written,
@@ -54,9 +55,11 @@ def save(model: Any, path: str | os.PathLike[str], overwrite: bool = True) -> No
             archive.write(file_path, name)
 
 
-def to_json(model: Any, **options: Any) -> str:
+def to_json(model: Any, include_optimizer: bool = True, **options: Any) -> str:
     """A model's config as JSON, which has no NaN and no infinity."""
     config = serialize(model)
+    if not include_optimizer:
+        config.pop("compile_config", None)
     check_written(config)
     try:
         return json.dumps(config, allow_nan=False, **options)

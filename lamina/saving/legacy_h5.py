@@ -104,7 +104,13 @@ def _training(root: Group) -> Any:
 def load_weights(model: Any, root: Group, by_name: bool = False, skip_mismatch: bool = False) -> None:
     """Set a model's weights from an open file, whole model or weights alone. Nothing is changed when something does not
     fit."""
-    read(model, root.group(WEIGHTS) if WEIGHTS in root else root, by_name, skip_mismatch)
+    is_whole = WEIGHTS in root
+    read(model, root.group(WEIGHTS) if is_whole else root, by_name, skip_mismatch)
+    if not (is_whole or by_name or skip_mismatch) and OWN_OPTIMIZER in root:  # what was a checkpoint in tf.keras
+        try:
+            own_optimizer_state(model, root.group(OWN_OPTIMIZER))
+        except ValueError as error:  # of another optimizer: the weights are still worth having
+            warnings.warn(f"The state of the optimizer was not loaded: {error}", stacklevel=users_level())
 
 
 def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool = False) -> dict[str, torch.Tensor]:

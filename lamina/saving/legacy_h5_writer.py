@@ -56,13 +56,15 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
     _put(stream, path)
 
 
-def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write the weights alone."""
+def save_weights(model: Any, path: str | os.PathLike[str], include_optimizer: bool = False) -> None:
+    """Write the weights alone; or with all variables of the optimizer beside them, where no other Keras looks."""
     if not model.built:
         raise ValueError(f"{who(model)} has no weights to save: it is not built. Call it on data, or build() it.")
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
         _write_weights(file, model)
+        if include_optimizer and model.optimizer is not None and model.optimizer.built:
+            _write_own_optimizer(file, model.optimizer)
     _put(stream, path)
 
 
@@ -114,12 +116,17 @@ def _write_names(group: Any, key: str, names: list[str]) -> None:
         group.attrs[f"{key}{number}"] = part
 
 
+def _write_own_optimizer(file: Any, optimizer: Any) -> Any:
+    """All variables of the optimizer, numbered."""
+    own = file.create_group(OWN_OPTIMIZER)
+    for number, variable in enumerate(optimizer.variables):
+        own.create_dataset(str(number), data=to_numpy(variable))
+    return own
+
+
 def _write_optimizer(file: Any, optimizer: Any) -> None:
     """All variables of the optimizer, numbered; and again, by links, as tf.keras's optimizers list theirs."""
-    own = file.create_group(OWN_OPTIMIZER)
-    variables = optimizer.variables
-    for number, variable in enumerate(variables):
-        own.create_dataset(str(number), data=to_numpy(variable))
+    own, variables = _write_own_optimizer(file, optimizer), optimizer.variables
     if getattr(optimizer, "inner_optimizer", None) is not None or not hasattr(optimizer, "_learning_rate"):
         return  # one that tf.keras does not have
     first = 2 if isinstance(optimizer._learning_rate, float) else 1  # tf.keras leaves the rate to the config

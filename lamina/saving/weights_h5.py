@@ -48,7 +48,7 @@ def save_weights(
 # ---- writing -------------------------------------------------------------------------------------------------------
 
 
-def pack(model: Any) -> memoryview:
+def pack(model: Any, include_optimizer: bool = True) -> memoryview:
     """The weights of a built model as an HDF5 file in memory: HDF5 itself can't be relied on when a disk is full."""
     if not model.built:
         raise ValueError(f"{who(model)} has no weights to save: it is not built. Call it on data, or build() it.")
@@ -56,7 +56,7 @@ def pack(model: Any) -> memoryview:
     with h5py.File(stream, "w") as file:
         for place, module in places(model):
             write_group(file, place, getattr(module, "name", type(module).__name__), _stored_by(module))
-        for place, optimizer, store in _optimizers(model):
+        for place, optimizer, store in _optimizers(model) if include_optimizer else ():
             write_group(file, place, optimizer.name, store)
     return stream.getbuffer()
 

@@ -47,6 +47,7 @@ class CallbackList:
             self.callbacks.append(History())
         self.model = model
         self.params = params
+        self.validates: bool | None = None  # whether each epoch ends with validation, where that is known
         if model is not None:
             self.set_model(model)
         if params:
@@ -74,6 +75,8 @@ class CallbackList:
         self.model = model
         for callback in self.callbacks:
             callback.set_model(model)
+            if hasattr(type(callback), "peers"):
+                callback.peers = self
 
     @functools.cached_property
     def has_train_batch_hooks(self) -> bool:

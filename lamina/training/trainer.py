@@ -88,6 +88,7 @@ class Trainer(OlderMethods, OneBatch):
             validation = self._batches(*unpack(validation_data), validation_batch_size or batch_size, validation_steps,
                                        again=True)  # fmt: skip
         hooks = self._hooks(callbacks, batches, epochs, verbose, add_history=True)
+        hooks.validates = validation is not None
         self.history = hooks.history
         bar = ProgressBar(epochs, batches.steps, verbose, names=lambda: self.metrics_names)
         noting = Noting(self, batches, validation, validation_split if split else 0.0)

@@ -119,7 +119,7 @@ def test_it_says_what_it_does(tmp_path, capsys):
             lambda: play(ModelCheckpoint("{val_los:.2f}.keras"), [0.5]),
             KeyError,
             "ModelCheckpoint can't fill in {val_los} in '{val_los:.2f}.keras'. Did you mean 'val_loss'? There are: loss, "
-            "val_loss, epoch.",
+            "val_loss, epoch. The model as it is now was saved to 'val_los.2f.keras'.",
         ),
         (lambda: BackupAndRestore(""), ValueError, "BackupAndRestore needs a folder: backup_dir is empty."),
         (
