@@ -23,6 +23,7 @@ from lamina.models.sequential import Sequential
 from lamina.registry import CustomObjectScope, deserialize
 from lamina.saving import load_model, save_model
 from lamina.saving.files import read_json
+from lamina.saving.keras3_words import in_laminas_words
 from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.tracebacks import door
@@ -42,7 +43,7 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     config = read_json(json_string, "the JSON of the model")
     dialect = dialect_of(config.get("keras_version") if isinstance(config, dict) else None, config)
     with using_dialect(dialect):
-        return model_from_config(in_todays_form(config) if dialect else config, custom_objects)
+        return model_from_config(in_todays_form(config) if dialect else in_laminas_words(config), custom_objects)
 
 
 def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Model:

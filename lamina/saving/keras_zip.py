@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import warnings
 import zipfile
 import zlib
 from typing import Any
@@ -16,10 +17,12 @@ from lamina.registry import ConfigError, CustomObjectScope, check_written, deser
 from lamina.saving import assets, weights_h5
 from lamina.saving.files import MAX_RATIO, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
+from lamina.saving.keras3_words import Missing, in_keras3_words, in_laminas_words
 from lamina.saving.needed import all_named
 from lamina.saving.npz import PICKLED
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings
+from lamina.tracebacks import users_level
 
 # The format's version is that of the Keras whose layout is written.
 KERAS_VERSION = "3.15.1"
@@ -56,11 +59,16 @@ def save(model: Any, path: str | os.PathLike[str], include_optimizer: bool = Tru
 
 
 def to_json(model: Any, include_optimizer: bool = True, **options: Any) -> str:
-    """A model's config as JSON, which has no NaN and no infinity."""
+    """A model's config as JSON, which has no NaN and no infinity; a warning says what Keras 3 would miss."""
     config = serialize(model)
     if not include_optimizer:
         config.pop("compile_config", None)
     check_written(config)
+    missing = Missing()
+    config = in_keras3_words(config, missing)
+    sentence = missing.sentence()
+    if sentence:
+        warnings.warn(f"{who(model)}: {sentence}", stacklevel=users_level())
     try:
         return json.dumps(config, allow_nan=False, **options)
     except ValueError as error:
@@ -94,7 +102,8 @@ def load(
         try:
             with using_dialect(dialect), all_named(config):
                 model = _build(
-                    in_todays_form(config) if dialect else config, _member(archive, WEIGHTS, where).file_size
+                    in_todays_form(config) if dialect else in_laminas_words(config),
+                    _member(archive, WEIGHTS, where).file_size,
                 )
                 if compile and config.get("compile_config"):
                     with reading(config):
