@@ -6,6 +6,7 @@ stream, and one without a seed follows torch's global generator (``torch.manual_
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
@@ -64,12 +65,18 @@ class Initializer(Described, Made):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """An initializer from what ``get_config`` returned."""
-        takes = inspect.signature(cls).parameters
+        takes = _parameters_of(cls)
         return cls(**{key: value for key, value in config.items() if key in takes or key not in _TENSORFLOW_1})
 
     def clone(self) -> Any:
         """An equal initializer."""
         return type(self).from_config(self.get_config())
+
+
+@functools.cache
+def _parameters_of(cls: type) -> frozenset[str]:
+    # Of a class without a constructor Python would parse a text to say that there are none.
+    return frozenset(() if cls.__init__ is object.__init__ else inspect.signature(cls).parameters)
 
 
 # ---- not random ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,8 +28,22 @@ from lamina.variables import Variable, Weight, are_unchanged
 _with_losses: list[WeightOwner] = []
 
 
-_budget: list[int] | None = None  # the bytes that new weights may still take; see within_budget
-_beside: list[int] | None = None  # the same of weights that files lack; see beside_the_file
+class _Budget:
+    """How many bytes new weights may still take, and why no more.
+
+    Arguments:
+        size: in all.
+        owner: what has only so much, for the message.
+        filled: whether they are set from a file afterwards, so that zeros will do for a beginning.
+    """
+
+    def __init__(self, size: int, owner: str, filled: bool) -> None:
+        self.size = self.left = size
+        self.owner, self.filled = owner, filled
+
+
+_budget: _Budget | None = None  # of the weights that are made now; see within_budget
+_beside: _Budget | None = None  # the same of weights that files lack; see beside_the_file
 
 
 @contextlib.contextmanager
@@ -36,11 +52,39 @@ def within_budget(size: int) -> Iterator[None]:
     says how large the model is, must hold the numbers that they are then set to."""
     global _budget, _beside
     before = _budget, _beside
-    _budget, _beside = [size] * 2, [size + 2**20] * 2
+    _budget = _Budget(size, "the file holds {size} bytes of weights", True)
+    _beside = _Budget(size + 2**20, "the file holds {size} bytes", True)
     try:
         yield
     finally:
         _budget, _beside = before
+
+
+@contextlib.contextmanager
+def within_memory() -> Iterator[None]:
+    """Inside, new weights may take half of the machine's memory in all, unless a narrower limit holds already: a config alone
+    costs nothing to write, and may ask for anything."""
+    global _budget, _beside
+    before = _budget, _beside
+    if _budget is None:
+        _budget = _beside = _Budget(memory_of_the_machine() // 2, "a model that is only described may have {size} bytes, half "
+                                    "of this machine's memory", False)  # fmt: skip
+    try:
+        yield
+    finally:
+        _budget, _beside = before
+
+
+@functools.cache
+def memory_of_the_machine() -> int:
+    """How many bytes of memory this machine has, or the container that the program runs in; very many where that is unknown."""
+    sizes = [2**50]
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError), open(limit) as file:
+            sizes.append(int(file.read()))
+    return min(size for size in sizes if size > 0)
 
 
 @contextlib.contextmanager
@@ -57,11 +101,11 @@ def beside_the_file() -> Iterator[None]:
 def _spend(owner: Any, name: str | None, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
     if _budget is not None:
         wanted = math.prod(sizes) * dtype.itemsize
-        if wanted > _budget[0]:
+        if wanted > _budget.left:
+            has = _budget.owner.format(size=_budget.size)
             raise ValueError(f"Weight {name!r} of {type(owner).__name__} {owner.name!r} has shape {sizes}, which is "
-                             f"{wanted} bytes; the file holds {_budget[1]} bytes of weights, of which {_budget[0]} are "
-                             "left.")  # fmt: skip
-        _budget[0] -= wanted
+                             f"{wanted} bytes; {has}, of which {_budget.left} are left.")  # fmt: skip
+        _budget.left -= wanted
 
 
 class WeightOwner(HasPath):
@@ -131,7 +175,7 @@ class WeightOwner(HasPath):
         _spend(self, name, sizes, wanted)
         where = config.asked_device()
         with making_at(where):
-            if _budget is not None and type(self).__module__.startswith("lamina."):
+            if _budget is not None and _budget.filled and type(self).__module__.startswith("lamina."):
                 value = torch.zeros(sizes, dtype=wanted)
             else:
                 value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)

@@ -14,16 +14,18 @@ from typing import Any, TypeVar
 
 from lamina.dialects import using_dialect
 from lamina.engine.layer import LAYERS, Layer
+from lamina.engine.weights import within_memory
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.layers.core import Input, InputLayer, Lambda
 from lamina.models.branches import Merge, merge
 from lamina.models.model import Model
 from lamina.models.sequential import Sequential
-from lamina.registry import CustomObjectScope, deserialize
+from lamina.registry import ConfigError, CustomObjectScope, deserialize
 from lamina.saving import load_model, save_model
 from lamina.saving.files import read_json
 from lamina.saving.keras3_words import in_laminas_words
+from lamina.saving.limits import check_counts
 from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.tracebacks import door
@@ -40,18 +42,27 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
     """The model, with new weights, that :meth:`Model.to_json` described, in any generation of Keras: its words mean what they
     meant in the version that it names."""
-    config = read_json(json_string, "the JSON of the model")
+    where = "the JSON of the model"
+    config = read_json(json_string, where)
+    check_counts(config, where)
     dialect = dialect_of(config.get("keras_version") if isinstance(config, dict) else None, config)
-    with using_dialect(dialect):
-        return model_from_config(in_todays_form(config) if dialect else in_laminas_words(config), custom_objects)
+    try:
+        with using_dialect(dialect):
+            return model_from_config(in_todays_form(config) if dialect else in_laminas_words(config), custom_objects)
+    except ConfigError as error:
+        error.where = where
+        raise
 
 
 def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Model:
     """The model, with new weights, that a config with its class name describes; compiled when the config says how."""
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise ConfigError("This should be the config of a model, a dictionary with its class_name.", config)
     with CustomObjectScope(custom_objects or {}), all_named(config):
-        model = deserialize(config, kind="layer")
+        with within_memory():
+            model = deserialize(config, kind="layer")
         if not isinstance(model, Model):
-            raise ValueError(f"The config describes {describe(model)}, and a model was expected.")
+            raise ConfigError(f"This describes {describe(model)}, and a model was expected.", config)
         model.compile_from_config(config.get("compile_config") or {})
     return model
 

@@ -15,6 +15,7 @@ from lamina.engine.modes import set_mode
 from lamina.engine.tools import to_override, tracer_of
 from lamina.engine.tracking import children_of
 from lamina.engine.types import OptionsButName
+from lamina.engine.weights import within_memory
 from lamina.errors import describe
 from lamina.graph.plan import Plan, compile_graph
 from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
@@ -352,7 +353,8 @@ class Model(Keras3Model, FileMethods, Keyed):
         if "layers" not in config or "output_layers" not in config:
             return super().from_config(config)
         check_keys(config, FUNCTIONAL_KEYS)
-        inputs, outputs, aside = functional.from_config(config, custom_objects)
+        with within_memory():
+            inputs, outputs, aside = functional.from_config(config, custom_objects)
         model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
         if aside:
             model._describe(inputs, outputs, aside)

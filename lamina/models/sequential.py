@@ -13,6 +13,7 @@ from torch import nn
 from lamina import naming
 from lamina.engine.calling import as_shapes, map_shapes, shapes_of, who
 from lamina.engine.layer import Layer
+from lamina.engine.weights import within_memory
 from lamina.errors import describe
 from lamina.graph.plan import Plan, key_base, module_keys
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
@@ -267,11 +268,12 @@ class Sequential(AsList, Model):
         if not isinstance(settings.get("layers"), list):
             raise ValueError(f"The config of a {cls.__name__} has a list of layers.")
         model = cls(name=settings.get("name"))
-        for entry in settings["layers"]:
-            with reading(entry):
-                model.add(deserialize(entry, custom_objects, kind="layer"))
-        if not model.built and settings.get("build_input_shape") is not None:
-            model.build(as_shapes(settings["build_input_shape"]))
+        with within_memory():
+            for entry in settings["layers"]:
+                with reading(entry):
+                    model.add(deserialize(entry, custom_objects, kind="layer"))
+            if not model.built and settings.get("build_input_shape") is not None:
+                model.build(as_shapes(settings["build_input_shape"]))
         if not settings.get("trainable", True):
             model.trainable = False
         return model

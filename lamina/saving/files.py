@@ -13,8 +13,19 @@ from pathlib import Path
 from typing import IO, Any
 
 MAX_JSON_DEPTH = 100
+# Bytes that Python's objects take at most for each of these signs in a text, and how many may be taken besides its size.
+_OBJECT_SIZES = {"{": 250, "[": 64, ",": 40, '"': 30}
+MAX_JSON_OBJECTS = 120_000_000
 # Compressed data may unfold to this many times its size in the file. Weights hardly shrink; configs do by 30 or so.
 MAX_RATIO = 100
+
+
+def most_unfolded(size: int) -> int:
+    """How many bytes all that is packed in a file of ``size`` bytes may unfold to. Numbers hardly shrink when they are packed,
+    and are in memory twice for a moment: as they were read, and as the model's."""
+    return 2 * size + 2**26
+
+
 ABANDONED = 3600  # seconds after which a file that nobody went on writing is one whose writer was killed
 
 
@@ -145,6 +156,15 @@ def read_json(text: bytes | str, where: str) -> Any:
     Raises:
         ValueError: naming ``where`` and what is wrong.
     """
+
+    if not isinstance(text, (str, bytes, bytearray)):
+        raise ValueError(f"{where} should be text, and is {type(text).__name__}.")
+    wanted = sum(size * (text.count(mark) if isinstance(text, str) else text.count(mark.encode()))
+                 for mark, size in _OBJECT_SIZES.items())  # fmt: skip
+    if wanted > 3 * len(text) + MAX_JSON_OBJECTS:
+        raise ValueError(
+            f"{where} would take some {wanted} bytes of memory, which is too much for {len(text)} bytes of text."
+        )
 
     def refuse(literal: str) -> Any:
         raise ValueError(f"{where} holds {literal:.40}, which is no number that a config can hold.")

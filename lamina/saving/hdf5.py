@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from lamina.saving.files import MAX_RATIO, open_regular
+from lamina.saving.files import MAX_RATIO, most_unfolded, open_regular
 
 
 class _Late:
@@ -40,9 +40,9 @@ class _Refusal(ValueError):
 class _Source:
     """The file behind the groups: how large it is, and how many bytes may still be read from it."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, most: int | None = None) -> None:
         self.size = size
-        self.left = size * MAX_RATIO
+        self.left = most_unfolded(size) if most is None else most
 
 
 class Group:
@@ -210,7 +210,7 @@ class Group:
         # A chunk is unpacked whole, also when the data set uses little of it.
         for sizes in (found.shape, found.chunks or ()):
             wanted = math.prod(sizes) * found.dtype.itemsize
-            if math.prod(found.shape) and wanted > allowed:
+            if math.prod(found.shape) and wanted > min(allowed, max(self._source.left, stored)):
                 raise _Refusal(f"{where} says that it has shape {tuple(found.shape)}, for which {wanted} bytes are needed, "
                                f"and the file holds {stored}.")  # fmt: skip
 
@@ -245,8 +245,9 @@ def _readable(where: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(source: str | os.PathLike[str] | bytes, name: str | None = None) -> Iterator[Group]:
-    """The root group of an HDF5 file, from a path or from bytes in memory."""
+def opened(source: str | os.PathLike[str] | bytes, name: str | None = None, most: int | None = None) -> Iterator[Group]:
+    """The root group of an HDF5 file, from a path or from bytes in memory. ``most`` is how many bytes of numbers may be read
+    from it, where that isn't for its own size to say."""
     where = name or (os.fspath(source) if not isinstance(source, bytes) else "the file")
     stream: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
     with stream:
@@ -256,4 +257,4 @@ def opened(source: str | os.PathLike[str] | bytes, name: str | None = None) -> I
         except Exception as error:
             raise ValueError(f"{where} is not an HDF5 file, or is cut off: {error}.") from error
         with file:
-            yield Group(file, str(where), _Source(size))
+            yield Group(file, str(where), _Source(size, most))

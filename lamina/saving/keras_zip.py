@@ -15,9 +15,10 @@ from lamina.engine.calling import who
 from lamina.engine.weights import within_budget
 from lamina.registry import ConfigError, CustomObjectScope, check_written, deserialize, reading, serialize
 from lamina.saving import assets, weights_h5
-from lamina.saving.files import MAX_RATIO, open_regular, read_json, replacing
+from lamina.saving.files import MAX_RATIO, most_unfolded, open_regular, read_json, replacing
 from lamina.saving.hdf5 import opened
 from lamina.saving.keras3_words import Missing, in_keras3_words, in_laminas_words
+from lamina.saving.limits import check_counts
 from lamina.saving.needed import all_named
 from lamina.saving.npz import PICKLED
 from lamina.saving.older_configs import dialect_of, in_todays_form
@@ -98,6 +99,7 @@ def load(
         size = stream.seek(0, os.SEEK_END)
         config = read_json(_read(archive, CONFIG, where), f"{where}/{CONFIG}")
         _check_entries(config, size, where)
+        check_counts(config, f"{where}/{CONFIG}")
         dialect = dialect_of(_version(archive, where), config)
         try:
             with using_dialect(dialect), all_named(config):
@@ -111,7 +113,7 @@ def load(
         except ConfigError as error:
             error.where = f"{where}/{CONFIG}"
             raise
-        with opened(_read(archive, WEIGHTS, where), f"{where}/{WEIGHTS}") as root:
+        with opened(_read(archive, WEIGHTS, where), f"{where}/{WEIGHTS}", _most_numbers(archive, size)) as root:
             weights_h5.read(model, root, whole=compile, by_tf_keras=dialect == "tf_keras")
         assets.restore(model, archive, lambda name: _read(archive, name, where), where)
     return model
@@ -131,6 +133,12 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
     with opened(weights, f"{os.fspath(path)}/{WEIGHTS}") as root:
         weights_h5.read(model, root, skip_mismatch, by_tf_keras=dialect_of(version, config) == "tf_keras")
+
+
+def _most_numbers(archive: zipfile.ZipFile, size: int) -> int:
+    """How many bytes of numbers the weights may unfold to: those that lie in the archive as they are always may."""
+    held = archive.getinfo(WEIGHTS).file_size
+    return max(held, most_unfolded(size) - held)
 
 
 def _version(archive: zipfile.ZipFile, where: str) -> Any:
@@ -193,6 +201,9 @@ def _archive(stream: Any, where: str) -> zipfile.ZipFile:
         seen.add(name)
     if sum(info.compress_size for info in archive.infolist()) > os.fstat(stream.fileno()).st_size:
         raise ValueError(f"{where} has members that overlap.")
+    unfolded = sum(info.file_size for info in archive.infolist() if not info.filename.startswith(f"{assets.ROOT}/"))
+    if unfolded > most_unfolded(os.fstat(stream.fileno()).st_size):
+        raise ValueError(f"{where} says that its members unfold to {unfolded} bytes, which is too much.")
     return archive
 
 

@@ -22,6 +22,7 @@ from lamina.registry import ConfigError, CustomObjectScope, deserialize
 from lamina.saving.files import read_json
 from lamina.saving.hdf5 import Group, opened
 from lamina.saving.legacy_weights import Arrays, Source, in_todays_layout, is_model, turns
+from lamina.saving.limits import check_counts
 from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
@@ -56,6 +57,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
         config, weights = read_json(text, place), root.group(WEIGHTS)
         if not isinstance(config, dict) or "class_name" not in config:
             raise ValueError(f"{place} should be the config of a model, a dictionary with its class_name.")
+        check_counts(config, place)
         version = root.attribute("keras_version") or weights.attribute("keras_version")
         dialect = dialect_of(version, config) if own is None else None
         try:

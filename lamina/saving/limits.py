@@ -1,4 +1,5 @@
-"""What an operation that a file describes may cost, looked at while it is tried out without memory."""
+"""What a config may ask for: how many layers and calls, and what an operation may cost, which is looked at while it is tried
+out without memory."""
 
 from __future__ import annotations
 
@@ -16,6 +17,43 @@ from lamina.graph.symbolic import PROBE_SIZES, SymbolicTensor, leaves
 # Elements of one tensor for one row of a batch; how many times larger than all that goes in a tensor may be; torch calls
 # of one operation; tensors that one call gives.
 MAX_ELEMENTS, MAX_GROWTH, MAX_CALLS, MAX_PARTS = 2**27, 64, 10_000, 10_000
+# Calls of layers in all, those of models inside counted for each call of the model; objects: layers, initializers, tensors.
+MAX_LAYER_CALLS, MAX_OBJECTS = 4_000, 100_000
+
+
+def check_counts(config: Any, where: str) -> None:
+    """Refuse a config of so many layers, or of models that call models so often, that it would take for ever to build.
+
+    >>> check_counts({"class_name": "Sequential", "config": {"layers": [{"class_name": "Flatten"}] * 5000}}, "m.json")
+    Traceback (most recent call last):
+    ValueError: m.json describes 5000 calls of layers, which is more than lamina opens: 4000.
+    """
+    objects, calls = _counted(config)
+    if calls > MAX_LAYER_CALLS:
+        raise ValueError(
+            f"{where} describes {calls} calls of layers, which is more than lamina opens: {MAX_LAYER_CALLS}."
+        )
+    if objects > MAX_OBJECTS:
+        raise ValueError(f"{where} describes {objects} objects, which is more than lamina opens: {MAX_OBJECTS}.")
+
+
+def _counted(config: Any) -> tuple[int, int]:
+    """How many objects a config describes, and how often layers are called to build it."""
+    if isinstance(config, list):
+        counts = [_counted(item) for item in config if isinstance(item, (dict, list))]
+        return sum(count for count, _ in counts), sum(count for _, count in counts)
+    if not isinstance(config, dict):
+        return 0, 0
+    objects, calls = int("class_name" in config), 0
+    is_stack = config.get("class_name") == "Sequential"  # Keras 1 and 2 wrote its layers where others have settings
+    for key, value in config.items():
+        inner, within = _counted(value)
+        objects, calls = objects + inner, calls + within
+        if (key == "layers" or (is_stack and key == "config")) and isinstance(value, list):
+            calls += len(value)
+    nodes = config.get("inbound_nodes")
+    several = len(nodes) if isinstance(nodes, list) else 1
+    return objects, calls * max(1, several) + several - 1
 
 
 @contextlib.contextmanager
