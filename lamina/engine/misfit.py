@@ -7,11 +7,12 @@ the first fault in a sentence, the table, and the likely cause where there can b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Shapes = Sequence[tuple[int, ...]]
+Pairs = list[tuple[int | None, int | None]]  # which of what is given stands for which of what is needed
 
 FITS, SHAPE, COUNT, TYPE = "fits", "shape differs", "number differs", "type differs"
 UNREADABLE, MISSING, UNKNOWN = "can't be read", "missing in file", "not in model"
@@ -80,14 +81,41 @@ class Comparison:
         one, other = next(((a, b) for a, b in zip(theirs or (), mine or (), strict=False) if a != b), ((), ()))
         return f"{self.source} has shape {one} for {layer!r}, and {self.model} needs {other}."
 
+    def add_in_order(self, theirs: Shapes, mine: Shapes, layers: Sequence[str],
+                     fault: Callable[[Pairs], tuple[str, str]] = lambda pairs: ("", "")) -> Pairs:  # fmt: skip
+        """Note arrays that have no names: which layer they are for, their order says.
+
+        Arguments:
+            layers: for each of ``mine``, whose it is.
+            fault: a sentence and a verdict for what is wrong with a layer's pairs although their shapes fit.
+
+        Returns:
+            The pairs of those layers that fit.
+        """
+        groups: dict[str, Pairs] = {}
+        last = ""
+        for one, other in aligned(theirs, mine):
+            if other is not None:
+                last = layers[other]
+            elif not last.startswith("array "):
+                last = f"array {one} and on"
+            groups.setdefault(last, []).append((one, other))
+        fitting: Pairs = []
+        for layer, pairs in groups.items():
+            given = [theirs[one] for one, _ in pairs if one is not None]
+            needed = [mine[other] for _, other in pairs if other is not None]
+            self.add(layer, given or None, needed or None, *(fault(pairs) if given == needed else ()))
+            fitting += pairs if self.rows[-1].verdict == FITS else []
+        return fitting
+
     @property
     def wrong(self) -> list[Row]:
         """The layers that don't fit."""
         return [row for row in self.rows if row.verdict != FITS]
 
-    def error(self) -> ValueError:
-        """The error that says all of it."""
-        return ValueError(f"{self.wrong[0].sentence}\n{self.table()}")
+    def error(self, sentence: str = "") -> ValueError:
+        """The error that says all of it; ``sentence`` in place of the first fault's own."""
+        return ValueError(f"{sentence or self.wrong[0].sentence}\n{self.table()}")
 
     def warning(self) -> str:
         """The words of the warning when what does not fit is left out."""
@@ -152,7 +180,7 @@ def _verdict(theirs: Shapes | None, mine: Shapes | None) -> str:
 
 def _cause_of_shapes(pairs: list[tuple[tuple[int, ...], tuple[int, ...]]], what: str) -> str:
     if all(sorted(theirs) == sorted(mine) for theirs, mine in pairs):
-        turned = all(theirs == mine[::-1] for theirs, mine in pairs)
+        turned = all(len(mine) == 2 for _, mine in pairs)
         return (f"The {what} has the same sizes {'transposed' if turned else 'with the axes in another order'}, as kernels of "
                 "torch's own layers have them: which axis is which is not guessed; transpose them, and use "
                 "layer.set_weights.")  # fmt: skip
@@ -177,14 +205,21 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def aligned(theirs: Sequence[object], mine: Sequence[object]) -> list[tuple[int | None, int | None]]:
+def layers_of(weights: Sequence[Any], model: str) -> list[str]:
+    """Whose each of a model's weights is: its path up to its own name, without the model's own name."""
+    paths = [str(getattr(weight, "path", "")) for weight in weights]
+    return [path.removeprefix(f"{model}/").rpartition("/")[0] or path.rpartition("/")[0] or f"weight {number}"
+            for number, path in enumerate(paths)]  # fmt: skip
+
+
+def aligned(theirs: Sequence[object], mine: Sequence[object]) -> Pairs:
     """Which of ``theirs`` stands for which of ``mine`` when only their order says so: equal ones in order, and what is
     between them one after the other.
 
     >>> aligned(["a", "x", "b"], ["a", "b"])
     [(0, 0), (1, None), (2, 1)]
     """
-    pairs: list[tuple[int | None, int | None]] = []
+    pairs: Pairs = []
     if len(theirs) == len(mine) or max(len(theirs), len(mine)) > _MOST_TO_ALIGN:
         blocks = [("", 0, len(theirs), 0, len(mine))]
     else:
@@ -193,3 +228,21 @@ def aligned(theirs: Sequence[object], mine: Sequence[object]) -> list[tuple[int 
         for step in range(max(last - first, end - begin)):
             pairs.append((first + step if first + step < last else None, begin + step if begin + step < end else None))
     return pairs
+
+
+def misfit_of(owner: Any, mine: Sequence[Any], given: Sequence[Any]) -> ValueError:
+    """The error of ``set_weights`` for arrays that don't fit: a sentence, and the table where there are several layers."""
+    what = f"{type(owner).__name__} {owner.name!r}"
+    needed, shapes = ([tuple(one.shape) for one in side] for side in (mine, given))
+    if len(shapes) != len(needed):
+        unbuilt = " It is not built yet: call it, or build() it, first." if not getattr(owner, "built", True) else ""
+        said = f"{what} has {len(needed)} weights, and set_weights got {len(shapes)}.{unbuilt}"
+    else:
+        index = next(number for number, pair in enumerate(zip(needed, shapes, strict=True)) if pair[0] != pair[1])
+        said = f"Weight {index} of {what} has shape {needed[index]}, and set_weights got {shapes[index]}."
+    layers = layers_of(mine, owner.name)
+    if len(set(layers)) < 2:
+        return ValueError(said)
+    found = Comparison("the list", what, "given")
+    found.add_in_order(shapes, needed, layers)
+    return found.error(said)

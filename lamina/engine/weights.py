@@ -16,6 +16,7 @@ from torch import nn
 from lamina import config, constraints, initializers, regularizers
 from lamina.dtypes import DTypePolicy, as_dtype
 from lamina.engine.devices import accelerator_or_none, making_at
+from lamina.engine.misfit import misfit_of
 from lamina.engine.modes import set_mode
 from lamina.engine.paths import HasPath
 from lamina.engine.tracking import Items, parameters_of, track
@@ -329,14 +330,8 @@ class WeightOwner(HasPath):
         mine = self.weights
         given = [torch.as_tensor(np.asarray(value) if not isinstance(value, torch.Tensor) else value)
                  for value in weights]  # fmt: skip
-        what = f"{type(self).__name__} {self.name!r}"
-        if len(given) != len(mine):
-            unbuilt = " It is not built yet: call it, or build() it, first." if not getattr(self, "built", True) else ""
-            raise ValueError(f"{what} has {len(mine)} weights, and set_weights got {len(given)}.{unbuilt}")
-        for index, (weight, value) in enumerate(zip(mine, given, strict=True)):
-            if weight.shape != value.shape:
-                raise ValueError(f"Weight {index} of {what} has shape {tuple(weight.shape)}, and set_weights got "
-                                 f"{tuple(value.shape)}.")  # fmt: skip
+        if [weight.shape for weight in mine] != [value.shape for value in given]:
+            raise misfit_of(self, mine, given)
         with torch.no_grad():
             for weight, value in zip(mine, given, strict=True):
                 weight.copy_(value)

@@ -145,11 +145,20 @@ class Group:
 
     def read_at(self, path: str) -> np.ndarray:
         """The numbers of the data set at a path below this group, which a list of names in the file gives."""
+        inner, name = self._at(path)
+        return inner.read(name)
+
+    def shape_at(self, path: str) -> tuple[int, ...]:
+        """The shape of the data set at a path below this group."""
+        inner, name = self._at(path)
+        return inner.shape(name)
+
+    def _at(self, path: str) -> tuple[Group, str]:
         above, _, name = path.strip("/").rpartition("/")
         inner = self.find(above) if above else self
         if inner is None or name not in inner:
             raise _Refusal(f"{self.where} has no {path!r}, which its list of weights names.")
-        return inner.read(name)
+        return inner, name
 
     def weights(self) -> Iterator[str]:
         """The path of every group named ``vars``, below this one, that has something in it."""

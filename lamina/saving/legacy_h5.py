@@ -16,6 +16,7 @@ import torch
 
 from lamina.dialects import using_dialect
 from lamina.engine.calling import who
+from lamina.engine.misfit import TYPE, UNREADABLE, Comparison, Shapes, aligned
 from lamina.engine.weights import within_budget
 from lamina.layers.merge import Merge
 from lamina.registry import ConfigError, CustomObjectScope, deserialize
@@ -23,6 +24,7 @@ from lamina.saving.files import read_json
 from lamina.saving.hdf5 import Group, opened
 from lamina.saving.legacy_weights import Arrays, Source, in_todays_layout, is_model, turns
 from lamina.saving.limits import check_counts
+from lamina.saving.named_weights import require_built
 from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
@@ -125,20 +127,13 @@ def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool 
     Returns:
         The model's weight for each name that the file has for one, where that is certain.
     """
-    if not model.built:
-        raise ValueError(f"{who(model)} has no weights to load into: it is not built. Call it on data, or build() it, "
-                         "first.")  # fmt: skip
+    require_built(model)
     reader = _Reader(weights)
-    pairs = reader.by_name(model) if by_name else reader.in_order(model)
-    assignments: list[Callable[[], None]] = []
-    skipped: list[str] = []
-    for layer, name in pairs:
-        try:
-            assignments.append(reader.assignment(layer, name))
-        except ValueError as error:
-            if not skip_mismatch:
-                raise
-            skipped.append(str(error))
+    found = Comparison(weights.where, who(model))
+    pairs = reader.by_name(model) if by_name else reader.in_order(model, found)
+    assignments = [assign for layer, name in pairs if (assign := reader.assignment(layer, name, found)) is not None]
+    if found.wrong and not skip_mismatch:
+        raise found.error()
     for assign in assignments:
         assign()
     if reader.doubtful:
@@ -148,8 +143,8 @@ def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool 
             f"stand. If the answers are wrong, turn them (kernel[::-1, ::-1]) in {_listed(reader.doubtful)}.",
             stacklevel=users_level(),
         )
-    if skipped:
-        warnings.warn(f"Some weights were left as they are. {'; '.join(skipped)}", stacklevel=users_level())
+    if found.wrong:
+        warnings.warn(found.warning(), stacklevel=users_level())
     return {name: weight for name, weight in reader.places.items() if weight is not None}
 
 
@@ -182,14 +177,28 @@ class _Reader:
             return _numbered("param", group.attribute("nb_params"), group)
         return group.strings("weight_names") or []
 
-    def in_order(self, model: Any) -> list[tuple[Any, str]]:
+    def in_order(self, model: Any, found: Comparison) -> list[tuple[Any, str]]:
         """Layers that have weights, on both sides in their order."""
         mine = [layer for layer in self._layers(model) if ordered(layer)]
         theirs = [name for name in self.names if self.paths(name)]
-        if len(mine) != len(theirs):
-            raise ValueError(f"{self.weights.where} has {len(theirs)} layers with weights ({_listed(theirs)}), and "
-                             f"{who(model)} has {len(mine)} ({_listed([layer.name for layer in mine])}).")  # fmt: skip
-        return list(zip(mine, theirs, strict=True))
+        if len(mine) == len(theirs):
+            return list(zip(mine, theirs, strict=True))
+        needed = [[tuple(weight.shape) for weight in ordered(layer)] for layer in mine]
+        given = [[self.weights.group(name).shape_at(path) for path in self.paths(name)] for name in theirs]
+        for one, other in aligned(list(map(tuple, given)), list(map(tuple, needed))):
+            names = [mine[other].name] if other is not None else []
+            names += [theirs[one]] if one is not None and theirs[one] not in names else []
+            found.add(
+                _paired(*names), given[one] if one is not None else None, needed[other] if other is not None else None
+            )
+        shared = len({layer.name for layer in mine} & set(theirs))
+        advice = (
+            f" by_name=True loads those of the same name, which are {shared}."
+            if shared and not self.is_numbered
+            else ""
+        )
+        raise found.error(f"{self.weights.where} has {len(theirs)} layers with weights ({_listed(theirs)}), and "
+                          f"{who(model)} has {len(mine)} ({_listed([layer.name for layer in mine])}).{advice}")  # fmt: skip
 
     def by_name(self, model: Any) -> list[tuple[Any, str]]:
         """Layers that have the name of a group."""
@@ -213,28 +222,29 @@ class _Reader:
     def _flat(self, branch: Any) -> list[Any]:
         return self._layers(branch) if is_model(branch) else [branch]
 
-    def assignment(self, layer: Any, name: str) -> Callable[[], None]:
-        """Read a layer's arrays now, and return the function that sets its weights."""
-        group = self.weights.group(name)
-        mine = ordered(layer)
-        stored = self.paths(name)
-        arrays = [group.read_at(path) for path in stored]
-        shapes = [tuple(weight.shape) for weight in mine]
-        converted = self._converted(layer, arrays, shapes, group.where)
+    def assignment(self, layer: Any, name: str, found: Comparison) -> Callable[[], None] | None:
+        """Read a layer's arrays now, note in ``found`` whether they fit, and return the function that sets its weights."""
+        group, mine = self.weights.group(name), ordered(layer)
+        needed = [tuple(weight.shape) for weight in mine]
+        given: Shapes | None = None
+        try:
+            stored = self.paths(name)
+            arrays = [group.read_at(path) for path in stored]
+            given = [array.shape for array in arrays]
+            converted = self._converted(layer, arrays, needed, group.where)
+            self._check(layer, stored, arrays, converted, needed, group.where)
+            given = [array.shape for array in converted]
+            values = [as_tensor(array, weight, group.where) for array, weight in zip(converted, mine, strict=True)]
+        except ValueError as error:
+            verdict = TYPE if given == needed else UNREADABLE if given is None else ""
+            found.add(_paired(layer.name, name), given, needed, str(error), verdict)
+            return None
+        found.add(_paired(layer.name, name), given, needed)
         if self.source.is_keras1 and not self.is_numbered and turns(layer) and not stored[0].endswith(":0"):
             self.doubtful.append(layer.name)
-        if len(converted) != len(mine):
-            found = [f"{path} {array.shape}" for path, array in zip(stored, arrays, strict=True)]
-            raise ValueError(f"{group.where} has {len(found)} weights ({_listed(found)}), and {who(layer)} has {len(mine)} "
-                             f"({_listed([str(shape) for shape in shapes])}).")  # fmt: skip
-        for number, (array, shape) in enumerate(zip(converted, shapes, strict=True)):
-            if array.shape != shape:
-                path = stored[number] if len(stored) == len(mine) else str(number)
-                raise ValueError(f"{group.where}/{path} has shape {array.shape}, and {who(layer)} needs {shape}.")
         if len(stored) == len(mine):
             for path, weight in zip(stored, mine, strict=True):
                 self.places[path] = None if path in self.places else weight  # two layers may use one name
-        values = [as_tensor(array, weight, group.where) for array, weight in zip(converted, mine, strict=True)]
 
         def assign() -> None:
             with torch.no_grad():
@@ -242,6 +252,19 @@ class _Reader:
                     weight.copy_(value)
 
         return assign
+
+    def _check(
+        self, layer: Any, stored: list[str], arrays: Arrays, converted: Arrays, needed: Shapes, where: str
+    ) -> None:
+        """Refuse arrays of another number or shape than a layer's weights."""
+        if len(converted) != len(needed):
+            said = [f"{path} {array.shape}" for path, array in zip(stored, arrays, strict=True)]
+            raise ValueError(f"{where} has {len(said)} weights ({_listed(said)}), and {who(layer)} has {len(needed)} "
+                             f"({_listed([str(shape) for shape in needed])}).")  # fmt: skip
+        for number, (array, shape) in enumerate(zip(converted, needed, strict=True)):
+            if array.shape != shape:
+                path = stored[number] if len(stored) == len(needed) else str(number)
+                raise ValueError(f"{where}/{path} has shape {array.shape}, and {who(layer)} needs {shape}.")
 
     def _converted(self, layer: Any, arrays: Arrays, shapes: list[tuple[int, ...]], where: str) -> Arrays:
         try:
@@ -264,6 +287,11 @@ def _numbered(word: str, count: Any, group: Group) -> list[str]:
 def ordered(layer: Any) -> list[torch.Tensor]:
     """A layer's weights as files list them: those that train first, also across the layers inside."""
     return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _paired(mine: str, theirs: str = "") -> str:
+    """A layer by its name, with the one that the file has for it."""
+    return f"{mine} ({theirs})" if theirs not in ("", mine) else mine
 
 
 def _listed(names: list[str]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from lamina.engine.calling import who
-from lamina.engine.misfit import SHAPE, TYPE, UNREADABLE, Comparison, aligned
+from lamina.engine.misfit import SHAPE, TYPE, UNREADABLE, Comparison, Pairs
 from lamina.saving import older_keys
 from lamina.tracebacks import users_level
 
@@ -104,31 +104,17 @@ def read_in_order(model: Any, stored: Sequence[Stored], where: str, skip_mismatc
     require_built(model)
     found = Comparison(where, who(model))
     mine: list[Any] = list(model.weights)
-    pairs = aligned([one.shape for one in stored], [tuple(weight.shape) for weight in mine])
-    keys = list(in_order(model))
-    layers: dict[str, list[tuple[int | None, int | None]]] = {}
-    last = ""
-    for one, other in pairs:
-        if other is not None:
-            last = keys[other].rpartition(".")[0] or keys[other]
-        elif not last.startswith("array "):
-            last = f"array {one} and on"
-        layers.setdefault(last, []).append((one, other))
-    chosen: list[tuple[Callable[[], torch.Tensor], torch.Tensor]] = []
-    for layer, group in layers.items():
-        theirs = [stored[one].shape for one, _ in group if one is not None]
-        needed = [tuple(mine[other].shape) for _, other in group if other is not None]
-        wrong = [one for one, other in group if one is not None and other is not None
-                 and stored[one].kind != kind_of_dtype(mine[other].dtype)]  # fmt: skip
-        fault = ("", "")
-        if theirs == needed and wrong:
-            fault = (
-                f"{where} has numbers of another kind in array {wrong[0]} than {who(model)} needs for {layer!r}.",
-                TYPE,
-            )
-        found.add(layer, theirs or None, needed or None, *fault)
-        if not found.rows[-1].sentence:
-            chosen += [(stored[one].read, mine[other]) for one, other in group if one is not None and other is not None]
+    layers = [key.rpartition(".")[0] or key for key in in_order(model)]
+
+    def fault(pairs: Pairs) -> tuple[str, str]:
+        for one, other in pairs:
+            if one is not None and other is not None and stored[one].kind != kind_of_dtype(mine[other].dtype):
+                return (f"{where} has numbers of another kind in array {one} than {who(model)} needs for "
+                        f"{layers[other]!r}.", TYPE)  # fmt: skip
+        return "", ""
+
+    pairs = found.add_in_order([one.shape for one in stored], [tuple(weight.shape) for weight in mine], layers, fault)
+    chosen = [(stored[one].read, mine[other]) for one, other in pairs if one is not None and other is not None]
     _set(found, chosen, skip_mismatch)
 
 

@@ -14,12 +14,14 @@ import torch
 from torch import nn
 
 from lamina.engine.calling import who
+from lamina.engine.misfit import FITS, TYPE, UNREADABLE, Comparison, Shapes, layers_of
 from lamina.engine.tracking import Items, TrackedDict, TrackedList, parameters_of
 from lamina.engine.weights import WeightOwner, own_weights, to_numpy
 from lamina.graph.symbolic import leaves
 from lamina.registry import snake_case
 from lamina.saving.files import check_target, replacing
 from lamina.saving.hdf5 import Group, h5py
+from lamina.saving.named_weights import require_built
 from lamina.saving.training_configs import as_keras3, built_for, check_shapes
 from lamina.tracebacks import users_level
 from lamina.training.steps import build_optimizer
@@ -108,34 +110,44 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
         whole: the file is a whole model's, so a compiled model's optimizer must be in it.
         by_tf_keras: tf_keras wrote it, whose optimizers keep other variables.
     """
-    if not model.built:
-        raise ValueError(f"{who(model)} has no weights to load into: it is not built. Call it on data, or build() it, "
-                         "first.")  # fmt: skip
-    assignments: list[Callable[[], None]] = []
-    skipped: list[str] = []
-    known: set[str] = set()
+    require_built(model)
     found, in_order = _places_in(root, model)
-    for place, module in found:
-        known.add(f"{place}/vars".lstrip("/"))
-        try:
-            assignments.append(_reader(module, root, f"{place}/vars".lstrip("/")))
-        except ValueError as error:
-            if not skip_mismatch:
-                raise
-            skipped.append(str(error))
-    unknown = [place for place in root.weights() if place not in known and not _is_training_state(place)]
-    if unknown and not skip_mismatch:
-        raise ValueError(f"{root.where} has weights at {unknown[0]!r}, and {who(model)} has nothing there. Load them into "
-                         "a model that is made as the saved one was, or pass skip_mismatch=True to load_weights.")  # fmt: skip
+    comparison = Comparison(root.where, who(model))
+    assignments = [assign for place, module in found
+                   if (assign := _reader(module, root, place, comparison, model.name)) is not None]  # fmt: skip
+    known = {f"{place}/vars".lstrip("/") for place, _ in found}
+    for place in root.weights():
+        if place not in known and not _is_training_state(place):
+            comparison.add(place.removesuffix("/vars"), _shapes_in(root.find(place)), None,
+                           f"{root.where} has weights at {place!r}, and {who(model)} has nothing there. Load them into a model "
+                           "that is made as the saved one was, or pass skip_mismatch=True to load_weights.")  # fmt: skip
+    if comparison.wrong and not skip_mismatch:
+        raise comparison.error()
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and (whole or OPTIMIZER in root):
         reader = _tf_optimizer_reader if by_tf_keras else _optimizer_reader
         assignments.append(reader(model, optimizer, root, whole) if in_order else _optimizer_in_other_order(root))
-    for assign in assignments:
-        assign()
-    if skipped or unknown:
-        left = skipped + [f"{root.where} has weights at {place!r}, which the model lacks" for place in unknown]
-        warnings.warn(f"Some weights were left as they are. {'; '.join(left)}", stacklevel=users_level())
+    _apply(model, assignments)
+    if comparison.wrong:
+        warnings.warn(comparison.warning(), stacklevel=users_level())
+
+
+def _apply(model: Any, assignments: list[Callable[[], None]]) -> None:
+    """Set everything, or nothing: a layer that takes what it stored in its own way may still refuse it."""
+    own = any(isinstance(module, WeightOwner) and _loads_itself(module) for module in model.modules())
+    before = [(weight, weight.detach().clone()) for weight in model.weights] if own else []
+    try:
+        for assign in assignments:
+            assign()
+    except Exception:
+        with torch.no_grad():
+            for weight, value in before:
+                weight.copy_(value)
+        raise
+
+
+def _loads_itself(owner: WeightOwner) -> bool:
+    return type(owner).load_own_variables is not WeightOwner.load_own_variables
 
 
 def _is_training_state(place: str) -> bool:
@@ -144,18 +156,43 @@ def _is_training_state(place: str) -> bool:
     return top == OPTIMIZER or "metric" in top or "loss" in top
 
 
-def _reader(module: nn.Module, root: Group, place: str) -> Callable[[], None]:
-    """Read what belongs to ``module`` now, and return the function that sets it."""
-    group = root.find(place)
+def _reader(module: nn.Module, root: Group, at: str, found: Comparison, model: str) -> Callable[[], None] | None:
+    """Read what belongs to ``module`` now, note in ``found`` whether it fits, and return the function that sets it."""
+    place = f"{at}/vars".lstrip("/")
     mine = module._kept_weights() if isinstance(module, WeightOwner) else list(own_weights(module))
+    needed = [tuple(weight.shape) for weight in mine]
+    label = layers_of(mine, model)[0] if mine and at else at or "the model itself"
+    given: Shapes | None = None
+    try:
+        group = root.find(place)
+        given = _shapes_in(group)
+        assign = _read_from(module, mine, root, place, group)
+    except ValueError as error:
+        verdict = TYPE if given == needed else UNREADABLE if given is None and place in root else ""
+        found.add(label, given or None, needed or None, str(error), verdict)
+        return None
+    if given or mine:
+        found.add(label, given or [], needed, verdict=FITS)
+    return assign
+
+
+def _shapes_in(group: Group | None) -> list[tuple[int, ...]]:
+    """The shapes of what is in a group, those of numbered weights in their order."""
+    names = sorted(group.names(), key=lambda name: (len(name), name)) if group is not None else []
+    return [group.shape(name) for name in names if group is not None]
+
+
+def _read_from(
+    module: nn.Module, mine: list[torch.Tensor], root: Group, place: str, group: Group | None
+) -> Callable[[], None]:
     what = who(module) if hasattr(module, "name") else type(module).__name__
     if group is None:
         if mine:
             raise ValueError(f"{root.where} has no weights at {place!r}, where {what} needs {len(mine)}.")
         return lambda: None
-    if isinstance(module, WeightOwner) and type(module).load_own_variables is not WeightOwner.load_own_variables:
+    if isinstance(module, WeightOwner) and _loads_itself(module):
         store = {name: group.read(name) for name in group.names()}
-        return lambda: _load_own(module, mine, store)
+        return lambda: module.load_own_variables(store)
     if len(group.names()) != len(mine):
         raise ValueError(f"{group.where} has {len(group.names())} weights, and {what} has {len(mine)}.")
     values = [as_tensor(group.read(str(number), tuple(weight.shape)), weight, f"{group.where}/{number}")
@@ -169,18 +206,6 @@ def _reader(module: nn.Module, root: Group, place: str) -> Callable[[], None]:
             module._was_loaded()
 
     return assign
-
-
-def _load_own(owner: WeightOwner, mine: list[torch.Tensor], store: dict[str, np.ndarray]) -> None:
-    """Let a layer take what it stored; when it can't, its weights are what they were."""
-    before = [weight.detach().clone() for weight in mine]
-    try:
-        owner.load_own_variables(store)
-    except Exception:
-        with torch.no_grad():
-            for weight, value in zip(mine, before, strict=True):
-                weight.copy_(value)
-        raise
 
 
 def as_tensor(values: np.ndarray, weight: torch.Tensor, where: str) -> torch.Tensor:

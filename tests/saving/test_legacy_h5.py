@@ -359,6 +359,14 @@ def test_weights_that_do_not_fit_change_nothing(tmp_path: Path):
         model.load_weights(tmp_path / "w.h5")
     with pytest.raises(ValueError, match=r"has 2 layers with weights \(a, b\), and .* has 1 \(alone\)\."):
         lamina.Sequential([layers.Dense(2, input_shape=(4,), name="alone")]).load_weights(tmp_path / "w.h5")
+    with pytest.raises(ValueError, match=r"by_name=True loads those of the same name, which are 1\.\n  layer") as error:
+        lamina.Sequential([layers.Dense(2, input_shape=(5,), name="b")]).load_weights(tmp_path / "w.h5")
+    assert str(error.value).splitlines()[1:] == [
+        "  layer  in file      in model     verdict",
+        "  a      (4, 5) (5,)  -            not in model",
+        "  b      (5, 2) (2,)  (5, 2) (2,)  fits",
+        "The file has 1 layer more than the model; all else fits.",
+    ]
     for weight, as_it_was in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, as_it_was)
 

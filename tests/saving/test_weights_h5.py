@@ -146,6 +146,13 @@ MISFITS = {
 }
 
 
+VERDICTS = {
+    "shape": "b      (4, 2) (2,)  (4, 3) (3,)  shape differs",
+    "fewer": "c      -            (2, 2) (2,)  missing in file",
+    "more": "layers/dense_2  (2, 2) (2,)  -            not in model",
+}
+
+
 @pytest.mark.parametrize("case", MISFITS)
 def test_what_does_not_fit_changes_nothing(case: str, tmp_path: Path):
     source, target, sentence = MISFITS[case]
@@ -155,6 +162,8 @@ def test_what_does_not_fit_changes_nothing(case: str, tmp_path: Path):
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the sentence is compared
         target.load_weights(path)
     assert str(error.value).startswith(f"{path}{sentence}")
+    assert str(error.value).splitlines()[1].split() == ["layer", "in", "file", "in", "model", "verdict"]
+    assert str(error.value).splitlines()[2].endswith(VERDICTS[case])
     assert_same(target.get_weights(), before, 0)
     with pytest.warns(UserWarning, match=r"Some weights were left as they are\."):
         target.load_weights(path, skip_mismatch=True)
@@ -202,6 +211,17 @@ def test_a_layer_that_fails_to_load_is_as_it_was(tmp_path: Path):
     with pytest.raises(ValueError, match=r"^can't$"):
         other.load_weights(tmp_path / "m.weights.h5")
     assert float(other.layers[0].total) == 0.0
+
+
+def test_a_layer_that_fails_to_load_leaves_the_others_as_they_were(tmp_path: Path):
+    model = Sequential([Input((3,)), Dense(3), Failing(), Dense(2)])
+    model.save_weights(tmp_path / "m.weights.h5")
+    other = Sequential([Input((3,)), Dense(3), Failing(), Dense(2)])
+    other.set_weights([weight + 1 for weight in other.get_weights()])
+    before = other.get_weights()
+    with pytest.raises(ValueError, match=r"^can't$"):
+        other.load_weights(tmp_path / "m.weights.h5")
+    assert_same(other.get_weights(), before, 0)
 
 
 def test_torch_modules_keep_their_weights(tmp_path: Path):
