@@ -19,7 +19,7 @@ from lamina.registry import (
     register_keras_serializable,
 )
 from lamina.registry import serialize as serialize_keras_object
-from lamina.saving import keras_zip, legacy_h5, legacy_h5_writer, npz, safetensors, torch_files, weights_h5
+from lamina.saving import keras_zip, legacy_h5, legacy_h5_writer, npz, safetensors, shards, torch_files, weights_h5
 from lamina.saving.files import check_overwrite
 from lamina.saving.hdf5 import opened
 from lamina.saving.kinds import MODELS, WEIGHTS, kind_of, refusal
@@ -98,7 +98,15 @@ def save_weights(
     *,
     save_format: str | None = None,
 ) -> None:
-    """Save a model's weights: in Keras 3's layout (``.weights.h5``) or in that of Keras 1, 2 and tf.keras (any other name).
+    """Save a model's weights in the format that the file's name asks for.
+
+    =================================  ==================================================================================
+    ``x.weights.h5``                   Keras 3's layout, with the optimizer's state
+    ``x.weights.json``                 the same in pieces of at most ``max_shard_size`` GB, beside it
+    ``x.safetensors``, ``x.pt``        torch's names: the keys of ``model.state_dict()``
+    ``x.npz``                          NumPy's archive, in the order of ``get_weights()``
+    any other                          the layout of Keras 1, 2 and tf.keras
+    =================================  ==================================================================================
 
     A name without an ending of HDF5 (``ckpt/cp-0001.ckpt``) was a checkpoint of TensorFlow's in tf.keras, which has the
     optimizer's state: so does lamina's file of that name.
@@ -107,16 +115,20 @@ def save_weights(
         model: a built model.
         filepath: the file; in the old layout its name is free, as it was.
         overwrite: whether a file that is there may be replaced.
-        max_shard_size: Keras 3's size of pieces; lamina writes one file.
+        max_shard_size: the largest size of a piece, in GB (Keras 3); 5 for a name that ends in ``.weights.json``.
         save_format: ``"h5"`` (Keras 2) writes the old layout whatever the name's ending.
 
     Raises:
-        ValueError: when the model is not built, the file exists and ``overwrite`` is off, or for a ``max_shard_size``.
+        ValueError: when the model is not built, the file exists and ``overwrite`` is off, or for a ``max_shard_size`` with
+            another ending or for a weight that is larger.
         OSError: when the disk is full, or the file or its folder can't be written to. The file that was there stays.
     """
+    if max_shard_size is not None or (save_format is None and str(filepath).endswith(shards.ENDING)):
+        shards.save_weights(model, filepath, overwrite, max_shard_size)
+        return
     check_overwrite(filepath, overwrite)
     if str(filepath).endswith(".weights.h5") and save_format is None:
-        weights_h5.save_weights(model, filepath, overwrite, max_shard_size)
+        weights_h5.save_weights(model, filepath, overwrite)
     elif save_format is None and (write := _writer(filepath)) is not None:
         write(model, filepath)
     else:
@@ -127,7 +139,8 @@ def save_weights(
 
 _WRITERS = {".safetensors": safetensors.save_weights, ".npz": npz.save_weights, ".pt": torch_files.save_weights,
             ".pth": torch_files.save_weights}  # fmt: skip
-_READERS = {"safetensors": safetensors.load_weights, "npz": npz.load_weights, "torch": torch_files.load_weights}
+_READERS = {"safetensors": safetensors.load_weights, "npz": npz.load_weights, "torch": torch_files.load_weights,
+            "shards": shards.load_weights}  # fmt: skip
 
 
 def _writer(filepath: str | os.PathLike[str]) -> Any:

@@ -313,7 +313,7 @@ def _array(value: Any, where: str) -> np.ndarray:
 def _spec(model: Any) -> Weights:
     """The shapes of a model's weights, nested as files have them."""
     spec: Weights = {}
-    for place, store in weights_h5.stored(model):
+    for place, _, store in weights_h5.stored(model):
         if store:
             here = spec
             for part in (place or _OWN).split("/"):

@@ -29,18 +29,13 @@ from lamina.training.steps import build_optimizer
 OPTIMIZER = "optimizer"
 
 
-def save_weights(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None
-) -> None:
+def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write the model's weights (and its optimizer's) in Keras 3's layout.
 
     Raises:
         ValueError: when the name does not end in ``.weights.h5``, the model is not built, or the file exists and
-            ``overwrite`` is off; for a ``max_shard_size``, since there is one file.
+            ``overwrite`` is off.
     """
-    if max_shard_size is not None:
-        raise ValueError(f"lamina writes all weights into one file, and was asked for pieces of {max_shard_size} GB: leave "
-                         "out max_shard_size.")  # fmt: skip
     check_target(filepath, ".weights.h5", overwrite)
     packed = pack(model)
     with replacing(filepath) as written, open(written, "wb") as file:
@@ -52,21 +47,20 @@ def save_weights(
 
 def pack(model: Any, include_optimizer: bool = True) -> memoryview:
     """The weights of a built model as an HDF5 file in memory: HDF5 itself can't be relied on when a disk is full."""
-    if not model.built:
-        raise ValueError(f"{who(model)} has no weights to save: it is not built. Call it on data, or build() it.")
+    require_built(model, "save")
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
-        for place, module in places(model):
-            write_group(file, place, getattr(module, "name", type(module).__name__), _stored_by(module))
-        for place, optimizer, store in _optimizers(model) if include_optimizer else ():
-            write_group(file, place, optimizer.name, store)
+        for place, name, store in stored(model, include_optimizer):
+            write_group(file, place, name, store)
     return stream.getbuffer()
 
 
-def stored(model: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The place of each module, and of the optimizer, with what a file keeps of it."""
-    yield from ((place, _stored_by(module)) for place, module in places(model))
-    yield from ((place, store) for place, _, store in _optimizers(model))
+def stored(model: Any, include_optimizer: bool = True) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The place and name of each module, and of the optimizer, with what a file keeps of it."""
+    for place, module in places(model):
+        yield place, getattr(module, "name", type(module).__name__), _stored_by(module)
+    for place, optimizer, store in _optimizers(model) if include_optimizer else ():
+        yield place, optimizer.name, store
 
 
 def _optimizers(model: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -83,11 +77,16 @@ def write_group(file: Any, place: str, name: str, store: dict[str, Any]) -> None
     group = file.require_group(f"{place}/vars".lstrip("/"))
     group.attrs["name"] = name
     for key, value in store.items():
-        if isinstance(value, torch.Tensor) and value.dtype is torch.bfloat16:
-            bits = value.detach().cpu().contiguous().view(torch.int16).numpy().view("V2")
-            group.create_dataset(key, data=bits).attrs["dtype"] = "bfloat16"
-        else:
-            group.create_dataset(key, data=to_numpy(value) if isinstance(value, torch.Tensor) else np.asarray(value))
+        write_value(group, key, value)
+
+
+def write_value(group: Any, key: str, value: Any) -> None:
+    """Write one weight into an open group; of bfloat16, which NumPy lacks, the bits."""
+    if isinstance(value, torch.Tensor) and value.dtype is torch.bfloat16:
+        bits = value.detach().cpu().contiguous().view(torch.int16).numpy().view("V2")
+        group.create_dataset(key, data=bits).attrs["dtype"] = "bfloat16"
+    else:
+        group.create_dataset(key, data=to_numpy(value) if isinstance(value, torch.Tensor) else np.asarray(value))
 
 
 def _stored_by(module: nn.Module) -> dict[str, Any]:

@@ -264,10 +264,3 @@ def test_saving_twice_gives_the_same_bytes(tmp_path: Path):
     for name in ("one", "two"):
         model.save_weights(tmp_path / f"{name}.weights.h5")
     assert (tmp_path / "one.weights.h5").read_bytes() == (tmp_path / "two.weights.h5").read_bytes()
-
-
-def test_there_is_one_file(tmp_path):
-    model = Sequential([Dense(1, input_shape=(2,))])
-    with pytest.raises(ValueError, match="writes all weights into one file"):
-        model.save_weights(tmp_path / "w.weights.h5", max_shard_size=1)
-    assert list(tmp_path.iterdir()) == []
