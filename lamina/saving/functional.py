@@ -26,6 +26,7 @@ from lamina.registry import ConfigError, check_name, check_object, deserialize, 
 from lamina.saving.keras_operations import OPERATION_FUNCTIONS, KerasOperation
 from lamina.saving.limits import bounded
 from lamina.saving.operations import LAMINA_MODULE, PROPERTIES, describe_call, find_call, is_operation
+from lamina.saving.tf_functions import Composed, plain
 
 Config = dict[str, Any]
 Place = tuple[str, int]  # a layer's name, and which call of it
@@ -447,8 +448,10 @@ def _call(target: Any, args: tuple[Any, ...], kwargs: Config) -> Any:
         return target(*args, **_without_defaults(target, kwargs))
     if target in PROPERTIES:
         return getattr(args[0], target)
+    if not isinstance(target, Composed):
+        args, kwargs = tuple(map(plain, args)), {key: plain(value) for key, value in kwargs.items()}
     with bounded(args, kwargs):
-        if isinstance(target, KerasOperation) or target in OPERATION_FUNCTIONS:
+        if isinstance(target, (KerasOperation, Composed)) or target in OPERATION_FUNCTIONS:
             return target(*args, **kwargs)
         # Tuples became lists in JSON; x[:, 0] needs its tuple again.
         args = (args[0], *(tuple(arg) if isinstance(arg, list) else arg for arg in args[1:]))

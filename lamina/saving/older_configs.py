@@ -67,6 +67,11 @@ def in_todays_form(config: Any) -> Any:
         return config
     if is_tf_operation(config):
         return as_operation(config)
-    return {
+    read = {
         key: in_todays_form(value) for key, value in config.items() if key not in ("build_config", "shared_object_id")
     }
+    for key in ("input_layers", "output_layers"):  # one tensor was a list of one, too
+        places = read.get(key)
+        if isinstance(places, list) and len(places) == 1 and isinstance(places[0], list):
+            read[key] = places[0]
+    return read

@@ -18,8 +18,10 @@ from lamina.errors import did_you_mean
 from lamina.graph.symbolic import get_item
 from lamina.saving import keras_operations
 from lamina.saving.keras_operations import KERAS_OPERATIONS, Described, describe, entry_of
+from lamina.saving.tf_functions import COMPOSED, Composed
 
 LAMINA_MODULE, LAMINA_CLASS = "lamina", "TorchFunction"
+TF_CLASS = "TensorFlowFunction"  # of tf.keras's files while they are read: a function of several operations
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,8 @@ def find_call(entry: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
                              f"{did_you_mean(name, KERAS_OPERATIONS)}")  # fmt: skip
         return operation, operation.read(config)
     function = config.get("function")
+    if name == TF_CLASS and function in COMPOSED:
+        return Composed(COMPOSED[function]), {}
     if not isinstance(function, str) or function not in FUNCTIONS:
         raise ValueError(f"{function!r:.80} is no operation that a file may name.{did_you_mean(function, FUNCTIONS)}")
     return FUNCTIONS[function], {}
@@ -255,4 +259,4 @@ def is_operation(entry: dict[str, Any]) -> bool:
     if "module" not in entry:  # in Keras 3's .h5, where layers say whether they are trainable
         return name in KERAS_OPERATIONS and "trainable" not in (entry.get("config") or {})
     is_keras = isinstance(module, str) and module.startswith("keras.src.ops.")
-    return is_keras or (module == LAMINA_MODULE and entry.get("class_name") == LAMINA_CLASS)
+    return is_keras or (module == LAMINA_MODULE and entry.get("class_name") in (LAMINA_CLASS, TF_CLASS))

@@ -6,6 +6,10 @@ from typing import Any
 
 from lamina.errors import did_you_mean
 from lamina.saving.keras_operations import KERAS_OPERATIONS, entry_of
+from lamina.saving.operations import LAMINA_MODULE, TF_CLASS
+from lamina.saving.tf_functions import COMPOSED
+from lamina.saving.tf_op_layers import CLASS as GRAPH_CLASS
+from lamina.saving.tf_op_layers import as_call
 
 Config = dict[str, Any]
 LAYERS = ("TFOpLambda", "SlicingOpLambda")
@@ -28,14 +32,18 @@ FUNCTIONS: dict[str, tuple[str, dict[str, str]]] = {
         "linalg.matmul:Matmul __operators__.matmul:Matmul math.maximum:Maximum math.minimum:Minimum math.less:Less "
         "math.less_equal:LessEqual math.greater:Greater math.greater_equal:GreaterEqual math.equal:Equal "
         "math.not_equal:NotEqual __operators__.eq:Equal __operators__.ne:NotEqual math.logical_and:LogicalAnd "
-        "math.logical_or:LogicalOr math.logical_xor:LogicalXor math.atan2:Arctan2 math.divide_no_nan:DivideNoNan",
-        _TWO,
+        "math.logical_or:LogicalOr math.logical_xor:LogicalXor math.divide_no_nan:DivideNoNan floor_div:FloorDivide "
+        "linalg.cross:Cross",
+        _TWO | {"other": "x2"},
     ),
+    "math.atan2": ("Arctan2", {"x": "x2"}),
     **_rows(
         "math.negative:Negative math.abs:Absolute math.exp:Exp math.expm1:Expm1 math.log:Log math.log1p:Log1p "
         "math.sqrt:Sqrt math.rsqrt:Rsqrt math.square:Square math.sin:Sin math.cos:Cos math.tan:Tan math.asin:Arcsin "
         "math.acos:Arccos math.atan:Arctan math.sinh:Sinh math.cosh:Cosh math.tanh:Tanh math.sigmoid:Sigmoid "
         "math.sign:Sign math.floor:Floor math.ceil:Ceil math.round:Round math.reciprocal:Reciprocal math.erf:Erf "
+        "math.asinh:Arcsinh math.acosh:Arccosh math.atanh:Arctanh math.rint:Round math.erfinv:Erfinv "
+        "math.log_sigmoid:LogSigmoid math.bessel_i0:I0 linalg.inv:Inv linalg.det:Det "
         "math.logical_not:LogicalNot math.is_nan:Isnan math.is_finite:Isfinite math.is_inf:Isinf "
         "math.softplus:Softplus nn.relu:Relu nn.relu6:Relu6 nn.sigmoid:Sigmoid nn.tanh:Tanh nn.elu:Elu nn.selu:Selu "
         "nn.softplus:Softplus nn.softsign:Softsign nn.silu:Silu nn.swish:Silu stop_gradient:StopGradient "
@@ -69,11 +77,14 @@ FUNCTIONS: dict[str, tuple[str, dict[str, str]]] = {
     "nn.gelu": ("Gelu", {"approximate": "approximate"}),
     "__operators__.getitem": ("GetItem", {"slice_spec": "key"}),
 }  # fmt: skip
+# TensorFlow 1's names of its functions, and those by which it has them otherwise.
+_FIRST = "compat.v1."
 # Arguments that change no number at these values.
 HARMLESS: dict[str, tuple[Any, ...]] = {
     "name": (None,), "input": (None,), "transpose_a": (False,), "transpose_b": (False,), "adjoint_a": (False,),
     "adjoint_b": (False,), "a_is_sparse": (False,), "b_is_sparse": (False,), "output_type": (None, "int64"),
-    "conjugate": (False,), "exclusive": (False,), "reverse": (False,), "batch_dims": (0,), "validate_indices": (None,),
+    "conjugate": (False,), "adjoint": (False,),
+    "exclusive": (False,), "reverse": (False,), "batch_dims": (0,), "validate_indices": (None,),
     "on_value": (None, 1, 1.0), "off_value": (None, 0, 0.0), "incompatible_shape_error": (True,),
     "keepdims": (None,), "axis": (None,), "dtype": (None,), "optimize": (True,), "layout": (None,), "beta": (1, 1.0),
 }  # fmt: skip
@@ -81,7 +92,7 @@ HARMLESS: dict[str, tuple[Any, ...]] = {
 
 def is_tf_operation(entry: Config) -> bool:
     """Whether an entry of a functional config is a function of TensorFlow's."""
-    return entry.get("class_name") in LAYERS and isinstance(entry.get("config"), dict)
+    return entry.get("class_name") in (*LAYERS, GRAPH_CLASS) and isinstance(entry.get("config"), dict)
 
 
 def as_operation(entry: Config) -> Config:
@@ -90,28 +101,46 @@ def as_operation(entry: Config) -> Config:
     Raises:
         ValueError: for a function, or a setting of it, that is not in the table.
     """
+    entry = as_call(entry) if entry["class_name"] == GRAPH_CLASS else entry
     name, function = entry["config"].get("name"), entry["config"].get("function")
+    function = function.removeprefix(_FIRST) if isinstance(function, str) else function
+    nodes = entry.get("inbound_nodes") or ()
+    if function in COMPOSED:
+        written = {"module": LAMINA_MODULE, "class_name": TF_CLASS, "config": {"name": name, "function": function}}
+        return {**written, "name": name, "inbound_nodes": [_call(node) for node in nodes]}
     if function not in FUNCTIONS:
         raise ValueError(f"TensorFlow's function {function!r:.80} (layer {name!r:.80}) is not among those that lamina reads."
-                         f"{did_you_mean(function, FUNCTIONS)}")  # fmt: skip
+                         f"{did_you_mean(function, (*FUNCTIONS, *COMPOSED))}")  # fmt: skip
     class_name, renamed = FUNCTIONS[function]
     operation = KERAS_OPERATIONS[class_name]
     settings: Config = {}
-    nodes = [_node(node, renamed, operation, settings) for node in entry.get("inbound_nodes") or ()]
     written = entry_of(f"keras.src.ops.{operation.module}", class_name, {"name": name, **settings})
-    return {**written, "name": name, "inbound_nodes": nodes}
+    calls = [_node(_call(node), renamed, operation, settings) for node in nodes]
+    written["config"] |= settings
+    return {**written, "name": name, "inbound_nodes": calls}
 
 
-def _node(node: Any, renamed: dict[str, str], operation: Any, settings: Config) -> Config:
-    """A call in Keras 3's form. What is no tensor and a setting of the operation goes into ``settings``."""
+def _call(node: Any) -> Config:
+    """A call in Keras 3's form, its arguments by TensorFlow's names. A name says nothing."""
     is_list = isinstance(node, list) and bool(node) and isinstance(node[0], list)
     places = node if is_list else [node]
-    if not places or not all(is_place(place) for place in places):
+    if not places or not all(is_place(place) or _is_constant(place) for place in places):
         raise ValueError(f"Expected [layer, call, output, arguments], and got {node!r:.80}.")
-    tensors = [_tensor(place) for place in places]
-    args: list[Any] = [tensors if is_list else tensors[0]]
-    kwargs: Config = {}
-    for key, value in (places[0][3] if len(places[0]) > 3 else {}).items():
+    given = [place[2] if _is_constant(place) else _tensor(place) for place in places]
+    others = places[0][3] if len(places[0]) > 3 else {}
+    return {"args": [given if is_list else given[0]],
+            "kwargs": {key: _argument(value) for key, value in others.items() if key != "name"}}  # fmt: skip
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether a value is ``["_CONSTANT_VALUE", -1, numbers]``, with arguments: a call that begins with a number."""
+    return isinstance(value, list) and len(value) in (3, 4) and value[:2] == ["_CONSTANT_VALUE", -1]
+
+
+def _node(call: Config, renamed: dict[str, str], operation: Any, settings: Config) -> Config:
+    """The call of an operation. What is no tensor and a setting of the operation goes into ``settings``."""
+    args, kwargs = call["args"], {}
+    for key, value in call["kwargs"].items():
         today = renamed.get(key)
         if today is None or (value is None and key in HARMLESS):
             if key not in HARMLESS or value not in HARMLESS[key]:
@@ -121,8 +150,8 @@ def _node(node: Any, renamed: dict[str, str], operation: Any, settings: Config) 
         elif today in operation.settings:
             settings[today] = value
         else:
-            kwargs[today] = _index(value) if today == "key" else _argument(value)
-    if set(kwargs) <= {"x2", "key"}:
+            kwargs[today] = value
+    if set(kwargs) <= {"x2"}:
         return {"args": [*args, *kwargs.values()], "kwargs": {}}
     return {"args": args, "kwargs": kwargs}
 
@@ -141,15 +170,6 @@ def _argument(value: Any) -> Any:
     if is_place(value) and len(value) == 3:
         return _tensor(value)
     return [_argument(item) for item in value] if isinstance(value, list) else value
-
-
-def _index(value: Any) -> Any:
-    """``x[:, 0]`` as Keras 3 writes it."""
-    if isinstance(value, list):
-        return {"class_name": "__tuple__", "items": [_index(item) for item in value]}
-    if isinstance(value, dict) and set(value) == {"start", "stop", "step"}:
-        return {"class_name": "__slice__", "config": value}
-    return value
 
 
 # ---- writing -------------------------------------------------------------------------------------------------------
