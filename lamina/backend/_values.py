@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lamina import config, ops, random
-from lamina.dialects import any_spelling
+from lamina.dialects import any_spelling, habits
 from lamina.dtypes import as_dtype, dtype_name
 from lamina.graph.symbolic import SymbolicTensor
 from lamina.layers.core import Input, InputLayer
@@ -139,6 +139,7 @@ class TrainableVariable(nn.Parameter):
 
     name: str | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     constraint: Any = None
+    is_loose: bool = False  # whether it is no weight of a layer whose attribute it is, as in Keras 1 and 2.2
 
 
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
@@ -155,6 +156,7 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
         return Variable(made, trainable=False, name=name or "")
     parameter = TrainableVariable(made.detach().clone())
     parameter.name, parameter.constraint = name, constraint
+    parameter.is_loose = not habits().owns_variables
     return parameter
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.callbacks.monitoring import Mode, MonitorCallback, say
+from lamina.dialects import habits
 from lamina.errors import describe
 from lamina.training.callback import Callback
 
@@ -19,9 +20,9 @@ def _optimizers(model: Any) -> Iterator[tuple[Any, str]]:
     optimizer = model.optimizer
     several = getattr(optimizer, "optimizers", None)
     if several:
-        yield from ((one, f"learning_rate_{one.name}") for one in several)
+        yield from ((one, f"{habits().rate}_{one.name}") for one in several)
     else:
-        yield optimizer, "learning_rate"
+        yield optimizer, habits().rate
 
 
 def _log_rates(model: Any, logs: Any) -> None:
@@ -67,7 +68,8 @@ class LearningRateScheduler(Callback):
                 say(f"Epoch {epoch + 1}: {name} is {float(rate):g}.")  # pyright: ignore[reportArgumentType]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        _log_rates(self.model, logs)
+        if habits().scheduler_logs_rate:
+            _log_rates(self.model, logs)
 
 
 def _accepts_two(function: Callable[..., Any]) -> bool:

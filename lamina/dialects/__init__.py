@@ -10,6 +10,7 @@ from lamina.dialects.keras3 import ALIASES
 from lamina.dialects.translator import (
     any_spelling,
     dialect,
+    habits,
     merge_layer,
     set_dialect,
     translate,
@@ -19,7 +20,7 @@ from lamina.dialects.translator import (
 )
 
 __all__ = [
-    "ALIASES", "Alias", "any_spelling", "dialect", "merge_layer", "old_classes", "set_dialect", "translate",
+    "ALIASES", "Alias", "any_spelling", "dialect", "habits", "merge_layer", "old_classes", "set_dialect", "translate",
     "translate_alias", "translate_call", "using_dialect",
 ]  # fmt: skip
 

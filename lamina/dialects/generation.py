@@ -26,6 +26,32 @@ class Call(NamedTuple):
     defaults: Mapping[str, Any] = {}
 
 
+class Habits(NamedTuple):
+    """What a generation's models computed or called otherwise as they trained. The defaults are today's.
+
+    Arguments:
+        accuracy_from_loss: ``"accuracy"`` is chosen by the loss and the output's width, not by the shapes of targets.
+        counts_nonzero_weights: a weighted loss is divided by how many weights are not 0, not by the size of the batch.
+        leaves_masked_out: the mean of a loss is over what a mask keeps; otherwise over all steps, the masked ones being 0.
+        sums_activity: the penalty of an activity regularizer is added as it is, not divided by the size of the batch.
+        owns_variables: a variable that is an attribute of a layer is a weight of it.
+        weighted: what the names of weighted metrics begin with.
+        rate: the learning rate's name in logs.
+        scheduler_logs_rate: whether ``LearningRateScheduler`` logs it.
+        names_early: ``metrics_names`` is whole right after ``compile``.
+    """
+
+    accuracy_from_loss: bool = False
+    counts_nonzero_weights: bool = False
+    leaves_masked_out: bool = True
+    sums_activity: bool = False
+    owns_variables: bool = True
+    weighted: str = ""
+    rate: str = "learning_rate"
+    scheduler_logs_rate: bool = True
+    names_early: bool = False
+
+
 @dataclass(frozen=True)
 class Generation:
     """What a generation of Keras means by a call that has no old keyword in it: the active dialect's tables.
@@ -39,6 +65,7 @@ class Generation:
         positional: how many positional arguments a class takes, where there was a limit.
         calls: functions and methods, as ``Class.method``.
         names: how layers and models are named that are given no name.
+        habits: how models trained.
     """
 
     name: str
@@ -49,3 +76,4 @@ class Generation:
     positional: Mapping[str, int] = field(default_factory=dict)
     calls: Mapping[str, Call] = field(default_factory=dict)
     names: Style = field(default_factory=Style)
+    habits: Habits = field(default_factory=Habits)

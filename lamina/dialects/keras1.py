@@ -6,7 +6,7 @@ asked for only where the dialect ``"keras1"`` is active.
 
 from __future__ import annotations
 
-from lamina.dialects.generation import Call, Generation, Gone
+from lamina.dialects.generation import Call, Generation, Gone, Habits
 from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR, SAVING
 from lamina.naming import Style
 
@@ -213,6 +213,12 @@ _COMPILED = {"keep_trainable": True}  # freezing a layer waits for the next comp
 _FIT = "x y batch_size nb_epoch verbose callbacks validation_split validation_data shuffle class_weight sample_weight"
 _GENERATOR_HINTS = "max_q_size nb_worker pickle_safe"
 
+# Of metrics, the names in the history, whichever was asked for: the function's, and acc.
+METRICS = {"accuracy": "acc", "mse": "mean_squared_error", "mae": "mean_absolute_error",
+           "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error",
+           "kld": "kullback_leibler_divergence", "cosine": "cosine_proximity"}  # fmt: skip
+METRICS |= {name.upper(): function for name, function in METRICS.items() if len(name) < 5}
+
 # Layers are called after the classes of then.
 _CLASSES = {"Conv1D": "Convolution1D", "Conv2D": "Convolution2D", "Conv3D": "Convolution3D",
             "SeparableConv2D": "SeparableConvolution2D", "Conv2DTranspose": "Deconvolution2D"}  # fmt: skip
@@ -221,6 +227,15 @@ _WORDS = {"InputLayer": "input", "Functional": "model"}
 GENERATION = Generation(
     name="keras1",
     version="1.2.2",
+    habits=Habits(
+        accuracy_from_loss=True,
+        counts_nonzero_weights=True,
+        sums_activity=True,
+        owns_variables=False,
+        rate="lr",
+        scheduler_logs_rate=False,
+        names_early=True,
+    ),
     names=Style(from_one=True, words=_CLASSES | _WORDS, snake=False, after_first=True),
     order=ORDER,
     defaults={
@@ -256,7 +271,7 @@ GENERATION = Generation(
         },
         "regularizer": VALUES["regularizer"],
         "constraint": VALUES["constraint"],
-        "metrics": {"accuracy": "acc"},  # the name in the history, whichever was asked for
+        "metrics": METRICS,
     },
     calls={
         "Progbar": PROGBAR,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lamina.dialects.generation import Call, Generation
+from lamina.dialects.generation import Call, Generation, Habits
+from lamina.dialects.keras1 import METRICS
 from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR, SAVING
 from lamina.naming import Style
 
@@ -60,6 +61,8 @@ _FIT = ("x y batch_size epochs verbose callbacks validation_split validation_dat
 GENERATION = Generation(
     name="keras2",
     version="2.2.4",
+    habits=Habits(accuracy_from_loss=True, counts_nonzero_weights=True, sums_activity=True, owns_variables=False, rate="lr",
+                  weighted="weighted_", names_early=True),
     names=Style(from_one=True, words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "
@@ -112,7 +115,7 @@ GENERATION = Generation(
         "activation": {"hard_sigmoid": _HARD_SIGMOID},
         "regularizer": {"l1_l2": _L1L2},
         "constraint": {"maxnorm": "max_norm", "nonneg": "non_neg", "unitnorm": "unit_norm"},
-        "metrics": {"accuracy": "acc"},  # the name in the history, whichever was asked for
+        "metrics": METRICS | {"crossentropy": "ce"},
     },
     # Keras 2 took few positional arguments, so that calls in Keras 1's order could not be misread.
     positional={
@@ -155,6 +158,7 @@ GENERATION_2_3 = replace(
     GENERATION,
     name="keras2.3",
     version="2.3.1",
+    habits=Habits(accuracy_from_loss=True, leaves_masked_out=False, sums_activity=True, rate="lr", names_early=True),
     order={**GENERATION.order, "DepthwiseConv2D": (
         "kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias "
         "depthwise_initializer bias_initializer depthwise_regularizer bias_regularizer activity_regularizer "

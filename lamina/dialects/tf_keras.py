@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.dialects.generation import Call, Generation
+from lamina.dialects.generation import Call, Generation, Habits
 from lamina.dialects.keras3 import PROGBAR
 from lamina.naming import Style
 
@@ -24,6 +24,7 @@ _HINTS = "max_queue_size workers use_multiprocessing"
 GENERATION = Generation(
     name="tf_keras",
     version="2.21.0",
+    habits=Habits(rate="lr"),
     names=Style(words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "

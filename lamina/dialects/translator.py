@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from lamina import naming
 from lamina.dialects import keras1, keras2, keras3, tf_keras
-from lamina.dialects.generation import Call, Generation, Gone
+from lamina.dialects.generation import Call, Generation, Gone, Habits
 from lamina.errors import did_you_mean
 from lamina.tracebacks import explain_call, shorten
 
@@ -63,6 +63,14 @@ def set_dialect(name: str | None) -> None:
     _chosen = name
     _active = None if name in (None, "keras3") else GENERATIONS[name]
     naming.set_style(_active.names if _active is not None else None)
+
+
+def habits() -> Habits:
+    """How models of the active dialect train, where it is not as today."""
+    return _active.habits if _active is not None else _TODAYS
+
+
+_TODAYS = Habits()
 
 
 @contextlib.contextmanager
@@ -407,8 +415,9 @@ def translate_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
             kwargs.setdefault(renamed.get(key, key), value)
     if "optimizer" in kwargs and older.order:
         kwargs["optimizer"] = _optimizer(kwargs["optimizer"])
-    if "metrics" in kwargs:
-        kwargs["metrics"] = _metrics(kwargs["metrics"])
+    for which in ("metrics", "weighted_metrics"):
+        if which in kwargs:
+            kwargs[which] = _metrics(kwargs[which])
     return args, kwargs
 
 

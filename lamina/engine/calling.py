@@ -263,10 +263,11 @@ def _surroundings(layer: Layer, args: tuple[Any, ...], training: bool | None) ->
 
 
 def _add_activity_penalty(layer: Layer, outputs: Any) -> None:
-    """Keras divides the penalty on an output by the batch size; that on nothing is 0."""
+    """Keras divides the penalty on an output by the batch size, which Keras 1 and 2 did not; that on nothing is 0."""
     for output in leaves(outputs):
         if isinstance(output, torch.Tensor):
-            penalty, rows = layer.activity_regularizer(output), output.shape[0]
+            penalty = layer.activity_regularizer(output)
+            rows = 1 if layer._sums_activity else output.shape[0]
             layer.add_loss(penalty / rows if rows else torch.zeros_like(penalty))
 
 

@@ -159,6 +159,8 @@ def from_config(cls: Any, config: dict[str, Any]) -> Any:
     elif config.get("quantization_config", 0) is None:
         config = {key: value for key, value in config.items() if key not in _QUANTIZATION}
     names = argument_names(cls)
+    sums_activity = config.get("sums_activity")
+    config = {key: value for key, value in config.items() if key != "sums_activity" or key in names}
     later = {key: config[key] for key in ("name", "dtype", "trainable") if key in config and key not in names}
     layer: Any = cls(**{key: value for key, value in config.items() if key not in later})
     if "name" in later:
@@ -167,6 +169,8 @@ def from_config(cls: Any, config: dict[str, Any]) -> Any:
         layer.dtype_policy = later["dtype"]
     if not later.get("trainable", True):
         layer.trainable = False
+    if isinstance(sums_activity, bool):
+        layer._sums_activity = sums_activity
     return layer
 
 

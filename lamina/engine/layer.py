@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from lamina import naming, regularizers
+from lamina.dialects import habits
 from lamina.dtypes import DTypePolicy, DTypePolicyMap, PolicyLike, as_dtype, as_policy, dtype_name
 from lamina.engine import calling, precision
 from lamina.engine.beside_arrays import with_words_of_keras
@@ -26,7 +27,7 @@ from lamina.engine.devices import accelerator_or_none, names_a_device
 from lamina.engine.input_spec import InputSpec
 from lamina.engine.keras3 import Keras3Methods
 from lamina.engine.modes import for_authors
-from lamina.engine.tools import as_forward, properties_of, to_override
+from lamina.engine.tools import as_forward, properties_of, set_unless_read_only, to_override
 from lamina.engine.types import InputOptions
 from lamina.engine.unbuilt import NoneYet, refuses_state
 from lamina.graph.symbolic import Node, SymbolicTensor
@@ -98,6 +99,7 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
     _takes_inputs_to: torch.device | None = None  # of a model that `fit` moved: tensors on the CPU come along
     _call_is_builtin: bool
     _keras_class_name: str
+    _sums_activity: bool = False  # whether the penalty on outputs is added as it is, as in Keras 1 and 2
     _policies: DTypePolicyMap | None = None  # that the policy is one of
 
     def __init__(
@@ -113,10 +115,12 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         super().__init__()
         if name is not None and (not isinstance(name, str) or not name):
             raise ValueError(f"The name of a layer must be a non-empty string, and {type(self).__name__} got {name!r}.")
-        self.name = name or naming.layer_name(getattr(self, "_keras_class_name", type(self).__name__))
+        own = name or naming.layer_name(getattr(self, "_keras_class_name", type(self).__name__))
+        set_unless_read_only(self, "name", own)
         self.dtype_policy = as_policy(dtype if dtype is not None else _of_floats(kwargs.pop("input_dtype", None)))
         self.autocast = autocast
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        set_unless_read_only(self, "activity_regularizer", regularizers.get(activity_regularizer))
+        self._sums_activity = habits().sums_activity
         self._trainable = bool(trainable)
         self.built = False
         vars(self)["_parameters"] = NoneYet(self, self._parameters)
@@ -210,6 +214,8 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
         config = {"name": self.name, "trainable": self.trainable, "dtype": serialize(self.dtype_policy)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize(self.activity_regularizer)
+            if self._sums_activity is not habits().sums_activity:
+                config["sums_activity"] = self._sums_activity
         return config | derive_config(self)
 
     @classmethod

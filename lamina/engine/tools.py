@@ -52,3 +52,10 @@ def properties_of(cls: type) -> list[str]:
 @functools.cache
 def _own_properties(cls: type) -> tuple[str, ...]:
     return tuple(name for name, value in vars(cls).items() if isinstance(value, property))
+
+
+def set_unless_read_only(owner: Any, name: str, value: Any) -> None:
+    """Set an attribute that an author's class may have as a property of its own, which then is what holds."""
+    found = getattr(type(owner), name, None)
+    if not isinstance(found, property) or found.fset is not None:
+        setattr(owner, name, value)

@@ -229,6 +229,9 @@ class WeightOwner(HasPath):
             if isinstance(value, Variable) and "_buffers" in self.__dict__ and name not in self._buffers:
                 self._own(name, value.value, False, None, None)
                 return
+            if getattr(value, "is_loose", False) and name not in self.__dict__.get("_parameters", {}):
+                self.register_buffer(name, value, persistent=False)  # which moves along, and is no weight
+                return
         elif isinstance(value, (list, dict)) and name not in _PLAIN_ATTRIBUTES:
             if not (name.startswith("_") and type(self).__module__.startswith("lamina.")):
                 value = track(self, name, value)

@@ -137,16 +137,18 @@ def divide_no_nan(numerator: Tensor, denominator: Tensor) -> Tensor:
 # ---- weights, masks, reductions --------------------------------------------------------------------------------------
 
 
-def apply_mask(sample_weight: Tensor | None, mask: Tensor | None, reduction: str | None) -> Tensor | None:
+def apply_mask(
+    sample_weight: Tensor | None, mask: Tensor | None, reduction: str | None, rescale: bool = True
+) -> Tensor | None:
     """One weight made of a sample weight and a mask.
 
     When the result is averaged over all elements, a mask counts ``total / valid`` for what it keeps, so that the
-    average is over the kept elements alone. A sample weight is never rescaled in this way.
+    average is over the kept elements alone, unless ``rescale`` is off. A sample weight is never rescaled in this way.
     """
     if mask is None:
         return sample_weight
     kept = as_float(mask)
-    if reduction in ("mean", "sum_over_batch_size"):
+    if rescale and reduction in ("mean", "sum_over_batch_size"):
         kept = kept * divide_no_nan(torch.full_like(kept.sum(), kept.numel()), kept.sum())
     if sample_weight is None:
         return kept
@@ -210,6 +212,7 @@ class Loss(Made):
     """
 
     target_dtype: torch.dtype | None = None  # what targets are cast to, once, before training; None is the loss's own
+    leaves_masked_out: bool = True  # whether a mean is over what a mask keeps; in Keras 2.3 it was over all
     logits_of: str | None = None  # "softmax" or "sigmoid", where the loss can start from what that activation is given
 
     def __init__(
@@ -253,7 +256,8 @@ class Loss(Made):
             sample_weight = as_tensor(sample_weight, values.dtype, values.device)
         if mask is not None:
             mask = as_tensor(mask, values.dtype, values.device)
-        return reduce_values(values, apply_mask(sample_weight, mask, self.reduction), self.reduction)
+        weight = apply_mask(sample_weight, mask, self.reduction, self.leaves_masked_out)
+        return reduce_values(values, weight, self.reduction)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One loss value for each sample (or each sample and step)."""

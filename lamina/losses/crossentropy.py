@@ -528,4 +528,6 @@ def with_logits(loss: Loss) -> _Crossentropy | None:
     if arguments.get("from_logits") or (cls is not BinaryCrossentropy and arguments.get("axis", -1) != -1):
         return None
     shared = {"name": loss.name, "reduction": loss.reduction, "dtype": loss.dtype}
-    return cls(**{**arguments, "from_logits": True}, **shared)
+    made = cls(**{**arguments, "from_logits": True}, **shared)
+    made.leaves_masked_out = loss.leaves_masked_out
+    return made

@@ -226,20 +226,25 @@ def resolve_accuracy(
     y_true_shape: Sequence[int | None] | None,
     y_pred_shape: Sequence[int | None] | None,
     loss: Any = None,
+    from_loss: bool = False,
 ) -> Metric:
     """What ``"accuracy"``, ``"acc"``, ``"crossentropy"`` and ``"ce"`` mean for an output, under the name given.
 
-    The shapes decide, as in Keras 3; where they are not known yet, the loss does.
+    The shapes decide, as in Keras 3; where they are not known yet, the loss does. With ``from_loss`` the width of the output
+    and the loss decide, as in Keras 1 and 2: a binary crossentropy means binary accuracy, whatever the shapes.
 
     >>> type(resolve_accuracy("acc", (32,), (32, 10))).__name__
     'SparseCategoricalAccuracy'
     """
     if kind.lower() not in _SHAPE_NAMES:
         raise ValueError(f"Expected one of {', '.join(map(repr, _SHAPE_NAMES))}, and got {kind!r}.")
-    if y_true_shape is not None and y_pred_shape is not None:
+    by_loss = _KIND_OF_LOSS.get(getattr(loss, "fn", loss))
+    if from_loss and y_pred_shape:
+        labels = "binary" if y_pred_shape[-1] == 1 else by_loss or "categorical"
+    elif y_true_shape is not None and y_pred_shape is not None:
         labels = losses.kind_of_labels(y_true_shape, y_pred_shape)
     else:
-        labels = _KIND_OF_LOSS.get(getattr(loss, "fn", loss))
+        labels = by_loss
     if labels is None:
         raise ValueError(f"The metric {kind!r} is chosen by the shapes of targets and predictions, which are not known "
                          "here: name binary_, categorical_ or sparse_categorical_accuracy.")  # fmt: skip
@@ -251,6 +256,7 @@ def resolve(
     y_true_shape: Sequence[int | None] | None = None,
     y_pred_shape: Sequence[int | None] | None = None,
     loss: Any = None,
+    from_loss: bool = False,
 ) -> Metric:
     """What ``compile(metrics=[...])`` was given, as a :class:`Metric` under the name that was given.
 
@@ -258,7 +264,7 @@ def resolve(
     ('mae', <BinaryAccuracy name=accuracy>)
     """
     if isinstance(identifier, str) and identifier.lower() in _SHAPE_NAMES:
-        return resolve_accuracy(identifier, y_true_shape, y_pred_shape, loss)
+        return resolve_accuracy(identifier, y_true_shape, y_pred_shape, loss, from_loss)
     found = get(identifier)
     if found is None:
         raise ValueError("Expected a metric, and got None.")

@@ -18,6 +18,7 @@ _LACKING = frozenset({"AddLoss", "AddMetric", "ConvLSTM2DCell", "ConvRecurrent2D
 _RENAMED = {"ThresholdedReLU": ("ReLU", "theta", "threshold")}
 # Settings that only change how a model trains.
 _TRAINED = {"BatchNormalization": ("variance_correction", "frozen_statistics")}
+_OF_ANY_LAYER = ("sums_activity",)
 # clip(0.2 x + 0.5, 0, 1), which is another function than Keras 3's hard_sigmoid: as a model of its layers.
 _HARD_SIGMOID = "hard_sigmoid_keras2"
 _STEPS = (("Rescaling", {"scale": 0.2, "offset": 0.5}), ("ReLU", {"max_value": 1.0}))
@@ -67,10 +68,14 @@ def in_keras3_words(config: Any, missing: Missing) -> Any:
             written["class_name"], old, new = _RENAMED[name]
             inner[new] = inner.pop(old)
             return written | {OWN: {"class_name": name}}
-        own = {key: inner.pop(key) for key in _TRAINED.get(name, ()) if key in inner}
+        own = {key: inner.pop(key) for key in _trained(name) if key in inner}
         if own:
             written[OWN] = own
     return written
+
+
+def _trained(class_name: str) -> tuple[str, ...]:
+    return (*_TRAINED.get(class_name, ()), *_OF_ANY_LAYER)
 
 
 def _is_hard_sigmoid(key: str, value: Any) -> bool:
@@ -91,7 +96,7 @@ def _note(name: str, written: Config, inner: Config, missing: Missing) -> None:
     if "/" in str(inner.get("name", "")) and "learning_rate" not in inner:
         missing.cannot.append(f"the name of {who} has a '/'")
     shape = (written.get("build_config") or {}).get("input_shape")
-    for key in _TRAINED.get(name, ()):
+    for key in _trained(name):
         asleep = (key == "frozen_statistics" and inner.get("trainable", True)) or (
             inner.get(key) == "images" and isinstance(shape, list) and len(shape) not in (4, 5))  # fmt: skip
         if key in inner and not asleep:
@@ -111,7 +116,7 @@ def in_laminas_words(config: Any) -> Any:
     read = {key: in_laminas_words(value) for key, value in config.items() if key != OWN}
     own: Any = config.get(OWN)
     inner = read.get("config")
-    known = _TRAINED.get(str(config.get("class_name")), ())
+    known = _trained(str(config.get("class_name")))
     renamed = _RENAMED.get(str(own.get("class_name"))) if isinstance(own, dict) and len(own) == 1 else None
     if renamed and isinstance(inner, dict) and config.get("class_name") == renamed[0] and renamed[2] in inner:
         read["class_name"] = own["class_name"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina import optimizers
+from lamina.dialects import using_dialect
 from lamina.engine.calling import who
 from lamina.engine.weights import to_numpy
 from lamina.registry import check_written, serialize
@@ -34,7 +35,8 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
     """
     if not model.built:
         raise ValueError(f"{who(model)} can't be saved: it is not built. Call it on data, or build() it.")
-    described = serialize(model)
+    with using_dialect(None):  # what differs from today is written out
+        described = serialize(model)
     check_written(described)
     if not include_optimizer:
         described.pop("compile_config", None)

@@ -15,7 +15,7 @@ Config = dict[str, Any]
 _ANY: tuple[Any, ...] = ()
 _EVERYWHERE: dict[str, tuple[Any, ...]] = {
     "quantization_config": (None,), "lora_rank": (None,), "lora_alpha": (None,), "autocast": (None, True),
-    "gptq_unpacked_column_size": (None,),
+    "gptq_unpacked_column_size": (None,), "sums_activity": (False,),
 }  # fmt: skip
 _SEED = {"seed": _ANY}
 _RECURRENT = {"seed": _ANY, "use_cudnn": _ANY}

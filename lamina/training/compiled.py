@@ -215,7 +215,8 @@ class Compiled(WeightOwner):
         """The names of what ``evaluate`` returns, in order."""
         names: list[str] = []
         of_outputs: list[str] = []
-        for metric in self.metrics:
+        early = _objective_without_data(self)
+        for metric in [*(early or ()), *metrics_in(self, but=Compiled)] if early else self.metrics:
             if isinstance(metric, Metrics):
                 several = metric.outputs is not None and metric.outputs.count > 1
                 (of_outputs if several else names).extend(metric.names)
@@ -303,6 +304,20 @@ class Compiled(WeightOwner):
             "_forward_to_predict": None,
             "_forward_to_predict_many": None,
         }  # a copy trains itself, by functions of its own
+
+
+def _objective_without_data(model: Any) -> Objective | None:
+    """What is to be minimised and measured, as far as it is known before there are data, in dialects that tell so early."""
+    objective = model._objective
+    if objective is None or objective.outputs is not None or not objective.habits.names_early or not model.built:
+        return None
+    getattr(model, "prepare", lambda: None)()
+    if getattr(model, "_plan", None) is None:
+        return None
+    setup: Any = model.compile_setup
+    early = Objective(setup.loss, setup.loss_weights, setup.metrics, setup.weighted_metrics)
+    early.bind(Outputs(model._example_outputs(None), model.output_names), None)
+    return early
 
 
 def _anew(metric: Any) -> Any:

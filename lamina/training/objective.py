@@ -10,6 +10,7 @@ import torch
 
 from lamina import losses as losses_module
 from lamina import metrics as metrics_module
+from lamina.dialects import habits
 from lamina.engine.devices import device_of
 from lamina.errors import did_you_mean
 from lamina.graph.symbolic import leaves
@@ -72,6 +73,7 @@ class Losses:
 
     def __init__(self, loss: Any, weights: Any = None) -> None:
         self._told = loss, weights
+        self.habits = habits()
         self.outputs: Outputs | None = None
         self.losses: list[Loss | None] = []
         self.weights: list[float] = []
@@ -87,6 +89,9 @@ class Losses:
         targets = _targets(outputs, y, wanted)
         self.losses = [losses_module.resolve(identifier, getattr(target, "shape", None), shape)
                        for identifier, target, shape in zip(identifiers, targets, outputs.shapes, strict=True)]  # fmt: skip
+        for one in self.losses:
+            if one is not None and not self.habits.leaves_masked_out:
+                one.leaves_masked_out = False
         if getattr(model, "_plan", None) is not None:
             look_inside(self.losses, targets, outputs.shapes, model)
         by_output = outputs.in_order(weights, "loss_weights", broadcast=True)
@@ -119,7 +124,7 @@ class Losses:
             loss, prediction = self.losses[index], predictions[index]
             if targets[index] is None:
                 raise self._no_target(index)
-            value = loss(targets[index], prediction, weights[index])  # pyright: ignore[reportOptionalCall]
+            value = loss(targets[index], prediction, self._weight(weights[index]))  # pyright: ignore[reportOptionalCall]
             if index in self._trackers:
                 self._trackers[index].accumulate(value.detach(), len(prediction), len(prediction))
             value = value if self.weights[index] == 1.0 else value * self.weights[index]
@@ -132,7 +137,14 @@ class Losses:
         """The loss of a batch where there is one output, by a loss that stands for its own."""
         if y is None:
             raise self._no_target(0)
-        return loss(single(y), single(y_pred), single(sample_weight))
+        return loss(single(y), single(y_pred), self._weight(single(sample_weight)))
+
+    def _weight(self, weight: Any) -> Any:
+        """Weights as they are multiplied in: where the mean is over those that are not 0, divided by their share."""
+        if weight is None or not self.habits.counts_nonzero_weights:
+            return weight
+        weight = torch.as_tensor(weight)
+        return weight / (weight != 0).to(weight.dtype).mean()
 
     def _no_target(self, index: int) -> ValueError:
         name = self.outputs.names[index] if self.outputs is not None else index
@@ -151,6 +163,7 @@ class Metrics(Metric):
     def __init__(self, metrics: Any, weighted: Any = None) -> None:
         super().__init__(name="compile_metrics")
         self._told = metrics, weighted
+        self.habits = habits()
         self.outputs: Outputs | None = None
         self.entries: list[tuple[int, Metric, bool, str]] = []  # (output, metric, weighted, name)
 
@@ -164,9 +177,13 @@ class Metrics(Metric):
             for index, identifiers in enumerate(_by_output(given, outputs)):
                 for identifier in identifiers:
                     target_shape = getattr(targets[index], "shape", None)
-                    metric = metrics_module.resolve(identifier, target_shape, outputs.shapes[index], loss_of[index])
+                    by_loss = self.habits.accuracy_from_loss
+                    metric = metrics_module.resolve(
+                        identifier, target_shape, outputs.shapes[index], loss_of[index], by_loss
+                    )
                     taken = {taken for *_, taken in entries}
-                    name = _free_name(metric.name, outputs, index, is_weighted, taken)
+                    name = f"{self.habits.weighted}{metric.name}" if is_weighted else metric.name
+                    name = _free_name(name, outputs, index, is_weighted, taken)
                     entries.append((index, metric, is_weighted, name))
         self.entries, self.outputs = entries, outputs
 
@@ -228,6 +245,7 @@ class Objective:
     """
 
     def __init__(self, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any) -> None:
+        self.habits = habits()
         self.loss_mean = Mean(name="loss")
         self.losses = None if loss is None else Losses(loss, loss_weights)
         self.metrics = None if metrics is None and weighted_metrics is None else Metrics(metrics, weighted_metrics)

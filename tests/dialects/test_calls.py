@@ -38,7 +38,7 @@ CALLS = [
     ("keras1", "Sequential.compile", ("sgd", "mse", ["acc"], "temporal"), {},
      ((), KEPT | {"optimizer": "sgd", "loss": "mse"} | ACC)),
     ("keras2", "Model.compile", ("sgd",), {"metrics": {"a": "accuracy", "b": ["mae"]}},
-     ((), KEPT | {"optimizer": "sgd", "metrics": {"a": "acc", "b": ["mae"]}})),
+     ((), KEPT | {"optimizer": "sgd", "metrics": {"a": "acc", "b": ["mean_absolute_error"]}})),
     ("keras2.3", "Model.compile", ("sgd", None, ["accuracy"]), {},
      ((), KEPT | {"optimizer": "sgd", "loss": None, "metrics": ["accuracy"]})),
     ("tf_keras", "Model.compile", ("sgd", "mse", ["accuracy"]), {},
