@@ -218,8 +218,7 @@ class WeightOwner(HasPath):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _CALLED_BY_TORCH and not callable(getattr(value, "__func__", None)):
-            raise AttributeError(f"An attribute of {type(self).__name__} can't be called {name!r}: {name!r} is a method that "
-                                 f"torch itself calls. Call the attribute something else, such as {name + '_'!r}.")  # fmt: skip
+            raise _taken(self, name)
         if isinstance(value, (str, int, float)):
             pass
         elif isinstance(value, torch.Tensor):
@@ -230,8 +229,7 @@ class WeightOwner(HasPath):
                 self._own(name, value.value, False, None, None)
                 return
             if getattr(value, "is_loose", False) and name not in self.__dict__.get("_parameters", {}):
-                self.register_buffer(name, value, persistent=False)  # which moves along, and is no weight
-                return
+                return self.register_buffer(name, value, persistent=False)  # which moves along, and is no weight
         elif isinstance(value, (list, dict)) and name not in _PLAIN_ATTRIBUTES:
             if not (name.startswith("_") and type(self).__module__.startswith("lamina.")):
                 value = track(self, name, value)
@@ -463,6 +461,11 @@ _CALLED_BY_TORCH = {"forward", "children", "modules", "parameters", "buffers", "
 _PLAIN_ATTRIBUTES = {"_losses", "_counts", "_regularizers", "_constraints", "_nodes", "_arguments", "_build_shapes",
                      "input_spec", "trainable_weights", "non_trainable_weights", "arguments", "axis", "axes",
                      "shared_axes"}  # fmt: skip
+
+
+def _taken(owner: Any, name: str) -> AttributeError:
+    return AttributeError(f"An attribute of {type(owner).__name__} can't be called {name!r}: {name!r} is a method that "
+                          f"torch itself calls. Call the attribute something else, such as {name + '_'!r}.")  # fmt: skip
 
 
 def _laid_out(value: torch.Tensor, layout: tuple[int, ...]) -> torch.Tensor:
