@@ -39,6 +39,7 @@ class Habits(NamedTuple):
         rate: the learning rate's name in logs.
         scheduler_logs_rate: whether ``LearningRateScheduler`` logs it.
         names_early: ``metrics_names`` is whole right after ``compile``.
+        callback_words: where callbacks were told of more than today, what ``params`` called the number of rows and of epochs.
     """
 
     accuracy_from_loss: bool = False
@@ -50,6 +51,7 @@ class Habits(NamedTuple):
     rate: str = "learning_rate"
     scheduler_logs_rate: bool = True
     names_early: bool = False
+    callback_words: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

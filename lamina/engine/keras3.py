@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lamina.engine.notebook import layer_as_html
+from lamina.engine.older import OlderLayerMethods
 from lamina.engine.scopes import RematMode, remat
 from lamina.engine.tracking import Items
 from lamina.engine.weights import WeightOwner
@@ -23,11 +24,10 @@ _QUANTIZATION = (
 )
 
 
-class Keras3Methods(WeightOwner):
+class Keras3Methods(OlderLayerMethods):
     """The part of a layer that has Keras 3's names for what few programs need, and what notebooks show of it."""
 
     _remat_mode: RematMode | None = None
-    _nodes: list[Any]
 
     def _repr_html_(self) -> str:
         return layer_as_html(self)
@@ -136,11 +136,6 @@ class Keras3Methods(WeightOwner):
             metrics[name].update_state(value.detach())
 
     # -- other names --
-
-    @property
-    def _inbound_nodes(self) -> list[Any]:
-        """The recorded calls of the layer."""
-        return self._nodes
 
     def add_variable(self, shape: Any, initializer: Any, *args: Any, **kwargs: Any) -> Any:
         """Another name of :meth:`add_weight`."""

@@ -229,7 +229,7 @@ class WeightOwner(HasPath):
                 self._own(name, value.value, False, None, None)
                 return
             if getattr(value, "is_loose", False) and name not in self.__dict__.get("_parameters", {}):
-                return self.register_buffer(name, value, persistent=False)  # which moves along, and is no weight
+                return self.register_buffer(name, value, persistent=False)
         elif isinstance(value, (list, dict)) and name not in _PLAIN_ATTRIBUTES:
             if not (name.startswith("_") and type(self).__module__.startswith("lamina.")):
                 value = track(self, name, value)
@@ -302,6 +302,8 @@ class WeightOwner(HasPath):
         place, key = next(((place, key) for place in places for key, value in dict.items(place) if value is weight),
                           ({}, self._free_name(getattr(weight, "name", None) or "weight")))  # fmt: skip
         if place is (self._parameters if trainable else self._buffers):
+            if not trainable and weight.requires_grad:
+                self._buffers[key] = weight.detach()
             return key
         while not place and (key in self._parameters or key in self._buffers):
             key += "_"
@@ -415,13 +417,6 @@ class WeightOwner(HasPath):
         self._losses.extend(values)
         if not any(owner is self for owner in _with_losses):
             _with_losses.append(self)
-
-    def add_update(self, updates: Any, inputs: Any = None) -> None:
-        """Keras 1's and 2's way to change state in training: pairs of a weight and its new numbers. What ``K.update`` gave
-        is done already."""
-        for update in updates if isinstance(updates, list) else [updates]:
-            if self.training and isinstance(update, tuple):
-                update[0].assign(update[1])
 
     def clear_losses(self) -> None:
         """Forget the losses that the last call of this layer, and of those inside it, added."""

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from lamina.graph.foreign import own_scope
-from lamina.graph.symbolic import Call, Node, SymbolicTensor, SymbolicValue, by_key, leaves, map_structure
+from lamina.graph.nests import by_key, leaves, map_structure
+from lamina.graph.symbolic import Call, Node, SymbolicTensor, SymbolicValue
 
 # What stands between values: a recorded node, or the call of an operation of Keras that made several of them.
 Maker = Node | Call

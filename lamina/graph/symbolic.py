@@ -20,6 +20,7 @@ import torch
 from lamina.dtypes import as_dtype
 from lamina.errors import describe
 from lamina.graph.foreign import ModuleCall, enclosing_call, in_own_scope
+from lamina.graph.nests import leaves, map_structure
 from lamina.tracebacks import shorten
 
 Shape = tuple[int | None, ...]
@@ -98,6 +99,26 @@ class Node:
         return leaves(self.outputs)
 
     @property
+    def input_shapes(self) -> Any:
+        """The shapes of what went in: a list, or for one tensor its own."""
+        return _of_each(self.input_tensors, lambda tensor: tensor.shape)
+
+    @property
+    def output_shapes(self) -> Any:
+        """The shapes of what came out: a list, or for one tensor its own."""
+        return _of_each(self.output_tensors, lambda tensor: tensor.shape)
+
+    @property
+    def node_indices(self) -> Any:
+        """Of each tensor that went in: the how-manieth call of its layer it came from."""
+        return _of_each(self.input_tensors, lambda tensor: tensor._keras_history.node_index)
+
+    @property
+    def tensor_indices(self) -> Any:
+        """Of each tensor that went in: its place in what that call returned."""
+        return _of_each(self.input_tensors, lambda tensor: tensor._keras_history.tensor_index)
+
+    @property
     def is_input(self) -> bool:
         """Whether nothing went in: the call stands for what a model is given."""
         return not self.inputs
@@ -110,12 +131,17 @@ class Node:
     @property
     def inbound_layers(self) -> Any:
         """The layers that made what went in: a list, or for one tensor the one."""
-        made = [tensor.node.target for tensor in self.input_tensors if tensor.node is not None]
-        return made[0] if len(made) == 1 else made
+        made = [tensor for tensor in self.input_tensors if tensor.node is not None]
+        return _of_each(made, lambda tensor: tensor.node.target)
 
     def __repr__(self) -> str:
         name = getattr(self.target, "name", None) or getattr(self.target, "__name__", self.target)
         return f"<Node {name}>"
+
+
+def _of_each(tensors: list[Any], what: Callable[[Any], Any]) -> Any:
+    found = [what(tensor) for tensor in tensors]
+    return found[0] if len(found) == 1 else found
 
 
 class KerasHistory(NamedTuple):
@@ -421,44 +447,6 @@ for _name in ("add", "sub", "mul", "floordiv", "mod"):
 
 
 # ---- structures ----------------------------------------------------------------------------------------------------
-
-
-def map_structure(function: Callable[[Any], Any], structure: Any) -> Any:
-    """``structure`` with ``function`` applied to every leaf; lists, tuples, dicts and slices are not leaves."""
-    if type(structure) is torch.Tensor:  # by far the most common
-        return function(structure)
-    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
-        return type(structure)(*(map_structure(function, item) for item in structure))
-    if isinstance(structure, tuple) and hasattr(structure, "n_sequence_fields"):  # torch's own, as max() returns
-        return type(structure)([map_structure(function, item) for item in structure])
-    if isinstance(structure, (list, tuple)):
-        mapped = [map_structure(function, item) for item in structure]
-        return mapped if isinstance(structure, list) else tuple(mapped)
-    if isinstance(structure, dict):
-        return {key: map_structure(function, item) for key, item in structure.items()}
-    if isinstance(structure, slice):
-        return slice(*(map_structure(function, part) for part in (structure.start, structure.stop, structure.step)))
-    return function(structure)
-
-
-def leaves(structure: Any) -> list[Any]:
-    """The leaves of a structure, in order (dicts in their own order)."""
-    found: list[Any] = []
-    map_structure(found.append, structure)
-    return found
-
-
-def by_key(structure: Any) -> Any:
-    """``structure`` with its dicts in the order of their keys, in which Keras goes through them.
-
-    >>> by_key({"b": 1, "a": [2]})
-    {'a': [2], 'b': 1}
-    """
-    if isinstance(structure, dict):
-        return {key: by_key(structure[key]) for key in sorted(structure)}
-    if isinstance(structure, (list, tuple)) and not hasattr(structure, "_fields"):
-        return type(structure)(by_key(item) for item in structure)
-    return structure
 
 
 def is_symbolic(structure: Any) -> bool:

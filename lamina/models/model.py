@@ -17,18 +17,20 @@ from lamina.engine.tracking import children_of
 from lamina.engine.types import OptionsButName
 from lamina.engine.weights import within_memory
 from lamina.errors import describe
+from lamina.graph.nests import by_key, leaves, map_structure
 from lamina.graph.plan import Plan, compile_graph
-from lamina.graph.symbolic import SymbolicTensor, by_key, is_symbolic, leaves, map_structure
+from lamina.graph.symbolic import SymbolicTensor, is_symbolic
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
 from lamina.models.files import FileMethods
 from lamina.models.keras3 import Keras3Model
 from lamina.models.keys import Keyed
+from lamina.models.older import OlderModel
 from lamina.registry import check_keys
 from lamina.saving import functional
 from lamina.variables import Weight, are_unchanged
 
 
-class Model(Keras3Model, FileMethods, Keyed):
+class Model(Keras3Model, OlderModel, FileMethods, Keyed):
     """A model: layers that belong together, with ``compile``, ``fit``, ``evaluate``, ``predict`` and ``save``.
 
     ``Model(inputs, outputs)`` is the way from symbolic inputs to symbolic outputs. A subclass makes its layers in

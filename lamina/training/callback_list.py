@@ -101,8 +101,9 @@ class CallbackList:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         called = [getattr(callback, name) for callback in self.callbacks if _is_called(callback, name)]
 
-        def call(*args: Any) -> None:
-            *numbers, logs = args if len(args) == POSITIONS[name] else (*args, None)
+        def call(*args: Any, logs: Any = None, **number: Any) -> None:  # the number of the epoch or the batch
+            given = (*args, *number.values())
+            *numbers, logs = given if len(given) == POSITIONS[name] and logs is None else (*given, logs)
             logs = {} if logs is None else logs
             for method in called:
                 method(*numbers, logs)

@@ -51,8 +51,8 @@ class LazyLogs(dict[str, Any]):
     0.5
     """
 
-    def __init__(self, read: Callable[[], dict[str, Any]]) -> None:
-        super().__init__()
+    def __init__(self, read: Callable[[], dict[str, Any]], known: Mapping[str, Any] | None = None) -> None:
+        super().__init__(known or {})
         self._read: Callable[[], dict[str, Any]] | None = read
 
     def _fill(self) -> None:

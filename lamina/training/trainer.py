@@ -19,6 +19,7 @@ from lamina.training.history import History
 from lamina.training.logs import LazyLogs, in_order
 from lamina.training.noting import Noting
 from lamina.training.older import OlderMethods, Verbosity
+from lamina.training.older_callbacks import about_batch, older_params, tell_validation_data
 from lamina.training.one_batch import OneBatch, to_array
 from lamina.training.placement import Gathered
 from lamina.training.progress import ProgressBar
@@ -87,8 +88,10 @@ class Trainer(OlderMethods, OneBatch):
         if validation_data is not None:
             validation = self._batches(*unpack(validation_data), validation_batch_size or batch_size, validation_steps,
                                        again=True)  # fmt: skip
-        hooks = self._hooks(callbacks, batches, epochs, verbose, add_history=True)
+        more = older_params(self, batches, epochs, validation is not None)
+        hooks = self._hooks(callbacks, batches, epochs, verbose, add_history=True, more=more)
         hooks.validates = validation is not None
+        tell_validation_data(hooks, validation_data)
         self.history = hooks.history
         bar = ProgressBar(epochs, batches.steps, verbose, names=lambda: self.metrics_names)
         noting = Noting(self, batches, validation, validation_split if split else 0.0)
@@ -145,11 +148,13 @@ class Trainer(OlderMethods, OneBatch):
                 break
         return logs
 
-    def _hooks(self, callbacks: Any, batches: Batches, epochs: int, verbose: Any, add_history: bool = False) -> Any:
+    def _hooks(
+        self, callbacks: Any, batches: Batches, epochs: int, verbose: Any, add_history: bool = False, more: Any = None
+    ) -> Any:
         if isinstance(callbacks, CallbackList):
             return callbacks
-        return CallbackList(callbacks, model=self, add_history=add_history, epochs=epochs, steps=batches.steps,
-                            verbose=verbose)  # fmt: skip
+        params = {"epochs": epochs, "steps": batches.steps, "verbose": verbose} | (more or {})
+        return CallbackList(callbacks, model=self, add_history=add_history, **params)
 
     def _train_epoch(self, batches: Batches, hooks: CallbackList, bar: ProgressBar) -> dict[str, Any] | None:
         """The logs of an epoch; ``None`` when there was no batch."""
@@ -160,11 +165,12 @@ class Trainer(OlderMethods, OneBatch):
         for index, batch in enumerate(batches.epoch()):
             if run is None:
                 run = self._function("train", batch)
+            about = about_batch(index, batch) if watched else {}
             if watched:
-                hooks.on_train_batch_begin(index)
+                hooks.on_train_batch_begin(index, dict(about))
             run(*batch)
             if watched:
-                hooks.on_train_batch_end(index, LazyLogs(self._read_logs))
+                hooks.on_train_batch_end(index, LazyLogs(self._read_logs, about))
             bar.step(index, self._read_logs)
             if self.stop_training:
                 break

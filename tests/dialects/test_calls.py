@@ -30,7 +30,6 @@ CALLS = [
     (None, "activity_l1", (), {"l": 0.1}, ((), {"l1": 0.1})),
     (None, "MaxNorm", (), {"m": 3}, ((), {"max_value": 3})),
     (None, "MinMaxNorm", (), {"low": 0, "high": 2}, ((), {"min_value": 0, "max_value": 2})),
-    (None, "ModelCheckpoint", ("file",), {"period": 1}, (("file",), {})),
     (None, "ReduceLROnPlateau", (), {"epsilon": 0.1}, ((), {"min_delta": 0.1})),
     (None, "something else", (1,), {"nb_epoch": 2}, ((1,), {"nb_epoch": 2})),
     ("keras1", "Model.fit", ("x", "y", 32, 10), {}, ((), {"x": "x", "y": "y", "batch_size": 32, "epochs": 10})),
@@ -79,8 +78,6 @@ ERRORS = [
      "Model.compile got target_tensors=[1]: give the targets to fit()."),
     ("Nadam", {"schedule_decay": 0.1}, ValueError,
      "Nadam got schedule_decay=0.1: the momentum follows Keras 3's schedule."),
-    ("ModelCheckpoint", {"period": 5}, ValueError,
-     "ModelCheckpoint got period=5: give `save_freq`, the number of batches between two files."),
 ]  # fmt: skip
 
 
