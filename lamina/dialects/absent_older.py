@@ -34,9 +34,6 @@ _LENGTHS = """
 OLDER: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("utils.multi_gpu_model",), "copied a model to several GPUs of one machine, and Keras took it away in 2.4",
      "torch.nn.parallel.DistributedDataParallel(model) takes a model as it is."),
-    ((*_of("models", "model_from_yaml"), "engine.model_from_yaml", "Model.to_yaml"),
-     "reads or writes YAML, which can run code, and Keras took it away in 2.6",
-     "model.to_json() and model_from_json() do the same."),
     (("models.Graph", "legacy.models.Graph"), "was the model with named nodes of Keras 0 and 1",
      "Describe it with Input() and Model(inputs, outputs)."),
     (("utils.HDF5Matrix",), "read batches from an HDF5 file, and Keras took it away in 2.4",

@@ -28,11 +28,12 @@ from lamina.saving.keras3_words import in_laminas_words
 from lamina.saving.limits import check_counts
 from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form
+from lamina.saving.yaml_text import read_yaml
 from lamina.tracebacks import door
 
 __all__ = [
     "Input", "Merge", "Model", "Sequential", "clone_model", "load_model", "merge", "model_from_config",
-    "model_from_json", "save_model",
+    "model_from_json", "model_from_yaml", "save_model",
 ]  # fmt: skip
 
 AnyModel = TypeVar("AnyModel", bound=Model)
@@ -43,7 +44,27 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     """The model, with new weights, that :meth:`Model.to_json` described, in any generation of Keras: its words mean what they
     meant in the version that it names."""
     where = "the JSON of the model"
-    config = read_json(json_string, where)
+    return _described(read_json(json_string, where), where, custom_objects)
+
+
+@door
+def model_from_yaml(yaml_string: str, custom_objects: dict[str, Any] | None = None) -> Model:
+    """The model, with new weights, that :meth:`Model.to_yaml` described, in Keras 1, 2, tf.keras before 2.6 or here: like
+    :func:`model_from_json`, for YAML. Nothing in it is run: a tag that would make an object is an error.
+
+    Raises:
+        ImportError: without PyYAML (``pip install 'lamina[yaml]'``).
+        ValueError: for what is no description of a model.
+
+    >>> text = "class_name: Sequential\\nconfig:\\n- class_name: Dense\\n  config: {units: 2, batch_input_shape: [null, 3]}"
+    >>> model_from_yaml(text).output_shape
+    (None, 2)
+    """
+    where = "the YAML of the model"
+    return _described(read_yaml(yaml_string, where), where, custom_objects)
+
+
+def _described(config: Any, where: str, custom_objects: dict[str, Any] | None) -> Model:
     check_counts(config, where)
     dialect = dialect_of(config.get("keras_version") if isinstance(config, dict) else None, config)
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any, cast
 
 from lamina import saving
 from lamina.dialects import any_spelling
 from lamina.saving import keras_zip
+from lamina.saving.yaml_text import write_yaml
 
 
 class FileMethods:
@@ -53,3 +55,8 @@ class FileMethods:
     def to_json(self, **options: Any) -> str:
         """How the model is made and compiled, as Keras 3's JSON; ``lamina.models.model_from_json`` reads it."""
         return keras_zip.to_json(self, **options)
+
+    def to_yaml(self, **options: Any) -> str:
+        """How the model is made and compiled, as :meth:`to_json` says it, in YAML; ``lamina.models.model_from_yaml`` reads it.
+        ``options`` are those of ``yaml.safe_dump``."""
+        return write_yaml(json.loads(keras_zip.to_json(self)), **options)
