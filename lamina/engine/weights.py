@@ -177,7 +177,7 @@ class WeightOwner(HasPath):
         where = config.asked_device()
         with making_at(where):
             if _budget is not None and _budget.filled and type(self).__module__.startswith("lamina."):
-                value = torch.zeros(sizes, dtype=wanted)
+                value = torch.empty_strided(sizes, _strides(sizes, layout), dtype=wanted).zero_()
             else:
                 value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)
         if where is not None:
@@ -185,8 +185,8 @@ class WeightOwner(HasPath):
         if tuple(value.shape) != sizes:
             raise ValueError(f"The initializer of weight {name!r} of {type(self).__name__} {self.name!r} must make shape "
                              f"{sizes}, and made {tuple(value.shape)}.")  # fmt: skip
-        if layout is not None:
-            value = _laid_out(value, layout)
+        if layout is not None and value.stride() != _strides(sizes, layout):
+            value = value.new_empty_strided(sizes, _strides(sizes, layout)).copy_(value)
         return self._own(self._free_name(name or "weight"), value, trainable, regularizer, constraint)
 
     def _own(self, key: str, value: torch.Tensor, trainable: bool, regularizer: Any, constraint: Any) -> Any:
@@ -463,14 +463,14 @@ def _taken(owner: Any, name: str) -> AttributeError:
                           f"torch itself calls. Call the attribute something else, such as {name + '_'!r}.")  # fmt: skip
 
 
-def _laid_out(value: torch.Tensor, layout: tuple[int, ...]) -> torch.Tensor:
-    """A copy that lies in memory with its axes in this order, as its strides say along axes of size 1, too: what copies
-    nothing leaves those, and torch's kernels take them for another order."""
-    strides, step = [1] * len(layout), 1
-    for axis in reversed(layout):
+def _strides(sizes: tuple[int, ...], layout: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The strides of a weight whose axes lie in this order, along axes of size 1, too: what copies nothing leaves those as
+    they are, and torch's kernels take them for another order."""
+    strides, step = [1] * len(sizes), 1
+    for axis in reversed(range(len(sizes)) if layout is None else layout):
         strides[axis] = step
-        step *= max(value.shape[axis], 1)
-    return value.new_empty_strided(value.shape, strides).copy_(value)
+        step *= max(sizes[axis], 1)
+    return tuple(strides)
 
 
 def _set_trainable(owner: WeightOwner, value: bool, unbuilt_only: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import math
 import os
@@ -148,6 +149,43 @@ def open_regular(path: str | os.PathLike[str]) -> IO[bytes]:
         os.close(handle)
         raise ValueError(f"{os.fspath(path)} is not an ordinary file.")
     return os.fdopen(handle, "rb")
+
+
+class Part(io.RawIOBase):
+    """A part of an open file, as if it were a file: what is stored in an archive is read where it lies.
+
+    Arguments:
+        stream: the file, open for reading.
+        start, size: the bytes of it that are the part.
+    """
+
+    def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
+        super().__init__()
+        self._stream = stream
+        self._start = start
+        self._size = size
+        self._place = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place in the part."""
+        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what follows, to the end of the part at most."""
+        view = memoryview(buffer)[: max(self._size - self._place, 0)]
+        self._stream.seek(self._start + self._place)
+        count = self._stream.readinto(view)  # pyright: ignore[reportAttributeAccessIssue]
+        self._place += count
+        return count
 
 
 def read_json(text: bytes | str, where: str) -> Any:

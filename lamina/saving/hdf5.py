@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from lamina.saving.files import MAX_RATIO, most_unfolded, open_regular
+from lamina.saving.files import MAX_RATIO, Part, most_unfolded, open_regular
 
 
 class _Late:
@@ -38,11 +38,18 @@ class _Refusal(ValueError):
 
 
 class _Source:
-    """The file behind the groups: how large it is, and how many bytes may still be read from it."""
+    """The file behind the groups: its bytes, how many they are, and how many may still be read from it."""
 
-    def __init__(self, size: int, most: int | None = None) -> None:
+    def __init__(self, stream: IO[bytes] | Part, size: int, most: int | None = None) -> None:
+        self.stream = stream
         self.size = size
         self.left = most_unfolded(size) if most is None else most
+
+    def spend(self, size: int, where: str) -> None:
+        """Note that so much is read; a file's groups may name one data set any number of times."""
+        if size > self.left:
+            raise _Refusal(f"{where} is read after so much else that the file can't hold it all.")
+        self.left -= size
 
 
 class Group:
@@ -55,8 +62,11 @@ class Group:
 
     def __init__(self, group: Any, where: str, source: _Source) -> None:
         self._group = group
+        self._id = group.id
         self.where = where
         self._source = source
+        self._inner: dict[str, Group] = {}
+        self._numbers: dict[str, Numbers] = {}
 
     @property
     def size(self) -> int:
@@ -65,13 +75,13 @@ class Group:
 
     def __contains__(self, name: str) -> bool:
         with _readable(self.where):
-            return self._group.get(name, getlink=True) is not None
+            return self._is_there(name)
 
     @property
     def address(self) -> int:
         """Where the group is in the file: the same however one comes to it."""
         with _readable(self.where):
-            return h5py.h5o.get_info(self._group.id).addr
+            return h5py.h5o.get_info(self._id).addr
 
     def names(self) -> list[str]:
         """The names in the group."""
@@ -80,7 +90,7 @@ class Group:
 
     def is_group(self, name: str) -> bool:
         """Whether there is a group of this name in this group; links that lead elsewhere are refused."""
-        return name in self and isinstance(self._member(name), h5py.Group)
+        return name in self._inner or (name in self and isinstance(self._member(name), h5py.h5g.GroupID))
 
     def attribute(self, name: str) -> Any:
         """An attribute of the group, or ``None``."""
@@ -89,12 +99,12 @@ class Group:
 
     def strings(self, name: str) -> list[str] | None:
         """An attribute that is a list of strings, or ``None``. Long ones are kept in pieces: ``name0``, ``name1``, ..."""
-        pieces = [name] if self.attribute(name) is not None else [
-            f"{name}{number}" for number in itertools.takewhile(lambda number: self.attribute(f"{name}{number}") is not None,
-                                                               itertools.count())]  # fmt: skip
+        whole = self.attribute(name)
+        pieces = [whole] if whole is not None else list(itertools.takewhile(
+            lambda piece: piece is not None, (self.attribute(f"{name}{number}") for number in itertools.count())))  # fmt: skip
         if not pieces:
             return None
-        items = [item for piece in pieces for item in np.ravel(self.attribute(piece))]
+        items = [item for piece in pieces for item in np.ravel(piece)]
         found = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in items]
         if not all(isinstance(item, str) for item in found):
             raise _Refusal(f"The attribute {name!r} of {self.where} should be a list of names.")
@@ -106,59 +116,58 @@ class Group:
         Raises:
             ValueError: when it is missing, or is not a group of this file.
         """
-        found = self._member(name)
-        if not isinstance(found, h5py.Group):
-            raise _Refusal(f"{self.where}/{name} should be a group, and is a data set.")
-        return Group(found, f"{self.where}/{name}", self._source)
+        if name not in self._inner:
+            found = self._member(name)
+            if not isinstance(found, h5py.h5g.GroupID):
+                raise _Refusal(f"{self.where}/{name} should be a group, and is a data set.")
+            self._inner[name] = Group(h5py.Group(found), f"{self.where}/{name}", self._source)
+        return self._inner[name]
 
     def find(self, path: str) -> Group | None:
         """The group at ``path``, or ``None`` when there is none."""
         found: Group = self
         for part in path.split("/"):
-            if part not in found:
+            if part not in found._inner and part not in found:
                 return None
             found = found.group(part)
         return found
 
+    def numbers(self, name: str, shape: tuple[int, ...] | None = None) -> Numbers:
+        """A data set, which has been checked to hold as many numbers as it says; ``shape`` is what it must have."""
+        where = f"{self.where}/{name}"
+        numbers = self._numbers.get(name)
+        if numbers is None:
+            found = self._member(name)
+            if not isinstance(found, h5py.h5d.DatasetID):
+                raise _Refusal(f"{where} should be a data set, and is a group or a type.")
+            numbers = self._numbers[name] = Numbers(found, where, self._source)
+        if shape is not None and numbers.shape != tuple(shape):
+            raise _Refusal(f"{where} has shape {numbers.shape}, and the model needs {tuple(shape)}.")
+        return numbers
+
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a data set, which has been checked to hold as many numbers as it says."""
-        return tuple(self._dataset(name).shape)
+        return self.numbers(name).shape
 
     def read(self, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """The numbers of a data set; ``shape`` is what they must have. bfloat16, which NumPy lacks, becomes float32."""
-        where = f"{self.where}/{name}"
-        dataset = self._dataset(name)
-        if shape is not None and tuple(dataset.shape) != tuple(shape):
-            raise _Refusal(f"{where} has shape {tuple(dataset.shape)}, and the model needs {tuple(shape)}.")
-        with _readable(where):
-            size = math.prod(dataset.shape) * dataset.dtype.itemsize
-            if size > self._source.left:
-                raise _Refusal(f"{where} is read after so much else that the file can't hold it all.")
-            self._source.left -= size
-            values = dataset[()] if dataset.shape == () else np.empty(dataset.shape, dataset.dtype)
-            if size and dataset.shape != ():
-                dataset.read_direct(values)
-            values = np.asarray(values)
-            if dataset.dtype.kind == "V":
-                return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
-            return values.astype(values.dtype.newbyteorder("="), copy=False)
+        return self.numbers(name, shape).read()
 
-    def read_at(self, path: str) -> np.ndarray:
-        """The numbers of the data set at a path below this group, which a list of names in the file gives."""
-        inner, name = self._at(path)
-        return inner.read(name)
-
-    def shape_at(self, path: str) -> tuple[int, ...]:
-        """The shape of the data set at a path below this group."""
-        inner, name = self._at(path)
-        return inner.shape(name)
-
-    def _at(self, path: str) -> tuple[Group, str]:
+    def numbers_at(self, path: str) -> Numbers:
+        """The data set at a path below this group, which a list of names in the file gives."""
         above, _, name = path.strip("/").rpartition("/")
         inner = self.find(above) if above else self
         if inner is None or name not in inner:
             raise _Refusal(f"{self.where} has no {path!r}, which its list of weights names.")
-        return inner, name
+        return inner.numbers(name)
+
+    def read_at(self, path: str) -> np.ndarray:
+        """The numbers of the data set at a path below this group."""
+        return self.numbers_at(path).read()
+
+    def shape_at(self, path: str) -> tuple[int, ...]:
+        """The shape of the data set at a path below this group."""
+        return self.numbers_at(path).shape
 
     def weights(self) -> Iterator[str]:
         """The path of every group named ``vars``, below this one, that has something in it."""
@@ -166,76 +175,139 @@ class Group:
         seen = {self.address}
         while pending:
             group, path = pending.pop()
-            for name in group.names():
+            names = group.names()
+            if names and path.rpartition("/")[2] == "vars":
+                yield path
+            for name in names:
                 if not group.is_group(name):
                     continue
-                inner, place = group.group(name), f"{path}/{name}".lstrip("/")
-                if inner.address in seen:  # a group may be inside itself
-                    continue
-                seen.add(inner.address)
-                if name == "vars" and inner.names():
-                    yield place
-                pending.append((inner, place))
+                inner = group.group(name)
+                if inner.address not in seen:  # a group may be inside itself
+                    seen.add(inner.address)
+                    pending.append((inner, f"{path}/{name}".lstrip("/")))
+
+    def _is_there(self, name: str) -> bool:
+        """Whether a name, or each part of a path, is that of something in the group."""
+        above, _, last = name.rpartition("/")
+        if above:
+            return self.find(above) is not None and last in self.group(above)
+        return last not in ("", ".") and "\0" not in last and self._id.links.exists(_encoded(last))
 
     def _member(self, name: str) -> Any:
+        """What is at a name, or a path: every step on the way there is a hard link."""
+        above, _, last = name.rpartition("/")
+        if above:
+            inner = self.find(above)
+            if inner is None:
+                raise _Refusal(f"{self.where} has no {above!r}.")
+            return inner._member(last)
         where = f"{self.where}/{name}"
         with _readable(where):
-            link = self._group.get(name, getlink=True)
-            if link is None:
+            if not self._is_there(name):
                 raise _Refusal(f"{self.where} has no {name!r}; it has {', '.join(self.names()[:20]) or 'nothing'}.")
-            if not isinstance(link, h5py.HardLink):
-                raise _Refusal(
-                    f"{where} is a link to another place ({type(link).__name__}), which lamina does not follow."
-                )
-            return self._group[name]
+            kind = self._id.links.get_info(_encoded(name)).type
+            if kind != h5py.h5l.TYPE_HARD:
+                told = {h5py.h5l.TYPE_SOFT: "SoftLink", h5py.h5l.TYPE_EXTERNAL: "ExternalLink"}.get(kind, "of a user's")
+                raise _Refusal(f"{where} is a link to another place ({told}), which lamina does not follow.")
+            return h5py.h5o.open(self._id, _encoded(name))
 
-    def _dataset(self, name: str) -> Any:
-        where = f"{self.where}/{name}"
-        found = self._member(name)
-        if not isinstance(found, h5py.Dataset):
-            raise _Refusal(f"{where} should be a data set, and is a group or a type.")
+
+class Numbers:
+    """A data set that was looked at: its type is one of numbers, they lie in this file, and it holds as many as it says.
+
+    Attributes:
+        where: the file's name and the path in it.
+        shape: its shape.
+        dtype: of the array that :meth:`read` gives.
+        start: the place in the file where the numbers lie one after the other as they will in memory, or ``None`` where
+            they are packed, or of another order of bytes, and only :meth:`read` can tell them.
+    """
+
+    def __init__(self, dataset: Any, where: str, source: _Source) -> None:
+        self._dataset = dataset
+        self._source = source
+        self.where = where
         with _readable(where):
             # The layout first: to ask a virtual data set for its shape would open the files that it is made of.
-            made = found.id.get_create_plist()
-            if (
-                made.get_layout() not in (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED)
-                or made.get_external_count()
-            ):
+            made = dataset.get_create_plist()
+            layout = made.get_layout()
+            if layout not in (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS, h5py.h5d.CHUNKED) or made.get_external_count():
                 raise _Refusal(f"{where} keeps its numbers in other files, which lamina does not read.")
             filters = {made.get_filter(index)[0] for index in range(made.get_nfilters())}
             # These are part of HDF5 itself; any other would be a library that is loaded to read the data.
             known = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
             if not filters <= known:
                 raise _Refusal(f"{where} is packed by filter {min(filters - known)}, which lamina does not load.")
-            _check_type(found, where)
-            self._check_size(found, bool(filters), where)
-        return found
+            self._stored = dataset.dtype
+            self._check_type()
+            if dataset.shape is None:
+                raise _Refusal(f"{where} is empty.")
+            self.shape = tuple(dataset.shape)
+            self.size = math.prod(self.shape) * self._stored.itemsize
+            self._check_size(made.get_chunk() if layout == h5py.h5d.CHUNKED else (), bool(filters))
+            self.is_bfloat16 = self._stored.kind == "V"
+            self.dtype = np.dtype(np.float32) if self.is_bfloat16 else self._stored.newbyteorder("=")
+            self.start = self._place() if layout == h5py.h5d.CONTIGUOUS and self.size else None
 
-    def _check_size(self, found: Any, packed: bool, where: str) -> None:
-        if found.shape is None:
-            raise _Refusal(f"{where} is empty.")
-        stored = min(found.id.get_storage_size(), self._source.size)
+    def read(self) -> np.ndarray:
+        """All numbers. bfloat16, which NumPy lacks, becomes float32."""
+        self._source.spend(self.size, self.where)
+        with _readable(self.where):
+            values = np.empty(self.shape, self._stored)
+            if self.size:
+                self._dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+            if self.is_bfloat16:
+                return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+            return values.astype(self.dtype, copy=False)
+
+    def read_into(self, memory: memoryview, first: int = 0) -> None:
+        """Fill memory with the bytes from ``start + first`` on."""
+        self._source.stream.seek((self.start or 0) + first)
+        done = 0
+        while done < len(memory):
+            count = self._source.stream.readinto(memory[done:])  # pyright: ignore[reportAttributeAccessIssue]
+            if not count:
+                raise ValueError(f"{self.where} can't be read: the file ends before its numbers do.")
+            done += count
+
+    def spend(self) -> None:
+        """Note that the numbers will be read by :meth:`read_into`."""
+        self._source.spend(self.size, self.where)
+
+    def _place(self) -> int | None:
+        kind = self._dataset.get_type()
+        if not self.is_bfloat16 and kind != h5py.h5t.py_create(self.dtype):
+            return None
+        start = self._dataset.get_offset()
+        return start if start is not None and start + self.size <= self._source.size else None
+
+    def _check_type(self) -> None:
+        dtype = self._stored
+        named = h5py.Dataset(self._dataset)
+        if dtype.kind == "V" and dtype.itemsize == 2 and _attribute(named, "dtype", self.where) == "bfloat16":
+            return
+        if dtype.itemsize not in _ITEM_SIZES.get(dtype.kind, ()):
+            raise _Refusal(f"{self.where} holds {dtype}, and numbers were expected.")
+
+    def _check_size(self, chunks: tuple[int, ...], packed: bool) -> None:
+        stored = min(self._dataset.get_storage_size(), self._source.size)
         allowed = stored * (MAX_RATIO if packed else 1)
         # A chunk is unpacked whole, also when the data set uses little of it.
-        for sizes in (found.shape, found.chunks or ()):
-            wanted = math.prod(sizes) * found.dtype.itemsize
-            if math.prod(found.shape) and wanted > min(allowed, max(self._source.left, stored)):
-                raise _Refusal(f"{where} says that it has shape {tuple(found.shape)}, for which {wanted} bytes are needed, "
+        for sizes in (self.shape, chunks):
+            wanted = math.prod(sizes) * self._stored.itemsize
+            if self.size and wanted > min(allowed, max(self._source.left, stored)):
+                raise _Refusal(f"{self.where} says that it has shape {self.shape}, for which {wanted} bytes are needed, "
                                f"and the file holds {stored}.")  # fmt: skip
 
 
-def _check_type(found: Any, where: str) -> None:
-    dtype = found.dtype
-    if dtype.kind == "V" and dtype.itemsize == 2 and _attribute(found, "dtype", where) == "bfloat16":
-        return
-    if dtype.itemsize not in _ITEM_SIZES.get(dtype.kind, ()):
-        raise _Refusal(f"{where} holds {dtype}, and numbers were expected.")
+def _encoded(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
 
 
 def _attribute(found: Any, name: str, where: str) -> Any:
-    if name not in found.attrs:
+    if not h5py.h5a.exists(found.id, _encoded(name)):
         return None
-    stored = found.attrs.get_id(name)
+    stored = h5py.h5a.open(found.id, _encoded(name))
     if math.prod(stored.shape) * stored.dtype.itemsize > _MAX_ATTRIBUTE:
         raise _Refusal(f"The attribute {name!r} of {where} says that it has shape {stored.shape}, which is too much.")
     value = found.attrs[name]
@@ -254,11 +326,14 @@ def _readable(where: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(source: str | os.PathLike[str] | bytes, name: str | None = None, most: int | None = None) -> Iterator[Group]:
-    """The root group of an HDF5 file, from a path or from bytes in memory. ``most`` is how many bytes of numbers may be read
-    from it, where that isn't for its own size to say."""
-    where = name or (os.fspath(source) if not isinstance(source, bytes) else "the file")
-    stream: IO[bytes] = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+def opened(
+    source: str | os.PathLike[str] | bytes | Part, name: str | None = None, most: int | None = None
+) -> Iterator[Group]:
+    """The root group of an HDF5 file, from a path, from bytes in memory or from a part of a file. ``most`` is how many bytes of
+    numbers may be read from it, where that isn't for its own size to say."""
+    where = name or (os.fspath(source) if isinstance(source, (str, os.PathLike)) else "the file")
+    stream: IO[bytes] | Part = (io.BytesIO(source) if isinstance(source, bytes) else source if isinstance(source, Part)
+                                else open_regular(source))  # fmt: skip
     with stream:
         size = stream.seek(0, os.SEEK_END)
         try:
@@ -266,4 +341,4 @@ def opened(source: str | os.PathLike[str] | bytes, name: str | None = None, most
         except Exception as error:
             raise ValueError(f"{where} is not an HDF5 file, or is cut off: {error}.") from error
         with file:
-            yield Group(file, str(where), _Source(size, most))
+            yield Group(file, str(where), _Source(stream, size, most))

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
+import struct
 import warnings
 import zipfile
 import zlib
-from typing import Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import IO, Any
 
 from lamina.dialects import using_dialect
 from lamina.engine.calling import who
 from lamina.engine.weights import within_budget
 from lamina.registry import ConfigError, CustomObjectScope, check_written, deserialize, reading, serialize
 from lamina.saving import assets, weights_h5
-from lamina.saving.files import MAX_RATIO, most_unfolded, open_regular, read_json, replacing
-from lamina.saving.hdf5 import opened
+from lamina.saving.files import MAX_RATIO, Part, most_unfolded, open_regular, read_json, replacing
+from lamina.saving.hdf5 import Group, opened
 from lamina.saving.keras3_words import Missing, in_keras3_words, in_laminas_words
 from lamina.saving.limits import check_counts
 from lamina.saving.needed import all_named
@@ -29,6 +34,8 @@ from lamina.tracebacks import users_level
 KERAS_VERSION = "3.15.1"
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
 ENTRY_BYTES = 40  # no layer takes less room than this in a file, however well it is packed
+# Of a member: its signature, flags and method, the lengths of its name and of what follows.
+_HEADER = struct.Struct("<4s2xHH16xHH")
 _ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
 
 
@@ -102,20 +109,21 @@ def load(
         _check_entries(config, size, where)
         check_counts(config, f"{where}/{CONFIG}")
         dialect = dialect_of(_version(archive, where), config)
-        try:
-            with using_dialect(dialect), all_named(config):
-                model = _build(
-                    in_todays_form(config) if dialect else in_laminas_words(config),
-                    _member(archive, WEIGHTS, where).file_size,
-                )
-                if compile and config.get("compile_config"):
-                    with reading(config):
-                        _compile(model, config["compile_config"], dialect, f"{where}/{CONFIG}")
-        except ConfigError as error:
-            error.where = f"{where}/{CONFIG}"
-            raise
-        with opened(_read(archive, WEIGHTS, where), f"{where}/{WEIGHTS}", _most_numbers(archive, size)) as root:
-            weights_h5.read(model, root, whole=compile, by_tf_keras=dialect == "tf_keras")
+        with _weights(stream, archive, where) as weights:
+            try:
+                with using_dialect(dialect), all_named(config):
+                    model = _build(
+                        in_todays_form(config) if dialect else in_laminas_words(config),
+                        _member(archive, WEIGHTS, where).file_size,
+                    )
+                    if compile and config.get("compile_config"):
+                        with reading(config):
+                            _compile(model, config["compile_config"], dialect, f"{where}/{CONFIG}")
+            except ConfigError as error:
+                error.where = f"{where}/{CONFIG}"
+                raise
+            with weights() as root:
+                weights_h5.read(model, root, whole=compile, by_tf_keras=dialect == "tf_keras")
         assets.restore(model, archive, lambda name: _read(archive, name, where), where)
     return model
 
@@ -130,10 +138,12 @@ def parts(path: str | os.PathLike[str]) -> tuple[Any, Any, bytes]:
 
 def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Set a built model's weights from those of the model in a ``.keras`` file."""
-    metadata, config, weights = parts(path)
-    version = metadata.get("keras_version") if isinstance(metadata, dict) else None
-    with opened(weights, f"{os.fspath(path)}/{WEIGHTS}") as root:
-        weights_h5.read(model, root, skip_mismatch, by_tf_keras=dialect_of(version, config) == "tf_keras")
+    where = os.fspath(path)
+    with open_regular(path) as stream, _archive(stream, where) as archive, _weights(stream, archive, where) as weights:
+        config = read_json(_read(archive, CONFIG, where), f"{where}/{CONFIG}")
+        dialect = dialect_of(_version(archive, where), config)
+        with weights() as root:
+            weights_h5.read(model, root, skip_mismatch, by_tf_keras=dialect == "tf_keras")
 
 
 def _most_numbers(archive: zipfile.ZipFile, size: int) -> int:
@@ -218,6 +228,61 @@ def _member(archive: zipfile.ZipFile, name: str, where: str) -> zipfile.ZipInfo:
         raise ValueError(f"{where}/{name} says that its {info.compress_size} bytes unfold to {info.file_size}, which is "
                          "too much.")  # fmt: skip
     return info
+
+
+@contextlib.contextmanager
+def _weights(
+    stream: IO[bytes], archive: zipfile.ZipFile, where: str
+) -> Iterator[Callable[[], AbstractContextManager[Group]]]:
+    """Something to open the weights with. They are read where they lie in the file, if nothing packs them; meanwhile their
+    sum is compared with the one that the archive has of them, which is known before they are opened."""
+    info, place = _member(archive, WEIGHTS, where), f"{where}/{WEIGHTS}"
+    most = _most_numbers(archive, stream.seek(0, os.SEEK_END))
+    if info.compress_type != zipfile.ZIP_STORED or not hasattr(os, "pread"):
+        yield lambda: opened(_read(archive, WEIGHTS, where), place, most)
+        return
+    start = _start_of(stream, info, place)
+    with ThreadPoolExecutor(1) as beside:
+        total = beside.submit(_sum, stream.fileno(), start, info.file_size)
+
+        def weights() -> AbstractContextManager[Group]:
+            if total.result() != info.CRC:
+                raise ValueError(f"{place} can't be read: it is not what was written, by its sum (CRC-32).")
+            return opened(Part(stream, start, info.file_size), place, most)
+
+        yield weights
+
+
+def _start_of(stream: IO[bytes], info: zipfile.ZipInfo, place: str) -> int:
+    """Where the bytes of a stored member begin: after a header of its own, which must say what the archive's list does."""
+    stream.seek(info.header_offset)
+    header = stream.read(_HEADER.size)
+    signature, flags, packed, name, extra = _HEADER.unpack(header) if len(header) == _HEADER.size else (b"", 0, 0, 0, 0)
+    start = info.header_offset + _HEADER.size + name + extra
+    size = stream.seek(0, os.SEEK_END)
+    if (
+        signature != b"PK\3\4"
+        or flags & 1
+        or packed
+        or info.file_size != info.compress_size
+        or start + info.file_size > size
+    ):
+        raise ValueError(
+            f"{place} can't be read: what stands before it in the archive is not what the archive's list says."
+        )
+    return start
+
+
+def _sum(handle: int, start: int, size: int) -> int:
+    """The CRC-32 of a part of an open file, whose place for reading stays."""
+    total = 0
+    while size:
+        block = os.pread(handle, min(size, 2**20), start)
+        if not block:
+            return -1
+        total = zlib.crc32(block, total)
+        start, size = start + len(block), size - len(block)
+    return total
 
 
 def _read(archive: zipfile.ZipFile, name: str, where: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from lamina.engine.weights import within_budget
 from lamina.layers.merge import Merge
 from lamina.registry import ConfigError, CustomObjectScope, deserialize
 from lamina.saving.files import read_json
+from lamina.saving.filling import as_tensor, filler, set_to
 from lamina.saving.hdf5 import Group, opened
 from lamina.saving.legacy_weights import Arrays, Source, in_todays_layout, is_model, turns
 from lamina.saving.limits import check_counts
@@ -28,7 +30,6 @@ from lamina.saving.named_weights import require_built
 from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
-from lamina.saving.weights_h5 import as_tensor
 from lamina.tracebacks import users_level
 
 WEIGHTS, CONFIG, TRAINING, OPTIMIZER = "model_weights", "model_config", "training_config", "optimizer_weights"
@@ -223,18 +224,23 @@ class _Reader:
         return self._layers(branch) if is_model(branch) else [branch]
 
     def assignment(self, layer: Any, name: str, found: Comparison) -> Callable[[], None] | None:
-        """Read a layer's arrays now, note in ``found`` whether they fit, and return the function that sets its weights."""
+        """Look at a layer's arrays now, note in ``found`` whether they fit, and return the function that sets its weights."""
         group, mine = self.weights.group(name), ordered(layer)
         needed = [tuple(weight.shape) for weight in mine]
         given: Shapes | None = None
         try:
             stored = self.paths(name)
-            arrays = [group.read_at(path) for path in stored]
-            given = [array.shape for array in arrays]
-            converted = self._converted(layer, arrays, needed, group.where)
-            self._check(layer, stored, arrays, converted, needed, group.where)
-            given = [array.shape for array in converted]
-            values = [as_tensor(array, weight, group.where) for array, weight in zip(converted, mine, strict=True)]
+            numbers = [group.numbers_at(path) for path in stored]
+            given = [one.shape for one in numbers]
+            if self.source.is_todays and given == needed:  # there is nothing to convert
+                fill = [filler(one, weight) for one, weight in zip(numbers, mine, strict=True)]
+            else:
+                arrays = [one.read() for one in numbers]
+                converted = self._converted(layer, arrays, needed, group.where)
+                self._check(layer, stored, arrays, converted, needed, group.where)
+                given = [array.shape for array in converted]
+                fill = [partial(set_to, weight, as_tensor(array, weight, group.where))
+                        for array, weight in zip(converted, mine, strict=True)]  # fmt: skip
         except ValueError as error:
             verdict = TYPE if given == needed else UNREADABLE if given is None else ""
             found.add(_paired(layer.name, name), given, needed, str(error), verdict)
@@ -245,13 +251,7 @@ class _Reader:
         if len(stored) == len(mine):
             for path, weight in zip(stored, mine, strict=True):
                 self.places[path] = None if path in self.places else weight  # two layers may use one name
-
-        def assign() -> None:
-            with torch.no_grad():
-                for weight, value in zip(mine, values, strict=True):
-                    weight.copy_(value)
-
-        return assign
+        return _all_of(fill)
 
     def _check(
         self, layer: Any, stored: list[str], arrays: Arrays, converted: Arrays, needed: Shapes, where: str
@@ -282,6 +282,14 @@ def _numbered(word: str, count: Any, group: Group) -> list[str]:
             f"{group.where} should say how many of {word}_0, {word}_1, ... it has, and says {count!r:.80}."
         )
     return [f"{word}_{number}" for number in range(count)]
+
+
+def _all_of(steps: list[Callable[[], None]]) -> Callable[[], None]:
+    def assign() -> None:
+        for step in steps:
+            step()
+
+    return assign
 
 
 def ordered(layer: Any) -> list[torch.Tensor]:

@@ -34,6 +34,11 @@ class Source(NamedTuple):
     rotated: bool = False
     has_deviations: bool = False
 
+    @property
+    def is_todays(self) -> bool:
+        """Whether arrays of the right shapes are what they should be."""
+        return not any(self)
+
 
 def class_of(layer: Any) -> str:
     """The name of the class of Keras's that a layer is, or is a subclass of."""

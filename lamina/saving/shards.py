@@ -22,7 +22,7 @@ import torch
 
 from lamina.saving import weights_h5
 from lamina.saving.files import check_overwrite, open_regular, read_json, replacing
-from lamina.saving.hdf5 import Group, h5py, opened
+from lamina.saving.hdf5 import Group, Numbers, h5py, opened
 from lamina.saving.named_weights import require_built
 from lamina.tracebacks import users_level
 
@@ -246,6 +246,10 @@ class Pieces:
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a data set."""
         return self._whose(name).shape(name)
+
+    def numbers(self, name: str, shape: tuple[int, ...] | None = None) -> Numbers:
+        """A data set, which has been looked at."""
+        return self._whose(name).numbers(name, shape)
 
     def read(self, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """The numbers of a data set."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 
 from lamina import losses, metrics, optimizers
 from lamina.registry import deserialize
-from lamina.saving.hdf5 import Group
+from lamina.saving.filling import filler
+from lamina.saving.hdf5 import Group, Numbers
 from lamina.saving.needed import advice, missing_objects
 from lamina.tracebacks import users_level
 from lamina.training.steps import build_optimizer
@@ -114,9 +116,33 @@ def own_optimizer_state(model: Any, group: Group) -> None:
     if model.optimizer is None:
         return
     built_for(model)
-    state = [group.read(str(number)) for number in range(len(group.names()))]
-    check_shapes(model.optimizer, state)
-    model.optimizer.set_weights(state)
+    stored = [group.numbers(str(number)) for number in range(len(group.names()))]
+    check_shapes(model.optimizer, stored)
+    state_setter(model.optimizer, stored)()
+
+
+def state_setter(optimizer: Any, stored: list[Numbers]) -> Callable[[], None]:
+    """What sets the state of an optimizer to data sets of the shapes of its variables; large ones are read then."""
+    mine, again = optimizer.variables, optimizer.variables
+    if not optimizer.built or type(optimizer).load_own_variables is not optimizers.Optimizer.load_own_variables:
+        store = {str(number): numbers.read() for number, numbers in enumerate(stored)}
+        if optimizer.built:
+            return lambda: optimizer.load_own_variables(store)
+        return lambda: optimizer._set_state([torch.as_tensor(value) for value in store.values()])
+    # Slots last, counters are made anew each time one asks for them.
+    fill = [
+        filler(numbers, one) if one is other else None for one, other, numbers in zip(mine, again, stored, strict=True)
+    ]
+    counters = [torch.as_tensor(numbers.read()) if found is None else one
+                for found, one, numbers in zip(fill, mine, stored, strict=True)]  # fmt: skip
+
+    def assign() -> None:
+        for one in fill:
+            if one is not None:
+                one()
+        optimizer._set_state(counters)
+
+    return assign
 
 
 def built_for(model: Any) -> list[Any]:
@@ -126,7 +152,7 @@ def built_for(model: Any) -> list[Any]:
     return params
 
 
-def check_shapes(optimizer: Any, state: list[np.ndarray]) -> None:
+def check_shapes(optimizer: Any, state: Sequence[np.ndarray | Numbers]) -> None:
     """Refuse arrays that are not what an optimizer's variables are."""
     mine = [tuple(variable.shape) for variable in optimizer.variables]
     if mine != [array.shape for array in state]:

@@ -20,9 +20,10 @@ from lamina.engine.weights import WeightOwner, own_weights, to_numpy
 from lamina.graph.symbolic import leaves
 from lamina.registry import snake_case
 from lamina.saving.files import check_target, replacing
+from lamina.saving.filling import filler
 from lamina.saving.hdf5 import Group, h5py
 from lamina.saving.named_weights import require_built
-from lamina.saving.training_configs import as_keras3, built_for, check_shapes
+from lamina.saving.training_configs import as_keras3, built_for, check_shapes, state_setter
 from lamina.tracebacks import users_level
 from lamina.training.steps import build_optimizer
 
@@ -194,26 +195,15 @@ def _read_from(
         return lambda: module.load_own_variables(store)
     if len(group.names()) != len(mine):
         raise ValueError(f"{group.where} has {len(group.names())} weights, and {what} has {len(mine)}.")
-    values = [as_tensor(group.read(str(number), tuple(weight.shape)), weight, f"{group.where}/{number}")
-              for number, weight in enumerate(mine)]  # fmt: skip
+    fill = [filler(group.numbers(str(number), tuple(weight.shape)), weight) for number, weight in enumerate(mine)]
 
     def assign() -> None:
-        with torch.no_grad():
-            for weight, value in zip(mine, values, strict=True):
-                weight.copy_(value)
+        for one in fill:
+            one()
         if isinstance(module, WeightOwner):
             module._was_loaded()
 
     return assign
-
-
-def as_tensor(values: np.ndarray, weight: torch.Tensor, where: str) -> torch.Tensor:
-    """Numbers from a file for a weight; of another size, but not of another kind."""
-    value = torch.from_numpy(np.asarray(values, order="C"))
-    kinds = [(one.is_complex(), one.is_floating_point(), one.dtype is torch.bool) for one in (value, weight)]
-    if kinds[0] != kinds[1]:
-        raise ValueError(f"{where} holds {value.dtype}, and the model needs {weight.dtype}.".replace("torch.", ""))
-    return value
 
 
 def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> Callable[[], None]:
@@ -236,11 +226,8 @@ def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> C
             raise ValueError(said)
         # Of weights that were frozen since, or of another optimizer: those of the model are still worth having.
         return lambda: warnings.warn(f"The state of the optimizer was not loaded: {said}", stacklevel=users_level())
-    store = {str(number): group.read(str(number), tuple(variable.shape))
-             for number, variable in enumerate(optimizer.variables)}  # fmt: skip
-    if not optimizer.built:
-        return lambda: optimizer._set_state([torch.as_tensor(store[str(number)]) for number in range(len(store))])
-    return lambda: optimizer.load_own_variables(store)
+    return state_setter(optimizer, [group.numbers(str(number), tuple(variable.shape))
+                                    for number, variable in enumerate(optimizer.variables)])  # fmt: skip
 
 
 def _tf_optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> Callable[[], None]:
