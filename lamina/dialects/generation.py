@@ -39,6 +39,7 @@ class Habits(NamedTuple):
         rate: the learning rate's name in logs.
         scheduler_logs_rate: whether ``LearningRateScheduler`` logs it.
         names_early: ``metrics_names`` is whole right after ``compile``.
+        cells_see_constants: a cell is built for the shapes of a step and of the constants, as a list.
         callback_words: where callbacks were told of more than today, what ``params`` called the number of rows and of epochs.
     """
 
@@ -52,6 +53,7 @@ class Habits(NamedTuple):
     scheduler_logs_rate: bool = True
     names_early: bool = False
     callback_words: tuple[str, str] | None = None
+    cells_see_constants: bool = False
 
 
 @dataclass(frozen=True)

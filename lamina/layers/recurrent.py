@@ -10,6 +10,7 @@ import torch
 
 from lamina.activations import ActivationLike
 from lamina.constraints import ConstraintLike
+from lamina.dialects import habits
 from lamina.engine import calling, precision
 from lamina.engine.calling import who
 from lamina.engine.construction import BASE_ARGUMENTS, argument_names
@@ -90,10 +91,11 @@ class RNN(Layer):
             self.input_spec = InputSpec(ndim=3)
 
     def build(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, sequences_shape: Shape, initial_state_shape: Any = None
+        self, sequences_shape: Shape, initial_state_shape: Any = None, constants_shape: Any = None
     ) -> None:
         batch = sequences_shape[0]
-        build_cell(self.cell, (batch, *sequences_shape[2:]))
+        step: Any = (batch, *sequences_shape[2:])
+        build_cell(self.cell, [step, *constants_shape] if constants_shape and habits().cells_see_constants else step)
         if self.stateful:
             if batch is None:
                 raise ValueError(f"{who(self)} is stateful and needs to know the batch size: give the model's first layer "
@@ -107,6 +109,8 @@ class RNN(Layer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if args and isinstance(args[0], (list, tuple)):
             args, kwargs = inputs_apart(args, kwargs, len(leaves(self.cell.state_size)))
+        if kwargs.get("constants") is not None and not isinstance(kwargs["constants"], (list, tuple)):
+            kwargs = {**kwargs, "constants": [kwargs["constants"]]}  # one by itself
         return super().__call__(*args, **kwargs)
 
     def call(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import lamina
 from lamina import layers
 from lamina.dialects import using_dialect
 from lamina.kernels import torch_recurrent
@@ -513,3 +514,31 @@ def test_a_masked_batch_of_no_rows(name):
     layer = getattr(layers, name)(5)
     layer(torch.zeros(2, STEPS, 4))
     assert layer(torch.zeros(0, STEPS, 4), mask=torch.zeros(0, STEPS).bool()).shape == (0, 5)
+
+
+class WithConstant(layers.Layer):
+    """A cell of Keras 2, which is built for the shapes of a step and of a constant."""
+
+    def __init__(self, units, **kwargs):
+        self.units = self.state_size = units
+        super().__init__(**kwargs)
+
+    def build(self, shapes):
+        step, constant = shapes
+        self.w = self.add_weight(name="w", shape=(step[-1], self.units), initializer="ones")
+        self.c = self.add_weight(name="c", shape=(constant[-1], self.units), initializer="ones")
+        self.built = True
+
+    def call(self, inputs, states, constants):
+        out = inputs @ self.w + constants[0] @ self.c + states[0]
+        return out, [out]
+
+
+@pytest.mark.parametrize("dialect", ["keras2", "keras2.3", "tf_keras"])
+@pytest.mark.parametrize("as_list", [True, False])
+def test_a_cell_of_keras_2_is_built_for_its_constants(dialect, as_list):
+    steps, constant = layers.Input((3, 2)), layers.Input((4,))
+    with lamina.dialects.using_dialect(dialect):
+        outputs = layers.RNN(WithConstant(5))(steps, constants=[constant] if as_list else constant)
+        found = lamina.Model([steps, constant], outputs).predict([np.ones((1, 3, 2)), np.ones((1, 4))], verbose=0)
+    np.testing.assert_allclose(found, np.full((1, 5), 18.0))
