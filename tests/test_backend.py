@@ -467,3 +467,21 @@ def test_keras_1_s_words():
         from keras import backend as newer
 
         assert newer.categorical_crossentropy is K.categorical_crossentropy
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [({"alpha": 0.5}, [-0.5, 2.0, 9.0]), ({"max_value": [3.0, 3.0, 3.0]}, [0.0, 2.0, 3.0]),
+     ({"alpha": [0.5, 0.1, 0.1], "threshold": 3.0}, [-2.0, -0.1, 9.0])],
+)  # fmt: skip
+def test_relu_of_tensors(arguments, expected):
+    given = {name: K.variable(value) for name, value in arguments.items()}
+    np.testing.assert_allclose(K.eval(K.relu(K.constant([-1.0, 2.0, 9.0]), **given)), expected, rtol=1e-6)
+    symbolic = K.relu(lamina.layers.Input((3,)), **given)
+    assert symbolic.shape == (None, 3)
+
+
+def test_elu_of_tensors():
+    x = K.constant([-1.0, 2.0, -3.0])
+    expected = K.eval(K.elu(x, 0.5))
+    np.testing.assert_allclose(K.eval(K.elu(x, K.variable([0.5, 0.5, 0.5]))), expected, rtol=1e-6)

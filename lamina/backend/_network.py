@@ -52,15 +52,22 @@ tanh = _changeable(ops.tanh)
 
 
 @_changeable
-def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
-    """``max(x, 0)``; in general with a slope ``alpha`` below ``threshold``, and not above ``max_value``."""
-    return activations.relu(as_inexact(x), alpha, max_value, threshold)
+def relu(x: Any, alpha: Any = 0.0, max_value: Any = None, threshold: Any = 0.0) -> Any:
+    """``max(x, 0)``; in general with a slope ``alpha`` below ``threshold``, and not above ``max_value``: numbers or tensors."""
+    x = as_inexact(x)
+    if not any(map(ops.is_tensor, (alpha, max_value, threshold))):
+        return activations.relu(x, alpha, max_value, threshold)
+    opened = torch.where(x >= threshold, x, alpha * (x - threshold))
+    return opened if max_value is None else torch.clamp(opened, max=max_value)
 
 
 @_changeable
-def elu(x: Any, alpha: float = 1.0) -> Any:
-    """``x`` above 0, ``alpha * (exp(x) - 1)`` below."""
-    return ops.elu(x, alpha)
+def elu(x: Any, alpha: Any = 1.0) -> Any:
+    """``x`` above 0, ``alpha * (exp(x) - 1)`` below; ``alpha`` is a number or a tensor."""
+    if not ops.is_tensor(alpha):
+        return ops.elu(x, alpha)
+    x = as_inexact(x)
+    return alpha * torch.expm1(torch.clamp(x, max=0)) + torch.relu(x)
 
 
 def hard_sigmoid(x: Any) -> Any:

@@ -40,6 +40,7 @@ class Habits(NamedTuple):
         scheduler_logs_rate: whether ``LearningRateScheduler`` logs it.
         names_early: ``metrics_names`` is whole right after ``compile``.
         cells_see_constants: a cell is built for the shapes of a step and of the constants, as a list.
+        sizes_have_values: the sizes in a shape are no numbers yet: ``x.shape[1].value`` is one.
         callback_words: where callbacks were told of more than today, what ``params`` called the number of rows and of epochs.
     """
 
@@ -54,6 +55,7 @@ class Habits(NamedTuple):
     names_early: bool = False
     callback_words: tuple[str, str] | None = None
     cells_see_constants: bool = False
+    sizes_have_values: bool = False
 
 
 @dataclass(frozen=True)

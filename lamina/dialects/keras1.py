@@ -235,6 +235,7 @@ GENERATION = Generation(
         rate="lr",
         scheduler_logs_rate=False,
         names_early=True,
+        sizes_have_values=True,
         callback_words=("nb_sample", "nb_epoch"),
     ),
     names=Style(from_one=True, words=_CLASSES | _WORDS, snake=False, after_first=True),

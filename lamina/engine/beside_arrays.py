@@ -1,4 +1,4 @@
-"""What Keras's users write and torch's tensors refuse: ``array * x``, ``x - array``, ``x[:, ::-1]``, ``round(x, 1)``.
+"""What Keras's users write and torch's tensors refuse: ``array * x``, ``x[:, ::-1]``, ``round(x, 1)``, ``x.get_shape()``.
 
 A layer, loss or function of the user's whose code does such a thing computes with tensors of a class that knows it. Whether
 it does shows when the layer is run without data, or when a call fails; nothing else ever pays for it. An array is taken for
@@ -15,10 +15,14 @@ import numpy as np
 import torch
 
 from lamina.dtypes import as_dtype
+from lamina.graph.shapes import TensorShape, check_shape
 from lamina.graph.symbolic import SymbolicTensor, get_item, goes_backwards, map_structure
 
 # What the errors of torch and NumPy have in common that such code meets.
 _SIGNS = ("numpy.ndarray", "NumPy arrays", "numpy()", "step must be greater than zero", "__round__")
+# What is asked of tensors, of their shapes and of sizes in those that is TensorFlow's.
+_WORDS = ("get_shape", "set_shape", "_keras_shape", "as_list", "ndims", "rank", "dims", "value", "num_elements",
+          "is_fully_defined", "assert_has_rank", "is_compatible_with")  # fmt: skip
 _OPERATORS = """
     add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow matmul rmatmul
     lt le gt ge eq ne and rand or ror xor rxor
@@ -36,6 +40,22 @@ class AmongArrays(torch.Tensor):
 
     def __round__(self, ndigits: int | None = None) -> Any:
         return torch.round(self, decimals=ndigits or 0)
+
+    # The words of TensorFlow.
+
+    @property
+    def shape(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return TensorShape.of(torch.Tensor.shape.__get__(self))  # pyright: ignore[reportAttributeAccessIssue]
+
+    def get_shape(self) -> TensorShape:
+        return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        check_shape(self.shape, shape)
+
+    @property
+    def _keras_shape(self) -> TensorShape:
+        return self.shape
 
 
 def _taking_arrays(name: str) -> Callable[..., Any]:
@@ -107,7 +127,10 @@ def turn_to_arrays(owner: Any, *methods: str) -> None:
 
 def is_about_arrays(error: Exception, owner: Any, method: str = "call") -> bool:
     """Whether a call failed for what torch's tensors refuse, and may be made again."""
-    is_one = isinstance(error, (TypeError, ValueError, RuntimeError)) and any(sign in str(error) for sign in _SIGNS)
+    if isinstance(error, AttributeError):
+        is_one = error.name in _WORDS and isinstance(error.obj, (torch.Tensor, torch.Size, int))
+    else:
+        is_one = isinstance(error, (TypeError, ValueError, RuntimeError)) and any(sign in str(error) for sign in _SIGNS)
     return is_one and method not in vars(owner)
 
 

@@ -12,7 +12,7 @@ import math
 import operator
 import types
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from lamina.dtypes import as_dtype
 from lamina.errors import describe
 from lamina.graph.foreign import ModuleCall, enclosing_call, in_own_scope
 from lamina.graph.nests import leaves, map_structure
+from lamina.graph.shapes import TensorShape, check_shape
 from lamina.tracebacks import shorten
 
 Shape = tuple[int | None, ...]
@@ -229,7 +230,7 @@ class SymbolicTensor(SymbolicValue):
         if sparse and ragged:
             raise ValueError("A symbolic tensor can't be sparse and ragged at once.")
         self.sparse, self.ragged, self.record_history = bool(sparse), bool(ragged), record_history
-        self.shape: Shape = tuple(None if size is None else int(size) for size in shape)
+        self.shape: Shape = TensorShape.of(shape)
         self.dtype = as_dtype(dtype)
         self.name = name
         self.mask: SymbolicTensor | None = None
@@ -257,6 +258,18 @@ class SymbolicTensor(SymbolicValue):
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+    # The words of TensorFlow.
+
+    def get_shape(self) -> TensorShape:
+        return cast(TensorShape, self.shape)
+
+    def set_shape(self, shape: Any) -> None:
+        check_shape(self.shape, shape)
+
+    @property
+    def _keras_shape(self) -> Shape:
+        return self.shape
 
     @property
     def device(self) -> torch.device:

@@ -334,7 +334,7 @@ def output_size_of(cell: Any) -> Any:
     return size
 
 
-def build_cell(cell: Any, shape: Shape) -> None:
+def build_cell(cell: Any, shape: Any) -> None:
     """Build a cell, if it is a layer and not built yet."""
     if isinstance(cell, Layer) and not cell.built:
         cell.build(shape)

@@ -18,8 +18,8 @@ def older_params(model: Any, batches: Batches, epochs: int, validates: bool) -> 
     if not words:
         return {}
     samples, how_often = words
-    arrays = leaves(batches.arrays)
-    rows = len(arrays[0]) if arrays else None
+    first = next((one for one in leaves(batches.arrays) if one is not None), None)
+    rows = None if first is None else len(first)
     names = model.metrics_names
     params = {how_often: epochs, "do_validation": validates, "metrics": [*names, *(f"val_{name}" for name in names)]}
     if batches.size is not None or rows is not None:
@@ -33,12 +33,8 @@ def tell_validation_data(hooks: Any, validation_data: Any) -> None:
         return
     told = validation_data
     if isinstance(validation_data, (tuple, list)):
-        x, y, weights = unpack(validation_data)
-        targets = [_as_array(one) for one in leaves(y)]
-        given = [np.ones(len(one), "float32") for one in targets]
-        if weights is not None:
-            given = [_as_array(one) for one in leaves(weights)]
-        told = [*(_as_array(one) for one in leaves(x)), *targets, *given]
+        x, y, weights = map(_arrays, unpack(validation_data))
+        told = [*x, *y, *(weights or [np.ones(len(one), "float32") for one in y])]
     for callback in hooks:
         callback.validation_data = told
 
@@ -50,5 +46,7 @@ def about_batch(index: int, batch: Any) -> dict[str, Any]:
     return {"batch": index, "size": next((len(part) for part in leaves(batch) if part is not None), 0)}
 
 
-def _as_array(value: Any) -> Any:
-    return to_numpy(value) if hasattr(value, "detach") else np.asarray(value)
+def _arrays(structure: Any) -> list[Any]:
+    """The arrays of a structure, as NumPy's."""
+    given = [] if structure is None else leaves(structure)
+    return [to_numpy(one) if hasattr(one, "detach") else np.asarray(one) for one in given]
