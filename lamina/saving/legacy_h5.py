@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from lamina.dialects import using_dialect
 from lamina.engine.calling import who
 from lamina.engine.misfit import TYPE, UNREADABLE, Comparison, Shapes, aligned
-from lamina.engine.weights import within_budget
+from lamina.engine.tracking import children_of
+from lamina.engine.weights import WeightOwner, own_weights, weights_of, within_budget
 from lamina.layers.merge import Merge
 from lamina.registry import ConfigError, CustomObjectScope, deserialize
 from lamina.saving.files import read_json
@@ -132,6 +134,7 @@ def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool 
     reader = _Reader(weights)
     found = Comparison(weights.where, who(model))
     pairs = reader.by_name(model) if by_name else reader.in_order(model, found)
+    pairs += reader.own(model, by_name, found)
     assignments = [assign for layer, name in pairs if (assign := reader.assignment(layer, name, found)) is not None]
     if found.wrong and not skip_mismatch:
         raise found.error()
@@ -209,14 +212,27 @@ class _Reader:
         return [(layer, layer.name) for layer in self._layers(model) if layer.name in known and (
             ordered(layer) or self.paths(layer.name))]  # fmt: skip
 
+    def own(self, model: Any, by_name: bool, found: Comparison) -> list[tuple[Any, str]]:
+        """The weights that the model made itself."""
+        mine = own_part(model)
+        stored = self.paths(TOP_LEVEL) if TOP_LEVEL in self.weights else []
+        if mine.weights and stored:
+            return [(mine, TOP_LEVEL)]
+        if mine.weights and not by_name:
+            found.add(TOP_LEVEL, None, [tuple(weight.shape) for weight in mine.weights])
+        elif stored and not by_name:
+            group = self.weights.group(TOP_LEVEL)
+            found.add(TOP_LEVEL, [group.shape_at(path) for path in stored], None)
+        return []
+
     def _layers(self, model: Any) -> list[Any]:
         """A model's layers as files list them. Of a stack that began with a ``Merge`` of stacks, Keras 1 listed the layers
         of these, and no ``Merge``."""
-        first, *rest = [*model.layers] or [None]
+        first, *rest = layers_in(model) or [None]
         if not hasattr(model, "_chain") or not is_model(first) or first.name in self.names:
-            return model.layers
+            return layers_in(model)
         if not any(isinstance(layer, Merge) for layer in first.layers):
-            return model.layers
+            return layers_in(model)
         branches = [layer for branch in first.layers for layer in self._flat(branch)]
         return list({id(layer): layer for layer in [*branches, *rest]}.values())
 
@@ -290,6 +306,33 @@ def _all_of(steps: list[Callable[[], None]]) -> Callable[[], None]:
             step()
 
     return assign
+
+
+class Part:
+    """What has weights in a model and is no layer: a module of torch's, or the model itself with those that it made. It is
+    listed in files like a layer."""
+
+    def __init__(self, name: str, class_name: str, weights: Iterable[torch.Tensor]) -> None:
+        self.name, self._keras_class_name, self.weights = name, class_name, list(weights)
+        self.trainable_weights = [weight for weight in self.weights if isinstance(weight, nn.Parameter)]
+        self.non_trainable_weights = [weight for weight in self.weights if not isinstance(weight, nn.Parameter)]
+
+
+def layers_in(model: Any) -> list[Any]:
+    """The layers of a model; a module of torch's goes by the attribute that holds it."""
+    keys = {id(child): key for key, child in children_of(model)}
+
+    def listed(module: nn.Module) -> Any:
+        name = type(module).__name__
+        owner = isinstance(module, WeightOwner)
+        return module if owner else Part(keys.get(id(module), name), f"torch's {name}", weights_of(module))
+
+    return [listed(layer) for layer in model.layers]
+
+
+def own_part(model: Any) -> Part:
+    """The weights that a model made itself, beside its layers."""
+    return Part(TOP_LEVEL, type(model).__name__, own_weights(model))
 
 
 def ordered(layer: Any) -> list[torch.Tensor]:

@@ -17,7 +17,17 @@ from lamina.engine.weights import to_numpy
 from lamina.registry import check_written, serialize
 from lamina.saving.files import replacing
 from lamina.saving.hdf5 import h5py
-from lamina.saving.legacy_h5 import CONFIG, OPTIMIZER, OWN_CONFIG, OWN_OPTIMIZER, TOP_LEVEL, TRAINING, WEIGHTS, ordered
+from lamina.saving.legacy_h5 import (
+    CONFIG,
+    OPTIMIZER,
+    OWN_CONFIG,
+    OWN_OPTIMIZER,
+    TRAINING,
+    WEIGHTS,
+    layers_in,
+    ordered,
+    own_part,
+)
 from lamina.saving.tf_keras_configs import NoWords, model_config, training_config
 from lamina.tracebacks import users_level
 
@@ -77,11 +87,11 @@ def _put(stream: io.BytesIO, path: str | os.PathLike[str]) -> None:
 
 def _write_weights(group: Any, model: Any) -> None:
     group.attrs["backend"], group.attrs["keras_version"] = "tensorflow", VERSION
-    _write_names(group, "layer_names", [layer.name for layer in model.layers])
-    for layer in model.layers:
+    layers = layers_in(model)
+    _write_names(group, "layer_names", [layer.name for layer in layers])
+    for layer in [*layers, own_part(model)]:
         weights = ordered(layer)
         _write_arrays(group.create_group(layer.name), _names(layer, weights), [to_numpy(weight) for weight in weights])
-    _write_arrays(group.create_group(TOP_LEVEL), [], [])
 
 
 def _names(layer: Any, weights: list[Any]) -> list[str]:

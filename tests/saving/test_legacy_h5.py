@@ -371,6 +371,66 @@ def test_weights_that_do_not_fit_change_nothing(tmp_path: Path):
         np.testing.assert_array_equal(weight, as_it_was)
 
 
+class Scaled(lamina.Model):
+    """A model with weights of its own beside its layers'."""
+
+    def __init__(self, own: bool = True) -> None:
+        super().__init__(name="scaled")
+        self.first = layers.Dense(3, name="first")
+        self.own = own
+        if own:
+            self.count = self.add_weight(shape=(), initializer="zeros", trainable=False, name="count")
+            self.scale = self.add_weight(shape=(3,), initializer="ones", name="scale")
+
+    def call(self, inputs: Any) -> Any:
+        return self.first(inputs) * self.scale if self.own else self.first(inputs)
+
+
+def test_weights_of_the_model_itself(tmp_path: Path):
+    """They are where tf.keras has them: beside the layers, those that train first."""
+    model, again, without = Scaled(), Scaled(), Scaled(own=False)
+    for one in (model, again, without):
+        one(np.ones((1, 4), "float32"))
+    model.set_weights([weight + number for number, weight in enumerate(model.get_weights(), 1)])
+    model.save_weights(tmp_path / "w.h5")
+    again.load_weights(tmp_path / "w.h5")
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with h5py.File(tmp_path / "w.h5") as file:
+        group = file["top_level_model_weights"]
+        stored = [group[name][()] for name in group.attrs["weight_names"]]
+    np.testing.assert_array_equal(stored[0], model.scale.detach())
+    np.testing.assert_array_equal(stored[1], model.count)
+    with pytest.raises(ValueError, match=r"has weights for 'top_level_model_weights', and Scaled 'scaled' has nothing"):
+        without.load_weights(tmp_path / "w.h5")
+    without.save_weights(tmp_path / "without.h5")
+    with pytest.raises(ValueError, match=r"has nothing for 'top_level_model_weights', where Scaled 'scaled' needs"):
+        model.load_weights(tmp_path / "without.h5")
+    model.load_weights(tmp_path / "without.h5", by_name=True)
+
+
+def test_modules_of_torch_s_in_a_model(tmp_path: Path):
+    class Mixed(lamina.Model):
+        def __init__(self) -> None:
+            super().__init__(name="mixed")
+            self.body = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+            self.lstm = torch.nn.LSTM(3, 2)
+            self.head = layers.Dense(2, name="head")
+
+        def call(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.head(self.lstm(self.body(inputs))[0])
+
+    x = np.ones((2, 4), "float32")
+    one, two = Mixed(), Mixed()
+    one(x), two(x)
+    one.save_weights(tmp_path / "w.h5")
+    two.load_weights(tmp_path / "w.h5")
+    for weight, other in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, other)
+    with h5py.File(tmp_path / "w.h5") as file:
+        assert [str(name, "utf-8") for name in file.attrs["layer_names"]] == ["body", "lstm", "head"]
+
+
 def test_by_name_and_skip_mismatch(tmp_path: Path):
     source = small(5, ("a", "other"))
     source.save_weights(tmp_path / "w.h5")
