@@ -205,6 +205,7 @@ _ORTHOGONAL = {"class_name": "Orthogonal", "config": {"gain": 1.1}}
 _HARD_SIGMOID = "hard_sigmoid_keras2"  # clip(0.2 x + 0.5, 0, 1); Keras 3's has slope 1/6
 _PER_GATE = {"implementation": 1}  # consume_less="cpu": dropout draws anew for each gate
 _STEPS_FIRST = {"data_format": "channels_last"}  # of 1-D layers, whatever the program's image format is
+_OUTSIDE = {"epsilon_outside": True}  # sqrt(v) + epsilon
 _FROM_ZERO = {"initial_accumulator_value": 0.0}
 # clipnorm was the norm of all gradients together
 _OPTIMIZER = {"lr": "learning_rate", "clipnorm": "global_clipnorm"}
@@ -290,12 +291,16 @@ GENERATION = Generation(
         "Model.evaluate_generator": Call(f"generator val_samples {_GENERATOR_HINTS}"),
         "Model.predict_generator": Call(f"generator val_samples {_GENERATOR_HINTS}"),
         "SGD": Call("lr momentum decay nesterov", _OPTIMIZER),
-        "RMSprop": Call("lr rho epsilon decay", _OPTIMIZER, defaults={"epsilon": 1e-8}),
-        "Adagrad": Call("lr epsilon decay", _OPTIMIZER, defaults={"lr": 0.01, "epsilon": 1e-8} | _FROM_ZERO),
+        "RMSprop": Call("lr rho epsilon decay", _OPTIMIZER, defaults={"epsilon": 1e-8} | _OUTSIDE),
+        "Adagrad": Call("lr epsilon decay", _OPTIMIZER, defaults={"lr": 0.01, "epsilon": 1e-8} | _FROM_ZERO | _OUTSIDE),
         "Adadelta": Call("lr rho epsilon decay", _OPTIMIZER, defaults={"lr": 1.0, "epsilon": 1e-8}),
         "Adam": Call("lr beta_1 beta_2 epsilon decay", _OPTIMIZER, defaults={"epsilon": 1e-8}),
         "Adamax": Call("lr beta_1 beta_2 epsilon decay", _OPTIMIZER, defaults={"lr": 0.002, "epsilon": 1e-8}),
-        "Nadam": Call("lr beta_1 beta_2 epsilon schedule_decay", _OPTIMIZER, defaults={"lr": 0.002, "epsilon": 1e-8}),
+        "Nadam": Call(
+            "lr beta_1 beta_2 epsilon schedule_decay",
+            _OPTIMIZER,
+            defaults={"lr": 0.002, "epsilon": 1e-8, "schedule_decay": 0.004},
+        ),
         "Input": Call("shape batch_shape name dtype sparse tensor"),
         "get_file": Call("fname origin untar md5_hash cache_subdir"),
     },

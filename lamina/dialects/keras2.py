@@ -53,6 +53,8 @@ _POOLS = {
 
 # clipnorm was the norm of all gradients together
 _OPTIMIZER = {"lr": "learning_rate", "clipnorm": "global_clipnorm"}
+_OUTSIDE = {"epsilon_outside": True}  # sqrt(v) + epsilon
+_NADAM = {"lr": 0.002, "schedule_decay": 0.004}
 _COMPILED = {"keep_trainable": True}  # freezing a layer waits for the next compile
 _HINTS = "max_queue_size workers use_multiprocessing"
 _FIT = ("x y batch_size epochs verbose callbacks validation_split validation_data shuffle class_weight sample_weight "
@@ -140,12 +142,12 @@ GENERATION = Generation(
         "Model.predict_generator": Call(f"generator steps {_HINTS} verbose"),
         "Progbar": PROGBAR,
         "SGD": Call("lr momentum decay nesterov", _OPTIMIZER),
-        "RMSprop": Call("lr rho epsilon decay", _OPTIMIZER),
-        "Adagrad": Call("lr epsilon decay", _OPTIMIZER, defaults={"lr": 0.01, "initial_accumulator_value": 0.0}),
+        "RMSprop": Call("lr rho epsilon decay", _OPTIMIZER, defaults=_OUTSIDE),
+        "Adagrad": Call("lr epsilon decay", _OPTIMIZER, defaults={"lr": 0.01, "initial_accumulator_value": 0.0} | _OUTSIDE),
         "Adadelta": Call("lr rho epsilon decay", _OPTIMIZER, defaults={"lr": 1.0}),
         "Adam": Call("lr beta_1 beta_2 epsilon decay amsgrad", _OPTIMIZER),
         "Adamax": Call("lr beta_1 beta_2 epsilon decay", _OPTIMIZER, defaults={"lr": 0.002}),
-        "Nadam": Call("lr beta_1 beta_2 epsilon schedule_decay", _OPTIMIZER, defaults={"lr": 0.002}),
+        "Nadam": Call("lr beta_1 beta_2 epsilon schedule_decay", _OPTIMIZER, defaults=_NADAM),
         "Input": Call("shape batch_shape name dtype sparse tensor"),
     },
 )  # fmt: skip
@@ -180,11 +182,11 @@ GENERATION_2_3 = replace(
         "Model.evaluate_generator": Call(f"generator steps callbacks {_HINTS} verbose"),
         "Model.predict_generator": Call(f"generator steps callbacks {_HINTS} verbose"),
         "SGD": Call("lr momentum nesterov", _OPTIMIZER),
-        "RMSprop": Call("lr rho", _OPTIMIZER),
-        "Adagrad": Call("lr", _OPTIMIZER, defaults={"lr": 0.01, "initial_accumulator_value": 0.0}),
+        "RMSprop": Call("lr rho", _OPTIMIZER, defaults=_OUTSIDE),
+        "Adagrad": Call("lr", _OPTIMIZER, defaults={"lr": 0.01, "initial_accumulator_value": 0.0} | _OUTSIDE),
         "Adadelta": Call("lr rho", _OPTIMIZER, defaults={"lr": 1.0}),
         "Adam": Call("lr beta_1 beta_2 amsgrad", _OPTIMIZER),
         "Adamax": Call("lr beta_1 beta_2", _OPTIMIZER, defaults={"lr": 0.002}),
-        "Nadam": Call("lr beta_1 beta_2", _OPTIMIZER, defaults={"lr": 0.002}),
+        "Nadam": Call("lr beta_1 beta_2", _OPTIMIZER, defaults=_NADAM),
     },
 )  # fmt: skip

@@ -218,9 +218,6 @@ CALLS = {
             ),
         }
     ),
-    "Nadam": Call(
-        gone={"schedule_decay": Gone((0.004,), "the momentum follows Keras 3's schedule.", ValueError)},
-    ),
     "concatenate": Call(renamed={"concat_axis": "axis"}),
 }
 # Keras 1's backend: its words for windows, and hints for Theano.

@@ -83,6 +83,7 @@ class RMSprop(Optimizer):
         momentum: how much of the last step is done again.
         epsilon: added under the root; ``None`` is ``config.epsilon()``.
         centered: whether ``v`` is lessened by the square of the average gradient.
+        epsilon_outside: whether ``epsilon`` is added to the root instead, as Keras 1 and 2 did.
         common: what :class:`Optimizer` takes.
 
     >>> weight = torch.nn.Parameter(torch.tensor([1.0]))
@@ -94,8 +95,10 @@ class RMSprop(Optimizer):
     hyperparameters = ("rho", "momentum", "epsilon", "centered")
 
     def __init__(self, learning_rate: LearningRateLike = 0.001, rho: float = 0.9, momentum: float = 0.0,
-                 epsilon: float | None = 1e-7, centered: bool = False, **common: Unpack[Common]) -> None:  # fmt: skip
+                 epsilon: float | None = 1e-7, centered: bool = False, *, epsilon_outside: bool = False,
+                 **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, **common)
+        self.epsilon_outside = epsilon_outside
         self.rho = rho
         self.momentum = momentum
         self.epsilon = get_epsilon(epsilon)
@@ -118,17 +121,23 @@ class RMSprop(Optimizer):
         params, velocities, momentums, averages = lists
         torch._foreach_mul_(velocities, self.rho)
         torch._foreach_addcmul_(velocities, grads, grads, value=1 - self.rho)
-        divisors = torch._foreach_add(velocities, self.epsilon)
+        divisors = torch._foreach_add(velocities, 0.0 if self.epsilon_outside else self.epsilon)
         if averages:
             torch._foreach_lerp_(averages, grads, 1 - self.rho)
             torch._foreach_addcmul_(divisors, averages, averages, value=-1)
         torch._foreach_sqrt_(divisors)
+        if self.epsilon_outside:
+            torch._foreach_add_(divisors, self.epsilon)
         if momentums:
             torch._foreach_mul_(momentums, self.momentum)
             torch._foreach_addcdiv_(momentums, grads, divisors, value=rate)
             torch._foreach_sub_(params, momentums)
         else:
             torch._foreach_addcdiv_(params, grads, divisors, value=-rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; ``epsilon_outside``, which Keras 3 lacks, when it is on."""
+        return super().get_config() | ({"epsilon_outside": True} if self.epsilon_outside else {})
 
 
 @OPTIMIZERS.register("adagrad")
@@ -141,6 +150,7 @@ class Adagrad(Optimizer):
         learning_rate: a number, schedule or function.
         initial_accumulator_value: what the sum starts from.
         epsilon: added under the root; ``None`` is ``config.epsilon()``.
+        epsilon_outside: whether ``epsilon`` is added to the root instead, as Keras 1 and 2 did.
         common: what :class:`Optimizer` takes.
 
     >>> weight = torch.nn.Parameter(torch.tensor([1.0]))
@@ -152,8 +162,10 @@ class Adagrad(Optimizer):
     hyperparameters = ("initial_accumulator_value", "epsilon")
 
     def __init__(self, learning_rate: LearningRateLike = 0.001, initial_accumulator_value: float = 0.1,
-                 epsilon: float | None = 1e-7, **common: Unpack[Common]) -> None:  # fmt: skip
+                 epsilon: float | None = 1e-7, *, epsilon_outside: bool = False,
+                 **common: Unpack[Common]) -> None:  # fmt: skip
         super().__init__(learning_rate, **common)
+        self.epsilon_outside = epsilon_outside
         self.initial_accumulator_value = initial_accumulator_value
         self.epsilon = get_epsilon(epsilon)
         self._accumulators: list[Any] = []
@@ -168,9 +180,15 @@ class Adagrad(Optimizer):
         params, accumulators = lists
         # Not torch's fused Adagrad: it adds epsilon outside the root.
         torch._foreach_addcmul_(accumulators, grads, grads)
-        divisors = torch._foreach_add(accumulators, self.epsilon)
+        divisors = torch._foreach_add(accumulators, 0.0 if self.epsilon_outside else self.epsilon)
         torch._foreach_sqrt_(divisors)
+        if self.epsilon_outside:
+            torch._foreach_add_(divisors, self.epsilon)
         torch._foreach_addcdiv_(params, grads, divisors, value=-rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments; ``epsilon_outside``, which Keras 3 lacks, when it is on."""
+        return super().get_config() | ({"epsilon_outside": True} if self.epsilon_outside else {})
 
 
 @OPTIMIZERS.register("adadelta")

@@ -19,6 +19,7 @@ _RENAMED = {"ThresholdedReLU": ("ReLU", "theta", "threshold")}
 # Settings that only change how a model trains.
 _TRAINED = {"BatchNormalization": ("variance_correction", "frozen_statistics")}
 _OF_ANY_LAYER = ("sums_activity",)
+_OF_OPTIMIZERS = ("decay", "schedule_decay", "epsilon_outside")
 # clip(0.2 x + 0.5, 0, 1), which is another function than Keras 3's hard_sigmoid: as a model of its layers.
 _HARD_SIGMOID = "hard_sigmoid_keras2"
 _STEPS = (("Rescaling", {"scale": 0.2, "offset": 0.5}), ("ReLU", {"max_value": 1.0}))
@@ -78,6 +79,11 @@ def _trained(class_name: str) -> tuple[str, ...]:
     return (*_TRAINED.get(class_name, ()), *_OF_ANY_LAYER)
 
 
+def _beside(name: str, inner: Config) -> tuple[str, ...]:
+    """What stands beside an object's config, where it is there."""
+    return _OF_OPTIMIZERS if "learning_rate" in inner else _TRAINED.get(name, ())
+
+
 def _is_hard_sigmoid(key: str, value: Any) -> bool:
     return value == _HARD_SIGMOID and key.endswith("activation")
 
@@ -101,8 +107,10 @@ def _note(name: str, written: Config, inner: Config, missing: Missing) -> None:
             inner.get(key) == "images" and isinstance(shape, list) and len(shape) not in (4, 5))  # fmt: skip
         if key in inner and not asleep:
             missing.otherwise.append(f"{who} has {key}={inner[key]!r}")
-    if "learning_rate" in inner and inner.get("decay"):
-        missing.otherwise.append(f"{name} has decay={inner['decay']!r}, in place of which Keras 3 has InverseTimeDecay")
+    for key in _OF_OPTIMIZERS:
+        if "learning_rate" in inner and inner.get(key):
+            hint = ", in place of which Keras 3 has InverseTimeDecay" if key == "decay" else ""
+            missing.otherwise.append(f"{name} has {key}={inner[key]!r}{hint}")
 
 
 def in_laminas_words(config: Any) -> Any:

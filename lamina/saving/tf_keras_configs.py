@@ -40,7 +40,12 @@ _REFUSED_WORDS = {"hard_sigmoid"}
 _MODELS = ("Functional", "Sequential", "Model")
 # The names of positional arguments after the first, where layers are called with several.
 _CALLS = {"MultiHeadAttention": ("value", "key")}
-_OPTIMIZER = {"loss_scale_factor": (None,), "gradient_accumulation_steps": (None,)}
+# What only older optimizers of tf.keras have, and the settings of those that keep one variable for each weight.
+_OLDER = ("decay", "epsilon_outside")
+_OF_OLDER = {"SGD": "name learning_rate momentum nesterov", "RMSprop": "name learning_rate rho momentum epsilon centered",
+             "Adagrad": "name learning_rate initial_accumulator_value epsilon"}  # fmt: skip
+_OPTIMIZER = {"loss_scale_factor": (None,), "gradient_accumulation_steps": (None,), "decay": (0.0,), "schedule_decay": (1.0,),
+              "epsilon_outside": (False,)}  # fmt: skip
 
 
 def model_config(described: Any) -> Config:
@@ -190,11 +195,28 @@ def training_config(told: Config) -> Config:
 
 def _optimizer(described: Config) -> Config:
     name = described["class_name"]
+    told = described["config"]
+    if any(told.get(key) for key in _OLDER) and name in _OF_OLDER:
+        return _older_optimizer(name, told)
     config: Config = {}
-    for key, value in described["config"].items():
+    for key, value in told.items():
         if key in _OPTIMIZER:
             if value not in _OPTIMIZER[key]:
                 raise NoWords(f"{name} has {key}={value!r}, which tf.keras has no words for.")
         else:
             config[key] = _value(value, key, name)
     return {"class_name": f"Custom>{name}", "config": config | {"is_legacy_optimizer": False, "jit_compile": False}}
+
+
+def _older_optimizer(name: str, told: Config) -> Config:
+    """One of tf.keras's optimizers of before 2.11, whose rate may decay and which add epsilon to the root."""
+    config = {key: _value(told[key], key, name) for key in _OF_OLDER[name].split()}
+    config |= {key: told[key] for key in ("clipnorm", "clipvalue", "global_clipnorm") if told.get(key) is not None}
+    silent = (*config, *_OLDER, "ema_momentum")
+    other = [key for key in told if key not in silent and told[key] not in (None, False, 0.0)]
+    inside = name != "SGD" and not told.get("epsilon_outside")
+    if other or inside or told.get("centered") or (name == "RMSprop" and told["momentum"]):
+        raise NoWords(
+            f"{name} has settings of older and of newer optimizers, which tf.keras has no words for together."
+        )
+    return {"class_name": name, "config": config | {"decay": told.get("decay", 0.0)}}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from lamina import losses, metrics, optimizers
+from lamina.dialects import dialect, translate_call
 from lamina.registry import deserialize
 from lamina.saving.filling import filler
 from lamina.saving.hdf5 import Group, Numbers
@@ -26,6 +27,7 @@ _SLOTS = {
     "average_gradient": "average_gradient", "accumulator": "accumulator", "linear": "linear",
     "accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var", "accumulated_grad": "accumulated_grad",
     "accumulated_delta_var": "accumulated_delta_var", "u": "norm", "norm": "norm",
+    "average": "average", "r": "row", "c": "column",
 }  # fmt: skip
 # The order in which Keras 1 and 2 kept the slots, all variables of one after the other; their names say nothing.
 _BLOCKS = {
@@ -35,6 +37,8 @@ _BLOCKS = {
 }  # fmt: skip
 # Settings of optimizers that say nothing of the mathematics here.
 _OF_TENSORFLOW = ("jit_compile", "is_legacy_optimizer", "name")
+# What tf.keras called the optimizer that scales the loss, in files of its several ages.
+_SCALED = ("LossScaleOptimizer", "LossScaleOptimizerV1", "LossScaleOptimizerV3")
 
 
 def compile_settings(model: Any, settings: Any, where: str) -> None:
@@ -56,11 +60,35 @@ def compile_settings(model: Any, settings: Any, where: str) -> None:
 
 
 def _optimizer(config: dict[str, Any] | str) -> Any:
+    """The optimizer, by the words of the file's own generation."""
     if isinstance(config, str):
         return optimizers.get(config)
-    name = str(config.get("class_name")).rpartition(">")[2]
+    package, _, name = str(config.get("class_name")).rpartition(">")
     inner = {key: value for key, value in (config.get("config") or {}).items() if key not in _OF_TENSORFLOW}
-    return optimizers.get({"class_name": name, "config": inner})
+    if name in _SCALED:
+        wrapped = inner.pop("inner_optimizer", None) or inner.pop("optimizer", None)
+        known = {
+            key: value for key, value in inner.items() if key in ("initial_scale", "dynamic_growth_steps") and value
+        }
+        return optimizers.LossScaleOptimizer(_optimizer(wrapped or {}), **known)
+    if dialect() == "tf_keras" and not package and config.get("module") in (None, "keras.optimizers.legacy"):
+        inner = _of_older_tf_keras(name, inner)
+    return optimizers.get({"class_name": name, "config": translate_call(name, (), inner)[1]})
+
+
+def _of_older_tf_keras(name: str, inner: dict[str, Any]) -> dict[str, Any]:
+    """The settings of one of tf.keras's optimizers of before 2.11, which computed as Keras 2's but for kernels of TensorFlow's
+    own."""
+    if name == "Nadam":
+        return {
+            **{key: value for key, value in inner.items() if key != "decay"},
+            "schedule_decay": inner.get("decay", 0.004),
+        }
+    return (
+        inner | {"epsilon_outside": True}
+        if name == "Adagrad" or (name == "RMSprop" and not inner.get("momentum"))
+        else inner
+    )
 
 
 def _each(told: Any, kind: str) -> Any:
@@ -85,7 +113,7 @@ def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], v
     Arguments:
         places: the model's weight for each name in the file, where it is certain.
         version: that of the Keras that wrote the file. Keras 3's optimizers keep their variables in the order of lamina's,
-            Keras 2.0's in that of the names of the weights.
+            Keras 1's and 2.0's in that of the names of the weights.
     """
     optimizer = model.optimizer
     params = built_for(model)
@@ -94,7 +122,7 @@ def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], v
         if version.startswith("3"):
             state = [array for _, array in stored]
         else:
-            order = _by_name(params, places) if version.startswith("2.0") else list(range(len(params)))
+            order = _by_name(params, places) if version.startswith(("1", "2.0")) else list(range(len(params)))
             state = _state(optimizer, params, stored, places, order)
         check_shapes(optimizer, state)
     except ValueError as error:
@@ -163,13 +191,26 @@ def check_shapes(optimizer: Any, state: Sequence[np.ndarray | Numbers]) -> None:
 def as_keras3(optimizer: Any, stored: list[np.ndarray]) -> list[np.ndarray]:
     """The variables of an optimizer of tf_keras as Keras 3 has them: with the learning rate, which tf_keras leaves to the
     config; SGD's momentum only where it is used; Nadam with the product of its momentums."""
+    if getattr(optimizer, "inner_optimizer", None) is not None:  # tf_keras stored what is inside alone
+        return _around(optimizer, as_keras3(optimizer.inner_optimizer, stored))
     iteration, *slots = stored
     rate = [np.asarray(optimizer.get_weights()[1])] if isinstance(optimizer._learning_rate, float) else []
     if isinstance(optimizer, optimizers.SGD) and not optimizer.momentum:
         slots = []
+    if isinstance(optimizer, optimizers.Adafactor):  # tf_keras has no averages of rows and columns where there are none
+        given = iter(slots)
+        slots = [
+            array if array.shape == () else next(given, array) for array in optimizer.get_weights()[1 + len(rate) :]
+        ]
     if isinstance(optimizer, optimizers.Nadam):
-        slots.append(_nadam_product(optimizer.beta_1, int(iteration)))
+        slots.append(_nadam_product(optimizer, int(iteration)))
     return [iteration, *rate, *slots]
+
+
+def _around(optimizer: Any, inside: list[np.ndarray]) -> list[np.ndarray]:
+    """The variables of an optimizer around another: its own as they are, but for the number of steps."""
+    mine = [np.asarray(value) for value in optimizer.get_weights()]
+    return [inside[0], *mine[1 : len(mine) - len(inside)], *inside]
 
 
 def _state(
@@ -204,15 +245,23 @@ def _filled(
     optimizer: Any, found: dict[tuple[int, str], np.ndarray], scalars: dict[str, np.ndarray]
 ) -> list[np.ndarray]:
     """The optimizer's variables, each with what was found for it."""
+    if getattr(optimizer, "inner_optimizer", None) is not None:
+        return _around(optimizer, _filled(optimizer.inner_optimizer, found, scalars))
     paths = [path.replace("/", "_") for path in optimizer._names]
     state = list(optimizer.get_weights())
     counters = len(state) - len(optimizer._state)
     state[0] = np.asarray(next((scalars[key] for key in ("iteration", "iter", "iterations") if key in scalars), 0))
     for index, variable in enumerate(optimizer._state):
         number, slot = _whose(variable.path.rpartition("/")[2], paths)
+        if isinstance(optimizer, optimizers.Adafactor):
+            number, slot = index // 3, ("row", "column", "velocity")[index % 3]
+            if tuple(variable.shape) == () and slot != "velocity":
+                continue
         array = found.get((number, slot)) if number is not None else None
+        if slot == "norm" and array is None:  # Adamax's, in older tf.keras
+            array = found.get((number if number is not None else -1, "velocity"))
         if slot == "u_product":  # which no file has
-            array = _nadam_product(optimizer.beta_1, int(state[0]))
+            array = _nadam_product(optimizer, int(state[0]))
         if array is None:
             raise ValueError(f"the file has no {slot!r} for variable {number} of {type(optimizer).__name__}.")
         if array.shape != tuple(variable.shape):
@@ -221,9 +270,9 @@ def _filled(
     return state
 
 
-def _nadam_product(beta: float, steps: int) -> np.ndarray:
+def _nadam_product(optimizer: Any, steps: int) -> np.ndarray:
     """The product of the momentums that Nadam's schedule had in all steps so far."""
-    return np.asarray(np.prod(beta * (1 - 0.5 * 0.96 ** np.arange(1.0, steps + 1))))
+    return np.asarray(np.prod([optimizer._momentum_at(step) for step in range(1, steps + 1)]))
 
 
 def _whose(name: str, paths: list[str]) -> tuple[int | None, str]:
@@ -238,6 +287,8 @@ def _whose(name: str, paths: list[str]) -> tuple[int | None, str]:
 def _slot(name: str) -> tuple[str | None, str]:
     """The slot and the variable that a stored name means: ``Adam/m/dense/kernel:0`` or ``Adam/dense/kernel/m:0``."""
     parts = re.sub(r":\d+$", "", name).split("/")
+    if len(parts) > 2 and parts[0] in _SLOTS:  # of an optimizer inside another
+        return _SLOTS[parts[0]], "/".join(parts[1:])
     if len(parts) > 2 and parts[-1] in _SLOTS:
         return _SLOTS[parts[-1]], "/".join(parts[1:-1])
     if len(parts) > 2 and parts[1] in _SLOTS:

@@ -50,7 +50,8 @@ CALLS = [
     ("keras1", "SGD", (0.1, 0.9, 1e-6, True), {},
      ((), {"learning_rate": 0.1, "momentum": 0.9, "decay": 1e-6, "nesterov": True})),
     ("keras1", "Adam", (), {"lr": 0.01}, ((), {"learning_rate": 0.01, "epsilon": 1e-8})),
-    ("keras1", "Adagrad", (), {}, ((), {"learning_rate": 0.01, "epsilon": 1e-8, "initial_accumulator_value": 0.0})),
+    ("keras1", "Adagrad", (), {}, ((), {"learning_rate": 0.01, "epsilon": 1e-8, "initial_accumulator_value": 0.0,
+                                             "epsilon_outside": True})),
     ("keras1", "Adadelta", (), {"learning_rate": 0.5}, ((), {"learning_rate": 0.5, "epsilon": 1e-8})),
     ("keras2", "Adamax", (), {"clipnorm": 1.0}, ((), {"global_clipnorm": 1.0, "learning_rate": 0.002})),
     ("keras2.3", "Adam", (0.1,), {}, ((), {"learning_rate": 0.1})),
@@ -76,8 +77,6 @@ ERRORS = [
      "Model.fit got show_accuracy=True: give `metrics=['accuracy']` to compile()."),
     ("Model.compile", {"target_tensors": [1]}, TypeError,
      "Model.compile got target_tensors=[1]: give the targets to fit()."),
-    ("Nadam", {"schedule_decay": 0.1}, ValueError,
-     "Nadam got schedule_decay=0.1: the momentum follows Keras 3's schedule."),
 ]  # fmt: skip
 
 
