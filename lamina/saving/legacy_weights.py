@@ -6,6 +6,7 @@ by the shapes in the file; where the shapes are today's already and nothing says
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -69,6 +70,8 @@ def in_todays_layout(layer: Any, arrays: Arrays, shapes: list[tuple[int, ...]], 
         arrays = _variance(layer, arrays)
     if rotated and name in _ROTATED:
         arrays = [*(_turned(kernel) for kernel in arrays[: _ROTATED[name]]), *arrays[_ROTATED[name] :]]
+    if name in LOCAL:
+        arrays = _local(layer, arrays, shapes)
     if name in _CUDNN:
         arrays = _CUDNN[name](layer, arrays, shapes)
     return arrays
@@ -200,6 +203,59 @@ def turns(layer: Any) -> bool:
 def _turned(kernel: np.ndarray) -> np.ndarray:
     return np.flip(kernel, tuple(range(kernel.ndim - 2)))
 
+
+# ---- local layers of tf.keras --------------------------------------------------------------------------------------
+
+
+def _local(layer: Any, arrays: Arrays, shapes: Any) -> Arrays:
+    """``implementation=2`` kept a number for each pair of an input and an output, most of them unused; ``3`` those that are
+    used, sorted by output and input."""
+    kernel, *others = arrays
+    if not arrays or not shapes or kernel.shape == shapes[0] or kernel.ndim not in (1, 2 * layer.rank + 2):
+        return arrays
+    rank, last = layer.rank, layer.data_format != "channels_first"
+    *sizes, channels = layer._sample if last else (*layer._sample[1:], layer._sample[0])
+    shifts = [window // 2 if layer.padding == "same" else 0 for window in layer.kernel_size]
+    found = np.zeros((*layer._places, *layer.kernel_size, channels, layer.filters), kernel.dtype)
+    if kernel.ndim > 1 and not last:  # (C, *I, F, *O) -> (*I, C, *O, F)
+        kernel = np.moveaxis(np.moveaxis(kernel, 0, rank), rank + 1, -1)
+    pairs = []
+    for place in itertools.product(*map(range, layer._places)):
+        for offset in itertools.product(*map(range, layer.kernel_size)):
+            source = [
+                at * step + by - shift for at, step, by, shift in zip(place, layer.strides, offset, shifts, strict=True)
+            ]
+            if all(0 <= one < size for one, size in zip(source, sizes, strict=True)):
+                pairs.append((place, offset, tuple(source)))
+    if kernel.ndim > 1:
+        for place, offset, source in pairs:
+            found[(*place, *offset)] = kernel[(*source, slice(None), *place)]
+    else:
+        _spread(kernel, found, pairs, last)
+    order = (
+        (*range(rank), *range(rank, 2 * rank), 2 * rank) if last else (*range(rank), 2 * rank, *range(rank, 2 * rank))
+    )
+    return [found.transpose(*order, 2 * rank + 1).reshape(shapes[0]), *others]
+
+
+def _spread(numbers: np.ndarray, found: np.ndarray, pairs: list[Any], last: bool) -> None:
+    """Put the numbers of ``implementation=3`` into their places."""
+    *_, channels, filters = found.shape
+    given = iter(numbers)
+    windows = [list(group) for _, group in itertools.groupby(pairs, key=lambda pair: pair[0])]
+    if len(numbers) != len(pairs) * channels * filters:
+        raise ValueError(f"{len(pairs) * channels * filters} numbers are used, and {len(numbers)} are there")
+    if last:
+        for window, output in itertools.product(windows, range(filters)):
+            for (place, offset, _), channel in itertools.product(window, range(channels)):
+                found[(*place, *offset, channel, output)] = next(given)
+    else:
+        for output, window in itertools.product(range(filters), windows):
+            for channel, (place, offset, _) in itertools.product(range(channels), window):
+                found[(*place, *offset, channel, output)] = next(given)
+
+
+LOCAL = ("LocallyConnected1D", "LocallyConnected2D")
 
 # ---- CuDNN ---------------------------------------------------------------------------------------------------------
 

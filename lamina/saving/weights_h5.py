@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from lamina.engine.weights import WeightOwner, own_weights, to_numpy
 from lamina.graph.symbolic import leaves
 from lamina.registry import snake_case
 from lamina.saving.files import check_target, replacing
-from lamina.saving.filling import filler
+from lamina.saving.filling import as_tensor, filler, set_to
 from lamina.saving.hdf5 import Group, h5py
+from lamina.saving.legacy_weights import LOCAL, Source, class_of, in_todays_layout
 from lamina.saving.named_weights import require_built
 from lamina.saving.training_configs import as_keras3, built_for, check_shapes, state_setter
 from lamina.tracebacks import users_level
@@ -195,7 +197,8 @@ def _read_from(
         return lambda: module.load_own_variables(store)
     if len(group.names()) != len(mine):
         raise ValueError(f"{group.where} has {len(group.names())} weights, and {what} has {len(mine)}.")
-    fill = [filler(group.numbers(str(number), tuple(weight.shape)), weight) for number, weight in enumerate(mine)]
+    fill = _converted(module, mine, group) or [
+        filler(group.numbers(str(number), tuple(weight.shape)), weight) for number, weight in enumerate(mine)]  # fmt: skip
 
     def assign() -> None:
         for one in fill:
@@ -204,6 +207,18 @@ def _read_from(
             module._was_loaded()
 
     return assign
+
+
+def _converted(module: nn.Module, mine: list[torch.Tensor], group: Group) -> list[Callable[[], None]]:
+    """What sets the weights of a layer that tf.keras kept in another layout; empty where there is nothing to convert."""
+    shapes = [tuple(weight.shape) for weight in mine]
+    if class_of(module) not in LOCAL or [group.shape(str(number)) for number in range(len(mine))] == shapes:
+        return []
+    arrays = in_todays_layout(module, [group.read(str(number)) for number in range(len(mine))], shapes, Source())
+    if [array.shape for array in arrays] != shapes:
+        return []  # an error will say so
+    values = [as_tensor(array, weight, group.where) for array, weight in zip(arrays, mine, strict=True)]
+    return [partial(set_to, weight, value) for weight, value in zip(mine, values, strict=True)]
 
 
 def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> Callable[[], None]:

@@ -315,6 +315,68 @@ def test_weights_of_cudnn_layers(layer: str, gates: int, tmp_path: Path):
     )
 
 
+LOCAL = [((6,), (3,), (2,), "valid"), ((6,), (3,), (1,), "same"), ((5, 4), (2, 3), (1, 1), "valid"),
+         ((5, 4), (3, 2), (2, 1), "same")]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", [".h5", ".weights.h5"])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("implementation", [2, 3])
+@pytest.mark.parametrize(("sizes", "window", "strides", "padding"), LOCAL)
+def test_local_layers_of_tf_keras(sizes: Any, window: Any, strides: Any, padding: str, implementation: int, data_format: str,
+                                  ending: str, tmp_path: Path):  # fmt: skip
+    """A number for each pair of an input and an output, of which a window uses some; or those alone, sorted."""
+    rng, channels, filters, last = np.random.default_rng(0), 2, 3, data_format == "channels_last"
+    layer = getattr(layers, f"LocallyConnected{len(sizes)}D")(
+        filters, window, strides, padding, data_format, implementation=implementation, use_bias=False, name="local",
+        input_shape=(*sizes, channels) if last else (channels, *sizes))  # fmt: skip
+    model = lamina.Sequential([layer])
+    places = [len(range(0, size - (w - 1 if padding == "valid" else 0), step))
+              for size, w, step in zip(sizes, window, strides, strict=True)]  # fmt: skip
+    used = np.zeros((*sizes, *places), bool)  # by the input's and the output's place
+    for source in np.ndindex(*sizes):
+        for place in np.ndindex(*places):
+            first = [
+                at * step - (w // 2 if padding == "same" else 0)
+                for at, step, w in zip(place, strides, window, strict=True)
+            ]
+            used[(*source, *place)] = all(
+                0 <= one - start < w for one, start, w in zip(source, first, window, strict=True)
+            )
+    rank = len(sizes)
+    full = rng.standard_normal((*sizes, channels, *places, filters)).astype("float32")
+    full *= np.expand_dims(used, (rank, -1))
+    x = rng.standard_normal((4, *sizes, channels)).astype("float32")
+    wanted = np.tensordot(x, full, rank + 1)
+    if not last:
+        full, x, wanted = (
+            np.moveaxis(np.moveaxis(full, rank, 0), -1, rank + 1),
+            np.moveaxis(x, -1, 1),
+            np.moveaxis(wanted, -1, 1),
+        )
+    kernel = full
+    if implementation == 3:
+        mask = np.expand_dims(used, (0, rank + 1)) if not last else np.expand_dims(used, (rank, -1))
+        pairs = np.broadcast_to(mask, full.shape).reshape(channels * int(np.prod(sizes)), -1)
+        kernel = full.reshape(pairs.shape).T[pairs.T]
+    with h5py.File(tmp_path / f"w{ending}", "w") as file:
+        if ending == ".h5":
+            file.attrs["layer_names"], file.attrs["keras_version"] = [b"local"], b"2.13.1"
+            group = file.create_group("local")
+            group.attrs["weight_names"] = [b"local/kernel:0"]
+            group.create_dataset("local/kernel:0", data=kernel)
+        else:
+            file.create_group(f"layers/locally_connected{rank}d/vars").create_dataset("0", data=kernel)
+    model.load_weights(tmp_path / f"w{ending}")
+    np.testing.assert_allclose(model.predict(x, verbose=0), wanted, rtol=1e-5, atol=1e-5)
+    shape = x.shape[1:]
+    narrow = type(layer)(
+        2, window, strides, padding, data_format, implementation=implementation, use_bias=False, input_shape=shape
+    )
+    with pytest.raises(ValueError, match="local"):
+        lamina.Sequential([narrow]).load_weights(tmp_path / f"w{ending}")
+
+
 @pytest.mark.parametrize("version", ["2.0.5", "2.2.4"])
 def test_nameless_optimizer_state(version: str, tmp_path: Path):
     """Keras 2 called an optimizer's variables Variable_7; 2.0 kept them in the order of the weights' names."""
