@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+_LONGEST = 100  # letters of a name that somebody may have mistyped
+
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:
     """`` Did you mean 'relu'?`` (with its leading space), or ``""`` when nothing known is near ``name``.
@@ -23,6 +25,8 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     >>> did_you_mean("multi_gpu_model", ["multiply", "model"])
     ''
     """
+    if len(str(name)) > _LONGEST:  # no slip of anybody's
+        return ""
     plain = _plain(str(name))
     candidates = {candidate: _plain(candidate) for candidate in dict.fromkeys(known)}
     limit = min(len(plain) // 3, 3) if len(plain) != 2 else 1

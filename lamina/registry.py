@@ -77,7 +77,7 @@ class Table(Generic[T]):
         found = find_custom(name, custom_objects) if found is None else found
         if found is None:
             raise UnknownName(
-                f"{name!r} is not a known {self.kind}.{did_you_mean(name, self.members)} "
+                f"{name!r:.200} is not a known {self.kind}.{did_you_mean(name, self.members)} "
                 f"Your own can be passed as an object, or by name after `register_keras_serializable`."
             )
         return found

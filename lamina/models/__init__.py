@@ -23,7 +23,7 @@ from lamina.models.model import Model
 from lamina.models.sequential import Sequential
 from lamina.registry import ConfigError, CustomObjectScope, deserialize
 from lamina.saving import load_model, save_model
-from lamina.saving.files import read_json
+from lamina.saving.files import naming, read_json
 from lamina.saving.keras3_words import in_laminas_words
 from lamina.saving.limits import check_counts
 from lamina.saving.needed import all_named
@@ -67,12 +67,8 @@ def model_from_yaml(yaml_string: str, custom_objects: dict[str, Any] | None = No
 def _described(config: Any, where: str, custom_objects: dict[str, Any] | None) -> Model:
     check_counts(config, where)
     dialect = dialect_of(config.get("keras_version") if isinstance(config, dict) else None, config)
-    try:
-        with using_dialect(dialect):
-            return model_from_config(in_todays_form(config) if dialect else in_laminas_words(config), custom_objects)
-    except ConfigError as error:
-        error.where = where
-        raise
+    with naming(where), using_dialect(dialect):
+        return model_from_config(in_todays_form(config) if dialect else in_laminas_words(config), custom_objects)
 
 
 def model_from_config(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Model:

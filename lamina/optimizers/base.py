@@ -485,7 +485,7 @@ def _as_rate(value: Any) -> Any:
 
 def _check_known(cls: type, unknown: Iterable[str]) -> None:
     for name in sorted(unknown):
-        makers = [base.__init__ for base in cls.__mro__ if "__init__" in base.__dict__]
+        makers = [base.__init__ for base in cls.__mro__ if "__init__" in base.__dict__ and base is not object]
         known = {key for maker in makers for key in inspect.signature(maker).parameters} | {"lr", "decay"}
         known -= {"self", "args", "kwargs", "older", "common"}
         raise ValueError(f"{cls.__name__} has no argument {name!r}.{did_you_mean(name, known)}")

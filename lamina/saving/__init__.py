@@ -20,7 +20,7 @@ from lamina.registry import (
 )
 from lamina.registry import serialize as serialize_keras_object
 from lamina.saving import keras_zip, legacy_h5, legacy_h5_writer, npz, safetensors, shards, torch_files, weights_h5
-from lamina.saving.files import check_overwrite
+from lamina.saving.files import check_overwrite, naming
 from lamina.saving.hdf5 import opened
 from lamina.saving.kinds import MODELS, WEIGHTS, kind_of, refusal
 from lamina.saving.names import TENSORFLOW, keeps_optimizer, model_format, says_its_format, tell_what_it_is
@@ -171,9 +171,10 @@ def load_model(
     kind = kind_of(filepath)
     if kind not in MODELS:
         raise refusal(filepath, kind, "model")
-    if kind == "hdf5":
-        return legacy_h5.load(filepath, custom_objects, compile)
-    return keras_zip.load(filepath, custom_objects, compile, safe_mode)
+    with naming(os.fspath(filepath)):
+        if kind == "hdf5":
+            return legacy_h5.load(filepath, custom_objects, compile)
+        return keras_zip.load(filepath, custom_objects, compile, safe_mode)
 
 
 @door
@@ -192,6 +193,11 @@ def load_weights(
     kind = kind_of(filepath)
     if kind not in WEIGHTS:
         raise refusal(filepath, kind)
+    with naming(os.fspath(filepath), also_refusals=False):
+        _load_weights(model, filepath, kind, skip_mismatch, by_name)
+
+
+def _load_weights(model: Any, filepath: Any, kind: str, skip_mismatch: bool, by_name: bool) -> None:
     if kind == "keras":
         keras_zip.load_weights(model, filepath, skip_mismatch)
         return

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from lamina.registry import ConfigError
+
 MAX_JSON_DEPTH = 100
 # Bytes that Python's objects take at most for each of these signs in a text, and how many may be taken besides its size.
 _OBJECT_SIZES = {"{": 250, "[": 64, ",": 40, '"': 30}
@@ -188,6 +190,24 @@ class Part(io.RawIOBase):
         return count
 
 
+@contextlib.contextmanager
+def naming(where: str, also_refusals: bool = True) -> Iterator[None]:
+    """Inside, what goes wrong while a file is read becomes a ``ValueError`` that names it; what the system says of a file
+    stays what it is, and a ``ValueError``, too, where it may be about the model (``also_refusals`` is off)."""
+    try:
+        yield
+    except OSError:
+        raise
+    except ConfigError as error:
+        error.where = error.where or where
+        raise
+    except Exception as error:
+        if isinstance(error, ValueError) and (where in str(error) or not also_refusals):
+            raise
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{where} can't be read: {said}") from error
+
+
 def read_json(text: bytes | str, where: str) -> Any:
     """JSON as Keras writes it: no NaN or infinity, no key twice, no depth that would exhaust the reader.
 
@@ -223,6 +243,8 @@ def read_json(text: bytes | str, where: str) -> Any:
         return found
 
     try:
+        # Of bytes json would guess the encoding.
+        text = text if isinstance(text, str) else bytes(text).removeprefix(b"\xef\xbb\xbf").decode()
         value = json.loads(text, parse_constant=refuse, parse_float=number, parse_int=integer,
                            object_pairs_hook=no_duplicates)  # fmt: skip
     except RecursionError:

@@ -97,6 +97,11 @@ class Group:
         with _readable(self.where):
             return _attribute(self._group, name, self.where)
 
+    def text(self, name: str) -> str | None:
+        """An attribute that is a text; ``None`` where there is none, or something else."""
+        found = self.attribute(name)
+        return found if isinstance(found, str) else None
+
     def strings(self, name: str) -> list[str] | None:
         """An attribute that is a list of strings, or ``None``. Long ones are kept in pieces: ``name0``, ``name1``, ..."""
         whole = self.attribute(name)

@@ -63,7 +63,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
         if not isinstance(config, dict) or "class_name" not in config:
             raise ValueError(f"{place} should be the config of a model, a dictionary with its class_name.")
         check_counts(config, place)
-        version = root.attribute("keras_version") or weights.attribute("keras_version")
+        version = root.text("keras_version") or weights.text("keras_version")
         dialect = dialect_of(version, config) if own is None else None
         try:
             with (
@@ -104,7 +104,7 @@ def _compile(model: Any, root: Group, config: Any, dialect: str | None, is_own: 
 
 def _training(root: Group) -> Any:
     """What the file says of how the model was compiled, if it does."""
-    text = root.attribute(TRAINING)
+    text = root.text(TRAINING)
     return read_json(text, f"{root.where}, {TRAINING}") if isinstance(text, str) else None
 
 
@@ -163,13 +163,13 @@ class _Reader:
         if names is None:
             raise ValueError(f"{weights.where} has no list of layers (layer_names), so it holds no weights of Keras's.")
         self.names = names
-        self.source = Source(self._is_keras1(), weights.attribute("backend") == "theano", self.is_numbered)
+        self.source = Source(self._is_keras1(), weights.text("backend") == "theano", self.is_numbered)
         self.places: dict[str, Any] = {}
         self.doubtful: list[str] = []  # layers whose kernels Theano may have turned
 
     def _is_keras1(self) -> bool:
         """Keras 1 named its version at a file's root alone; its weights' names have no parts."""
-        version = self.weights.attribute("keras_version")
+        version = self.weights.text("keras_version")
         if isinstance(version, str):
             return version.startswith("1")
         return not any("/" in path for name in self.names for path in self.paths(name))

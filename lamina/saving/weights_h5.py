@@ -293,7 +293,7 @@ def _places_in(root: Group, model: Any) -> tuple[list[tuple[str, nn.Module]], bo
 
 def _name_in(root: Group, place: str) -> Any:
     group = root.find(f"{place}/vars")
-    return None if group is None else group.attribute("name")
+    return None if group is None else group.text("name")
 
 
 def _moved(place: str, moved: dict[str, str]) -> str:
