@@ -56,7 +56,7 @@ _watched: list[list[str]] = []
 _EVENTS = ("exec", "compile", "marshal.", "pickle.", "import", "os.", "shutil.", "subprocess.", "socket.", "urllib.", "ctypes.",
            "tempfile.", "glob.", "open")  # fmt: skip
 # What lamina and torch import late, whatever a file has in it.
-_LATE = ("torch._dynamo", "rich.text", "rich.table", "rich.console", "encodings.idna", "encodings.ascii")
+_LATE = ("torch._dynamo", "rich.text", "rich.table", "rich.console", "rich._emoji_codes", "encodings.idna", "encodings.ascii")
 
 
 def _watch(event: str, args: tuple[Any, ...]) -> None:
@@ -75,6 +75,7 @@ class Judge:
         self.files = files
         self.folder: Path | None = None
         self.models: dict[str, Any] = {}
+        self.described = 0  # bytes of weights that JSON asked for, which the machine may have
 
     def __call__(self, case: Case) -> str:
         name, data = draw(self.files, case)
@@ -133,13 +134,14 @@ class Judge:
             return f"did {wrong[:3]}; {verdict}"
         if hashlib.sha256(path.read_bytes()).digest() != before or sorted(os.listdir(path.parent)) != there:
             return f"the file or its folder was changed; {verdict}"
-        if used > 4 * len(data) + 200e6:
+        if used > 4 * len(data) + 200e6 + self.described:
             return f"{used / 1e6:.0f} MB for a file of {len(data) / 1e6:.1f} MB; {verdict}"
         if seconds > PATIENCE:
             return f"{seconds:.1f} s; {verdict}"
         return verdict
 
     def _opened(self, name: str, path: Path) -> str:
+        self.described = 0
         where = "the JSON of the model" if name.endswith(".json") else str(path)
         try:
             model = self._try(name, path)
@@ -149,6 +151,7 @@ class Judge:
             return "refused" if where in str(error) else f"no name of the file: {error!r}"
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
             return f"{type(error).__name__}: {error}"
+        self.described = 3 * sum(weight.numel() * weight.element_size() for weight in model.weights) * name.endswith(".json")
         shapes = [*leaves(model.output_shape)] if model._plan is not None else []
         if not all(size is None or (type(size) is int and size >= 0) for size in shapes):
             return f"opened with the output shape {model.output_shape}"
