@@ -88,6 +88,9 @@ def memory_of_the_machine() -> int:
     return min(size for size in sizes if size > 0)
 
 
+memory_of_the_machine()  # now: while a model's file is read no other file is opened
+
+
 @contextlib.contextmanager
 def beside_the_file() -> Iterator[None]:
     """Inside, new weights are of those that files lack. Together they may take as much as the file, and a little more."""

@@ -12,12 +12,14 @@ import io
 import itertools
 import math
 import os
+import struct
 from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
 
 from lamina.saving.files import MAX_RATIO, Part, most_unfolded, open_regular
+from lamina.saving.hdf5_texts import texts_of
 
 
 class _Late:
@@ -95,7 +97,7 @@ class Group:
     def attribute(self, name: str) -> Any:
         """An attribute of the group, or ``None``."""
         with _readable(self.where):
-            return _attribute(self._group, name, self.where)
+            return _attribute(self._group, name, self.where, self._source)
 
     def text(self, name: str) -> str | None:
         """An attribute that is a text; ``None`` where there is none, or something else."""
@@ -289,7 +291,11 @@ class Numbers:
     def _check_type(self) -> None:
         dtype = self._stored
         named = h5py.Dataset(self._dataset)
-        if dtype.kind == "V" and dtype.itemsize == 2 and _attribute(named, "dtype", self.where) == "bfloat16":
+        if (
+            dtype.kind == "V"
+            and dtype.itemsize == 2
+            and _attribute(named, "dtype", self.where, self._source) == "bfloat16"
+        ):
             return
         if dtype.itemsize not in _ITEM_SIZES.get(dtype.kind, ()):
             raise _Refusal(f"{self.where} holds {dtype}, and numbers were expected.")
@@ -309,14 +315,42 @@ def _encoded(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-def _attribute(found: Any, name: str, where: str) -> Any:
+def _attribute(found: Any, name: str, where: str, source: _Source) -> Any:
     if not h5py.h5a.exists(found.id, _encoded(name)):
         return None
     stored = h5py.h5a.open(found.id, _encoded(name))
-    if math.prod(stored.shape) * stored.dtype.itemsize > _MAX_ATTRIBUTE:
-        raise _Refusal(f"The attribute {name!r} of {where} says that it has shape {stored.shape}, which is too much.")
+    dtype, shape = stored.dtype, stored.shape
+    if dtype.kind not in "SOiufb" or (dtype.kind == "O" and h5py.check_string_dtype(dtype) is None):
+        raise _Refusal(f"The attribute {name!r} of {where} should be text or numbers, and is {dtype}.")
+    if shape is None:
+        return None
+    if math.prod(shape) * dtype.itemsize > min(_MAX_ATTRIBUTE, max(source.size, 2**16)):
+        raise _Refusal(f"The attribute {name!r} of {where} says that it has shape {shape}, which is too much.")
+    if dtype.kind == "O":
+        return _texts(found, name, where, source, shape)
     value = found.attrs[name]
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _texts(found: Any, name: str, where: str, source: _Source, shape: tuple[int, ...]) -> Any:
+    """Texts of any length, which HDF5's own library does not read safely."""
+    made = found.file.id.get_create_plist()
+    start = made.get_userblock()
+
+    def read(address: int, size: int) -> bytes:
+        if not 0 <= size <= source.size or not 0 <= address <= source.size - start - size:
+            raise ValueError(f"{size} bytes at {address} go beyond the file's {source.size}")
+        source.stream.seek(start + address)
+        return source.stream.read(size)
+
+    try:
+        if made.get_sizes()[0] != 8:
+            raise ValueError("its file has addresses of an unusual size")
+        texts = texts_of(read, h5py.h5o.get_info(found.id).addr, _encoded(name), math.prod(shape), source.size)
+    except (ValueError, struct.error) as error:
+        raise _Refusal(f"The attribute {name!r} of {where} can't be read: {error}.") from None
+    decoded = [text.rstrip(b"\0").decode("utf-8", "replace") for text in texts]
+    return decoded[0] if shape == () else np.array(decoded, dtype=object).reshape(shape)
 
 
 @contextlib.contextmanager

@@ -56,7 +56,15 @@ _watched: list[list[str]] = []
 _EVENTS = ("exec", "compile", "marshal.", "pickle.", "import", "os.", "shutil.", "subprocess.", "socket.", "urllib.", "ctypes.",
            "tempfile.", "glob.", "open")  # fmt: skip
 # What lamina and torch import late, whatever a file has in it.
-_LATE = ("torch._dynamo", "rich.text", "rich.table", "rich.console", "rich._emoji_codes", "encodings.idna", "encodings.ascii")
+_LATE = (
+    "torch._dynamo",
+    "rich.text",
+    "rich.table",
+    "rich.console",
+    "rich._emoji_codes",
+    "encodings.idna",
+    "encodings.ascii",
+)
 
 
 def _watch(event: str, args: tuple[Any, ...]) -> None:
@@ -151,7 +159,9 @@ class Judge:
             return "refused" if where in str(error) else f"no name of the file: {error!r}"
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
             return f"{type(error).__name__}: {error}"
-        self.described = 3 * sum(weight.numel() * weight.element_size() for weight in model.weights) * name.endswith(".json")
+        self.described = (
+            3 * sum(weight.numel() * weight.element_size() for weight in model.weights) * name.endswith(".json")
+        )
         shapes = [*leaves(model.output_shape)] if model._plan is not None else []
         if not all(size is None or (type(size) is int and size >= 0) for size in shapes):
             return f"opened with the output shape {model.output_shape}"

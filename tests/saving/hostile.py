@@ -57,7 +57,7 @@ def sentence_of(read: Callable[[], Any], where: str) -> str:
     finally:
         _watching.clear()
     assert {name for name in set(sys.modules) - before if not name.startswith("encodings.")} == set()
-    assert {name for name in opened if isinstance(name, str)} <= {where}
+    assert {name for name in opened if isinstance(name, str)} <= {where}, opened
     assert str(error.value).startswith(where)
     return str(error.value).removeprefix(where)
 
