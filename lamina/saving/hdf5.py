@@ -114,7 +114,7 @@ class Group:
         items = [item for piece in pieces for item in np.ravel(piece)]
         found = [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in items]
         if not all(isinstance(item, str) for item in found):
-            raise _Refusal(f"The attribute {name!r} of {self.where} should be a list of names.")
+            raise _Refusal(f"{self.where}, attribute {name!r}, should be a list of names.")
         return found
 
     def group(self, name: str) -> Group:
@@ -321,11 +321,11 @@ def _attribute(found: Any, name: str, where: str, source: _Source) -> Any:
     stored = h5py.h5a.open(found.id, _encoded(name))
     dtype, shape = stored.dtype, stored.shape
     if dtype.kind not in "SOiufb" or (dtype.kind == "O" and h5py.check_string_dtype(dtype) is None):
-        raise _Refusal(f"The attribute {name!r} of {where} should be text or numbers, and is {dtype}.")
+        raise _Refusal(f"{where}, attribute {name!r}, should be text or numbers, and is {dtype}.")
     if shape is None:
         return None
     if math.prod(shape) * dtype.itemsize > min(_MAX_ATTRIBUTE, max(source.size, 2**16)):
-        raise _Refusal(f"The attribute {name!r} of {where} says that it has shape {shape}, which is too much.")
+        raise _Refusal(f"{where}, attribute {name!r}, says that it has shape {shape}, which is too much.")
     if dtype.kind == "O":
         return _texts(found, name, where, source, shape)
     value = found.attrs[name]
@@ -348,7 +348,7 @@ def _texts(found: Any, name: str, where: str, source: _Source, shape: tuple[int,
             raise ValueError("its file has addresses of an unusual size")
         texts = texts_of(read, h5py.h5o.get_info(found.id).addr, _encoded(name), math.prod(shape), source.size)
     except (ValueError, struct.error) as error:
-        raise _Refusal(f"The attribute {name!r} of {where} can't be read: {error}.") from None
+        raise _Refusal(f"{where}, attribute {name!r}, can't be read: {error}.") from None
     decoded = [text.rstrip(b"\0").decode("utf-8", "replace") for text in texts]
     return decoded[0] if shape == () else np.array(decoded, dtype=object).reshape(shape)
 
