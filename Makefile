@@ -4,6 +4,8 @@
 PYTHON ?= python3
 WORKERS ?= 2
 SECONDS := 120
+# Some 40 files a second are tried: 20,000 in FILE_SECONDS=600.
+FILE_SECONDS = $(SECONDS)
 VENV := .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml requirements/constraints.txt
@@ -17,7 +19,7 @@ help:
 	@echo 'make test    everything that CI checks: ruff, pyright, pytest'
 	@echo 'make lint    ruff and pyright only;   make pytest ARGS=tests/layers   some tests only'
 	@echo 'make format  ruff mends and formats'
-	@echo 'make fuzz    random layers, memory and types, forward and backward; SECONDS=600 SEED=7'
+	@echo 'make fuzz    random layers, then files of every format changed at random; SECONDS=600 SEED=7'
 	@echo 'make verdicts  how often diagnose() is right, on curves and fits whose truth is known; SECONDS=600 SEED=7'
 	@echo 'make bench   lamina beside hand-written torch (and Keras, where installed)'
 	@echo 'make dist    wheel and sdist in dist/, and the wheel tried alone in a new environment'
@@ -43,6 +45,7 @@ format: $(VENV)/test.stamp
 # What fails is printed as a program of a few lines. Without SEED each run draws others; ARGS='--first 80 --count 1': one case.
 fuzz: $(VENV)/test.stamp
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz.files --seconds $(FILE_SECONDS) $(if $(SEED),--seed $(SEED))
 
 # Wrong verdicts are printed. Without SEED each run draws other curves and fits.
 verdicts: $(VENV)/test.stamp
