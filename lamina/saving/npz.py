@@ -9,7 +9,6 @@ import io
 import math
 import os
 import re
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -118,14 +117,32 @@ def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> Stor
     return Stored(shape, _KINDS[dtype.kind], _reader(archive, info, beginning.tell(), shape, fortran, dtype, where))
 
 
+# The header's text is a dictionary of three entries as Python would write it; NumPy's own reader has Python parse it.
+_ENTRY = re.compile(
+    r"""['"](descr|fortran_order|shape)['"]\s*:\s*(['"][<>|=]?[a-zA-Z]\d*(?:\[\w+\])?['"]|True|False|\([\dL,\s]*\))"""
+)
+
+
 def _header(stream: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(stream)
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"it is of version {version[0]}.{version[1]}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of headers that Python 2 wrote
-        return readers[version](stream, max_header_size=_MOST_HEADER)
+    magic = stream.read(8)
+    if magic[:6] != b"\x93NUMPY":
+        raise ValueError("it does not begin as one")
+    if magic[6:] not in (b"\1\0", b"\2\0"):
+        raise ValueError(f"it is of version {'.'.join(map(str, magic[6:]))}")
+    length = int.from_bytes(stream.read(2 * magic[6]), "little")
+    text = stream.read(length).decode("latin1") if length <= _MOST_HEADER else ""
+    entries: dict[str, str] = dict(_ENTRY.findall(text))
+    others = _ENTRY.sub("", text).strip()
+    if len(text) != length or len(entries) != 3 or others.replace(" ", "") not in ("{,,}", "{,,,}"):
+        raise ValueError(f"its header says {text!r:.80}")
+    if (
+        entries["descr"][0] not in "'\""
+        or entries["fortran_order"] not in ("True", "False")
+        or entries["shape"][0] != "("
+    ):
+        raise ValueError(f"its header says {text!r:.80}")
+    shape = tuple(int(size.rstrip("L")) for size in entries["shape"][1:-1].replace(" ", "").split(",") if size)
+    return shape, entries["fortran_order"] == "True", np.dtype(entries["descr"][1:-1])
 
 
 def _reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo, skipped: int, shape: tuple[int, ...], fortran: bool,

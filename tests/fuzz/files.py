@@ -7,6 +7,7 @@ run, imported or written, and no other file is opened. A seed and a number make 
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import importlib
 import os
@@ -24,22 +25,42 @@ from typing import Any
 from fuzz import mutations
 from fuzz.children import each
 from lamina.graph.symbolic import leaves
-from lamina.models import load_model, model_from_json
+from lamina.models import load_model, model_from_json, model_from_yaml
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "tf_keras.zip"
 PATIENCE = 5.0  # seconds
 Seeds = list[tuple[str, bytes]]
 Case = tuple[int, int]
+_WEIGHTS = ("weights.h5", ".safetensors", ".npz", ".pt")
 
 _CHANGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
-    ".keras": mutations.of_zip, ".h5": mutations.of_hdf5, ".json": mutations.of_json,
+    ".keras": mutations.of_zip, ".h5": mutations.of_hdf5, ".json": mutations.of_json, ".npz": mutations.of_zip,
+    ".pt": mutations.of_zip, ".safetensors": mutations.of_safetensors, ".yaml": mutations.of_yaml,
 }  # fmt: skip
 
 
+@functools.cache
 def seeds() -> Seeds:
-    """Whole files: a name, whose ending says the format, and the bytes."""
+    """Whole files: a name, whose ending says the format, and the bytes. tf_keras wrote some, lamina the others."""
     with zipfile.ZipFile(GOLDEN) as archive:
-        return [(name, archive.read(name)) for name in archive.namelist() if name.endswith(tuple(_CHANGES))]
+        found = [(name, archive.read(name)) for name in archive.namelist() if name.endswith((".keras", ".h5", ".json"))]
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        for name in ("dense", "conv2d", "lstm", "nested", "several", "norms"):
+            golden = Path(folder, "golden.keras")
+            golden.write_bytes(dict(found)[f"{name}.keras"])
+            found += _written(load_model(golden), f"lamina_{name}", Path(folder))
+    return found
+
+
+def _written(model: Any, name: str, folder: Path) -> Seeds:
+    """A model in every format that lamina writes."""
+    for ending in (".keras", ".h5"):
+        model.save(folder / (name + ending))
+    for ending in (".weights.h5", "_weights.h5", ".safetensors", ".npz", ".pt"):
+        model.save_weights(folder / (name + ending))
+    (folder / f"{name}.json").write_text(model.to_json())
+    (folder / f"{name}.yaml").write_text(model.to_yaml())
+    return [(path.name, path.read_bytes()) for path in sorted(folder.glob(f"{name}*"))]
 
 
 def draw(files: Seeds, case: Case) -> tuple[str, bytes]:
@@ -93,7 +114,7 @@ class Judge:
         """Once in a child: a folder, and everything imported that opening takes."""
         self.folder = Path(tempfile.mkdtemp(prefix="lamina-fuzz-"))
         warnings.simplefilter("ignore")
-        for name, data in self.files[:12]:
+        for name, data in [*self.files[:12], *self.files[-12:]]:
             self._try(name, self._written(name, data))
         sys.addaudithook(_watch)
 
@@ -105,7 +126,7 @@ class Judge:
 
     def _model_for(self, name: str) -> Any:
         """The model that a file of weights is for."""
-        stem = re.sub(r"(_weights|\.weights)\.h5$", "", name)
+        stem = re.sub(r"((_weights|\.weights)\.h5|\.safetensors|\.npz|\.pt)$", "", name)
         if stem not in self.models:
             self.models[stem] = model_from_json(dict(self.files)[f"{stem}.json"].decode())
         return self.models[stem]
@@ -113,7 +134,9 @@ class Judge:
     def _try(self, name: str, path: Path) -> Any:
         if name.endswith(".json"):
             return model_from_json(path.read_bytes())  # pyright: ignore[reportArgumentType]
-        if name.endswith("weights.h5"):
+        if name.endswith(".yaml"):
+            return model_from_yaml(path.read_bytes())  # pyright: ignore[reportArgumentType]
+        if name.endswith(_WEIGHTS):
             model = self._model_for(name)
             model.load_weights(path)
             return model
@@ -124,7 +147,7 @@ class Judge:
         if self.folder is None:
             self._begin()
         path = self._written(name, data)
-        if name.endswith("weights.h5"):
+        if name.endswith(_WEIGHTS):
             self._model_for(name)
         before = hashlib.sha256(data).digest()
         there = sorted(os.listdir(path.parent))
@@ -150,7 +173,7 @@ class Judge:
 
     def _opened(self, name: str, path: Path) -> str:
         self.described = 0
-        where = "the JSON of the model" if name.endswith(".json") else str(path)
+        where = {".json": "the JSON of the model", ".yaml": "the YAML of the model"}.get(path.suffix, str(path))
         try:
             model = self._try(name, path)
         except OSError as error:
@@ -160,7 +183,9 @@ class Judge:
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
             return f"{type(error).__name__}: {error}"
         self.described = (
-            3 * sum(weight.numel() * weight.element_size() for weight in model.weights) * name.endswith(".json")
+            3
+            * sum(weight.numel() * weight.element_size() for weight in model.weights)
+            * name.endswith((".json", ".yaml"))
         )
         shapes = [*leaves(model.output_shape)] if model._plan is not None else []
         if not all(size is None or (type(size) is int and size >= 0) for size in shapes):

@@ -246,6 +246,35 @@ _MEMBERS: list[Callable[[Any, str, np.ndarray], Any]] = [
 ]  # fmt: skip
 
 
+# ---- safetensors and YAML ------------------------------------------------------------------------------------------
+
+
+def of_safetensors(data: bytes, rng: random.Random) -> bytes:
+    """The header changed, and its length with it or not."""
+    size = int.from_bytes(data[:8], "little")
+    header = of_json(data[8 : 8 + size], rng)
+    length = rng.choice([len(header)] * 6 + [size, 0, 2**40, 2**63])
+    return length.to_bytes(8, "little") + header + data[8 + size :] + rng.choice([b"", b"", b"", b"\0" * 8])
+
+
+_YAML = ["!!python/object/apply:os.system ['true']", "!!python/name:os.system ''", "!!binary gASV", "&a [*a, *a]", "*a", "{a: &a [x], b: *a}",
+         "!!set {a, b}", "2001-01-01", ".nan", ".inf", "0x7fffffffffff", "1_000_000", "|\n  x", "<<: {a: 1}", "? [a]", "%YAML 9.9", "---", "\t", "{",
+         "&a [x, x], &b [*a, *a, *a], &c [*b, *b, *b]", "'" + "a" * 100_000 + "'", "[" * 300 + "]" * 300]  # fmt: skip
+
+
+def of_yaml(data: bytes, rng: random.Random) -> bytes:
+    """A line's value, or a line, become something else."""
+    lines = data.decode().split("\n")
+    for _ in range(rng.choice((1, 1, 2))):
+        at = rng.randrange(len(lines))
+        key, colon, _ = lines[at].partition(":")
+        value = rng.choice([*_YAML, json.dumps(rng.choice(VALUES))])
+        lines[at] = rng.choice(
+            [f"{key}{colon} {value}", f"{key}: {value}", value, "", lines[at] + "\n" + lines[at], " " + lines[at]]
+        )
+    return "\n".join(lines).encode("utf-8", "surrogatepass")
+
+
 # ---- archives ------------------------------------------------------------------------------------------------------
 
 
@@ -258,7 +287,8 @@ def of_zip(data: bytes, rng: random.Random) -> bytes:
     name, content = members[which]
     method = zipfile.ZIP_STORED
     if how < 8:
-        which = rng.choice([index for index, (one, _) in enumerate(members) if how % 2 == one.endswith(".h5")])
+        wanted = [index for index, (one, _) in enumerate(members) if how % 2 == one.endswith(".h5")]
+        which = rng.choice(wanted or [which])
         name, content = members[which]
         change = of_bytes if rng.random() < 0.1 else of_hdf5 if name.endswith(".h5") else of_json
         members[which] = name, change(content, rng)
