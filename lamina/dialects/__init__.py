@@ -9,6 +9,7 @@ from lamina.dialects.alias import Alias, old_classes
 from lamina.dialects.keras3 import ALIASES
 from lamina.dialects.translator import (
     any_spelling,
+    collecting,
     dialect,
     habits,
     merge_layer,
@@ -20,8 +21,8 @@ from lamina.dialects.translator import (
 )
 
 __all__ = [
-    "ALIASES", "Alias", "any_spelling", "dialect", "habits", "merge_layer", "old_classes", "set_dialect", "translate",
-    "translate_alias", "translate_call", "using_dialect",
+    "ALIASES", "Alias", "any_spelling", "collecting", "dialect", "habits", "merge_layer", "old_classes", "set_dialect",
+    "translate", "translate_alias", "translate_call", "using_dialect",
 ]  # fmt: skip
 
 

@@ -33,6 +33,7 @@ for _old, (_today, _) in keras3.ALIASES.items():
 
 _active: Generation | None = None  # None: the native one, which is Keras 3's
 _chosen: str | None = None
+_left_out: list[tuple[str, str, Any, str]] | None = None  # while a file is read
 
 # ---- the active dialect --------------------------------------------------------------------------------------------
 
@@ -347,8 +348,32 @@ def _leave_out(name: str, kwargs: dict[str, Any], gone: Mapping[str, Gone]) -> N
             message = f"{name} got {argument}={value!r}: {sentence}"
             if error is not None:
                 raise error(message)
-            warnings.warn(message, stacklevel=5)
+            if _left_out is None:
+                warnings.warn(message, stacklevel=5)
+            else:
+                _left_out.append((name, argument, value, sentence))
+        elif _left_out is not None and value is not None:
+            _left_out.append((name, argument, value, ""))
         del kwargs[argument]
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[list[tuple[str, str, Any, str]]]:
+    """Inside, arguments that are left out are noted and not warned of one by one: the class, the argument, its value, and what
+    there is to say of it, where there is something.
+
+    >>> with collecting() as left_out:
+    ...     translate("LSTM", (3,), {"time_major": False})
+    ((3,), {})
+    >>> left_out
+    [('LSTM', 'time_major', False, '')]
+    """
+    global _left_out
+    before, _left_out = _left_out, []
+    try:
+        yield _left_out
+    finally:
+        _left_out = before
 
 
 def _describe_input(name: str, key: str, kwargs: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from lamina.dialects import using_dialect
 from lamina.engine.layer import LAYERS, Layer
 from lamina.engine.weights import within_memory
 from lamina.errors import describe
@@ -27,7 +26,7 @@ from lamina.saving.files import naming, read_json
 from lamina.saving.keras3_words import in_laminas_words
 from lamina.saving.limits import check_counts
 from lamina.saving.needed import all_named
-from lamina.saving.older_configs import dialect_of, in_todays_form
+from lamina.saving.older_configs import dialect_of, in_todays_form, in_words_of
 from lamina.saving.yaml_text import read_yaml
 from lamina.tracebacks import door
 
@@ -67,7 +66,7 @@ def model_from_yaml(yaml_string: str, custom_objects: dict[str, Any] | None = No
 def _described(config: Any, where: str, custom_objects: dict[str, Any] | None) -> Model:
     check_counts(config, where)
     dialect = dialect_of(config.get("keras_version") if isinstance(config, dict) else None, config)
-    with naming(where), using_dialect(dialect):
+    with naming(where), in_words_of(dialect, where):
         return model_from_config(in_todays_form(config) if dialect else in_laminas_words(config), custom_objects)
 
 

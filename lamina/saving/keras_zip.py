@@ -26,7 +26,7 @@ from lamina.saving.keras3_words import Missing, in_keras3_words, in_laminas_word
 from lamina.saving.limits import check_counts
 from lamina.saving.needed import all_named
 from lamina.saving.npz import PICKLED
-from lamina.saving.older_configs import dialect_of, in_todays_form
+from lamina.saving.older_configs import dialect_of, in_todays_form, in_words_of
 from lamina.saving.training_configs import compile_settings
 from lamina.tracebacks import users_level
 
@@ -111,7 +111,7 @@ def load(
         dialect = dialect_of(_version(archive, where), config)
         with _weights(stream, archive, where) as weights:
             try:
-                with using_dialect(dialect), all_named(config):
+                with in_words_of(dialect, where), all_named(config):
                     model = _build(
                         in_todays_form(config) if dialect else in_laminas_words(config),
                         _member(archive, WEIGHTS, where).file_size,

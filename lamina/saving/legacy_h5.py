@@ -30,7 +30,7 @@ from lamina.saving.legacy_weights import Arrays, Source, in_todays_layout, is_mo
 from lamina.saving.limits import check_counts
 from lamina.saving.named_weights import require_built
 from lamina.saving.needed import all_named
-from lamina.saving.older_configs import dialect_of, in_todays_form
+from lamina.saving.older_configs import dialect_of, in_todays_form, in_words_of
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
 from lamina.tracebacks import users_level
 
@@ -67,7 +67,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
         dialect = dialect_of(version, config) if own is None else None
         try:
             with (
-                using_dialect(dialect),
+                in_words_of(dialect, place),
                 within_budget(root.size),
                 all_named(config, _training(root) if compile else None),
             ):

@@ -6,11 +6,16 @@ generation's dialect active, so that constructors translate it as they translate
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from lamina.dialects import collecting, using_dialect
 from lamina.saving.tf_operations import as_operation, is_tf_operation
+from lamina.tracebacks import users_level
 
 # The first version of each dialect, newest first. tf.keras called itself 2.2.4-tf before it counted as TensorFlow does.
 _DIALECTS = (((3,), None), ((2, 4), "tf_keras"), ((2, 3), "keras2.3"), ((2,), "keras2"), ((0,), "keras1"))
@@ -41,6 +46,25 @@ def dialect_of(version: Any, config: Any) -> str | None:
     if keys & _KERAS1 and "units" not in keys:
         return "keras1"
     return "keras2" if "batch_input_shape" in keys else None
+
+
+@contextlib.contextmanager
+def in_words_of(dialect: str | None, where: str) -> Iterator[None]:
+    """Inside, constructors take a file's words as its generation meant them. Arguments that say nothing any more are named
+    once for the whole file: those that change something in a warning, the others in the log (``logging``'s ``"lamina"``)."""
+    with using_dialect(dialect), collecting() as left_out:
+        yield
+    told = dict.fromkeys(f"{name} got {argument}={value!r:.80}: {sentence}"
+                         for name, argument, value, sentence in left_out if sentence)  # fmt: skip
+    if told:
+        warnings.warn(f"{where}: {' '.join(told)}", stacklevel=users_level())
+    silent: dict[str, dict[str, None]] = {}
+    for name, argument, value, sentence in left_out:
+        if not sentence:
+            silent.setdefault(f"{argument}={value!r:.80}", {})[name] = None
+    if silent:
+        listed = ", ".join(f"{argument} ({', '.join(names)})" for argument, names in silent.items())
+        logging.getLogger("lamina").info("%s: left out, since they say nothing any more: %s.", where, listed)
 
 
 def _objects(config: Any) -> Iterator[dict[str, Any]]:

@@ -73,3 +73,41 @@ def test_json_of_keras_2_means_its_hard_sigmoid():
     config = {"class_name": "Sequential", "keras_version": "2.2.4", "backend": "tensorflow", "config": inside}
     model = model_from_json(json.dumps(config))
     np.testing.assert_allclose(model.predict(np.array([[1.0, -1.0]]), verbose=0), [[0.7, 0.3]], rtol=1e-6)
+
+
+def rnn(name: str, layer: str = "LSTM", **more: Any) -> dict[str, Any]:
+    first = {"batch_input_shape": [None, 3, 2]} if name == "a" else {}
+    return {"class_name": layer, "config": {"name": name, "units": 2, "return_sequences": True, **first, **more}}
+
+
+def text_of(*entries: dict[str, Any], version: str = "2.9.0") -> str:
+    inside = {"name": "s", "layers": list(entries)}
+    return json.dumps({"class_name": "Sequential", "keras_version": version, "backend": "tensorflow", "config": inside})
+
+
+def test_arguments_that_say_nothing_any_more_are_named_once(caplog: pytest.LogCaptureFixture):
+    text = text_of(rnn("a", time_major=False), rnn("b", time_major=False), rnn("c", "GRU", time_major=False),
+                   {"class_name": "SpatialDropout1D", "config": {"name": "d", "rate": 0.1, "noise_shape": None}})  # fmt: skip
+    with caplog.at_level("INFO", logger="lamina"):
+        model_from_json(text)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the JSON of the model: left out, since they say nothing any more: time_major=False (LSTM, GRU)."]  # fmt: skip
+
+
+def test_one_that_says_something_is_refused():
+    with pytest.raises(
+        ValueError, match=r"config\.layers\[0\].*: LSTM got time_major=True: lamina takes the batch first"
+    ):
+        model_from_json(text_of(rnn("a", time_major=True)))
+
+
+def test_what_is_left_out_with_a_word_is_said_once():
+    words = [{"class_name": "Embedding", "config": {
+        "name": f"e{number}", "input_dim": 5, "output_dim": 2, "dropout": 0.2, "init": "uniform", "input_length": 3,
+        "batch_input_shape": [None, 3]}} for number in range(2)]  # fmt: skip
+    entries = [words[0], {"class_name": "Flatten", "config": {"name": "f"}}]
+    described = {"class_name": "Sequential", "keras_version": "1.2.2", "config": [
+        {"class_name": "Merge", "config": {"name": "m", "mode": "sum", "layers": words}}, *entries[1:]]}  # fmt: skip
+    with pytest.warns(UserWarning, match="Embedding got dropout=0.2: it dropped whole words") as caught:
+        model_from_json(json.dumps(described))
+    assert len(caught) == 1
