@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from lamina.saving.filling import as_tensor, filler, set_to
 from lamina.saving.hdf5 import Group, opened
 from lamina.saving.legacy_weights import Arrays, Source, in_todays_layout, is_model, turns
 from lamina.saving.limits import check_counts
+from lamina.saving.moved_state import Stored
 from lamina.saving.named_weights import require_built
 from lamina.saving.needed import all_named
 from lamina.saving.older_configs import dialect_of, in_todays_form, in_words_of
@@ -81,13 +82,13 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
             raise ValueError(
                 f"{place} does not say for what input {who(model)} was built, so its weights have no place."
             )
-        places = read(model, weights)
+        found = read(model, weights)
         if compile:
             _compile(model, root, config, dialect, own is not None)
             if own is not None and OWN_OPTIMIZER in root:
                 own_optimizer_state(model, root.group(OWN_OPTIMIZER))
             elif own is None and OPTIMIZER in root and model.optimizer is not None:
-                optimizer_state(model, root.group(OPTIMIZER), places, str(version))
+                optimizer_state(model, root.group(OPTIMIZER), found.places, found.layers, str(version))
     return model
 
 
@@ -120,7 +121,14 @@ def load_weights(model: Any, root: Group, by_name: bool = False, skip_mismatch: 
             warnings.warn(f"The state of the optimizer was not loaded: {error}", stacklevel=users_level())
 
 
-def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool = False) -> dict[str, torch.Tensor]:
+class Read(NamedTuple):
+    """Where a model's weights came from."""
+
+    places: dict[str, torch.Tensor]
+    layers: list[Stored]
+
+
+def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool = False) -> Read:
     """Set a built model's weights from the group that has one group for each layer.
 
     Arguments:
@@ -128,7 +136,7 @@ def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool 
         skip_mismatch: leave the weights of layers that do not fit as they are, with a warning.
 
     Returns:
-        The model's weight for each name that the file has for one, where that is certain.
+        The model's weight for each name that the file has for one, where that is certain, and where each layer's came from.
     """
     require_built(model)
     reader = _Reader(weights)
@@ -149,7 +157,7 @@ def read(model: Any, weights: Group, by_name: bool = False, skip_mismatch: bool 
         )
     if found.wrong:
         warnings.warn(found.warning(), stacklevel=users_level())
-    return {name: weight for name, weight in reader.places.items() if weight is not None}
+    return Read({name: weight for name, weight in reader.places.items() if weight is not None}, reader.layers)
 
 
 class _Reader:
@@ -165,6 +173,7 @@ class _Reader:
         self.names = names
         self.source = Source(self._is_keras1(), weights.text("backend") == "theano", self.is_numbered)
         self.places: dict[str, Any] = {}
+        self.layers: list[Stored] = []  # where the weights came from
         self.doubtful: list[str] = []  # layers whose kernels Theano may have turned
 
     def _is_keras1(self) -> bool:
@@ -248,6 +257,7 @@ class _Reader:
             stored = self.paths(name)
             numbers = [group.numbers_at(path) for path in stored]
             given = [one.shape for one in numbers]
+            moved = False
             if self.source.is_todays and given == needed:  # there is nothing to convert
                 fill = [filler(one, weight) for one, weight in zip(numbers, mine, strict=True)]
             else:
@@ -255,6 +265,8 @@ class _Reader:
                 converted = self._converted(layer, arrays, needed, group.where)
                 self._check(layer, stored, arrays, converted, needed, group.where)
                 given = [array.shape for array in converted]
+                moved = len(arrays) != len(converted) or any(
+                    one is not other for one, other in zip(arrays, converted, strict=True))  # fmt: skip
                 fill = [partial(set_to, weight, as_tensor(array, weight, group.where))
                         for array, weight in zip(converted, mine, strict=True)]  # fmt: skip
         except ValueError as error:
@@ -264,6 +276,7 @@ class _Reader:
         found.add(_paired(layer.name, name), given, needed)
         if self.source.is_keras1 and not self.is_numbered and turns(layer) and not stored[0].endswith(":0"):
             self.doubtful.append(layer.name)
+        self.layers.append(Stored(layer, stored, mine, self.source, moved))
         if len(stored) == len(mine):
             for path, weight in zip(stored, mine, strict=True):
                 self.places[path] = None if path in self.places else weight  # two layers may use one name

@@ -15,6 +15,7 @@ from lamina.dialects import dialect, translate_call
 from lamina.registry import deserialize
 from lamina.saving.filling import filler
 from lamina.saving.hdf5 import Group, Numbers
+from lamina.saving.moved_state import Stored, in_todays_blocks
 from lamina.saving.needed import advice, missing_objects
 from lamina.tracebacks import users_level
 from lamina.training.steps import build_optimizer
@@ -107,11 +108,14 @@ def _each(told: Any, kind: str) -> Any:
     return told
 
 
-def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], version: str) -> None:
+def optimizer_state(
+    model: Any, group: Group, places: dict[str, torch.Tensor], layers: list[Stored], version: str
+) -> None:
     """Set the state of a compiled model's optimizer from a file's; when it does not fit, a warning says so.
 
     Arguments:
         places: the model's weight for each name in the file, where it is certain.
+        layers: where each layer's weights came from.
         version: that of the Keras that wrote the file. Keras 3's optimizers keep their variables in the order of lamina's,
             Keras 1's and 2.0's in that of the names of the weights.
     """
@@ -122,13 +126,26 @@ def optimizer_state(model: Any, group: Group, places: dict[str, torch.Tensor], v
         if version.startswith("3"):
             state = [array for _, array in stored]
         else:
-            order = _by_name(params, places) if version.startswith(("1", "2.0")) else list(range(len(params)))
+            by_name, numbers = version.startswith(("1", "2.0")), list(range(len(params)))
+            if any(one.is_moved for one in layers):
+                stored, by_name = _moved(stored, layers, params, by_name), False
+            order = _by_name(params, places) if by_name else numbers
             state = _state(optimizer, params, stored, places, order)
         check_shapes(optimizer, state)
     except ValueError as error:
         warnings.warn(f"The state of the optimizer was not loaded: {error}", stacklevel=users_level())
         return
     optimizer.set_weights(state)
+
+
+def _moved(stored: list[tuple[str, np.ndarray]], layers: list[Stored], params: list[Any], by_name: bool) -> Any:
+    """Nameless variables of an optimizer in today's layout and order."""
+    if any(_slot(name)[0] is not None for name, _ in stored):
+        raise ValueError(
+            "the file keeps weights in another layout than today's, and the optimizer's variables with them."
+        )
+    blocks = in_todays_blocks([array for _, array in stored if array.ndim], layers, params, by_name)
+    return [(name, array) for name, array in stored if not array.ndim] + [("", array) for array in blocks]
 
 
 def _by_name(params: list[Any], places: dict[str, torch.Tensor]) -> list[int]:
@@ -250,7 +267,8 @@ def _filled(
     paths = [path.replace("/", "_") for path in optimizer._names]
     state = list(optimizer.get_weights())
     counters = len(state) - len(optimizer._state)
-    state[0] = np.asarray(next((scalars[key] for key in ("iteration", "iter", "iterations") if key in scalars), 0))
+    known = [scalars[key] for key in ("iteration", "iter", "iterations") if key in scalars]
+    state[0] = np.asarray([*known, *scalars.values(), 0][0])  # which Keras 1 gave no name
     for index, variable in enumerate(optimizer._state):
         number, slot = _whose(variable.path.rpartition("/")[2], paths)
         if isinstance(optimizer, optimizers.Adafactor):

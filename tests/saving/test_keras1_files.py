@@ -223,3 +223,77 @@ def test_kernels_that_theano_may_have_turned(tmp_path: Path):
         model = load_model(tmp_path / "m.h5")
     x = data_for(case)
     answers(model, x, case.formula(x, *case.arrays))
+
+
+# ---- training ------------------------------------------------------------------------------------------------------
+
+
+def adam(**more: Any) -> dict[str, Any]:
+    config = {"lr": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "decay": 0.0, **more}
+    return {"optimizer_config": {"class_name": "Adam", "config": config}, "loss": "mse", "metrics": ["accuracy"],
+            "sample_weight_mode": None, "loss_weights": None}  # fmt: skip
+
+
+def in_the_file_s_order(arrays: list[np.ndarray], names: list[str]) -> list[np.ndarray]:
+    """Keras 1 kept an optimizer's variables in the order of the names of the weights."""
+    return [array for _, array in sorted(zip(names, arrays, strict=True), key=lambda pair: pair[0])]
+
+
+@pytest.mark.parametrize(
+    "name", ["lstm", "gru", "conv2d_square_th", "conv1d", "separable2d_th", "bidirectional", "dense"]
+)
+def test_the_state_of_an_optimizer_is_laid_out_as_the_weights_are(name: str, tmp_path: Path):
+    """A file whose moments are the weights themselves, and their squares: so they are in the model."""
+    case = k1.LAYERS[name]
+    group = k1.group(case, "one")
+    names = list(group)
+    moments = in_the_file_s_order(case.arrays, names)
+    both = [*moments, *(array**2 for array in moments)]
+    state = {"Variable:0": np.array(7.0)} | {f"Variable_{number}:0": array for number, array in enumerate(both)}
+    described = {"class_name": "Sequential", "config": [k1.entry(case, "one")]}
+    k1.write(tmp_path / "m.h5", described, {"one": group}, adam(), state)
+    model = load_model(tmp_path / "m.h5")
+    iterations, rate, *slots = model.optimizer.get_weights()
+    assert (int(iterations), float(rate)) == (7, pytest.approx(0.01))
+    for number, weight in enumerate(model.get_weights()):
+        np.testing.assert_allclose(slots[2 * number], weight, rtol=1e-6)
+        np.testing.assert_allclose(slots[2 * number + 1], np.square(weight), rtol=1e-6)
+
+
+def test_a_state_whose_order_is_not_known_is_left_out_with_a_word(tmp_path: Path):
+    case = k1.LAYERS["lstm"]
+    group = {f"one_{name}": array for name, array in zip(case.names, case.arrays, strict=True)}  # as with Theano
+    state = {"iterations": np.array(7.0)} | {
+        f"param_{number}": array for number, array in enumerate([*case.arrays] * 2)
+    }
+    k1.write(
+        tmp_path / "m.h5",
+        {"class_name": "Sequential", "config": [k1.entry(case, "one")]},
+        {"one": group},
+        adam(),
+        state,
+    )
+    with pytest.warns(
+        UserWarning, match="The state of the optimizer was not loaded: Theano kept its variables in an order"
+    ):
+        load_model(tmp_path / "m.h5")
+
+
+OPTIMIZERS = {
+    "SGD": ({"lr": 0.1, "momentum": 0.0, "decay": 0.0, "nesterov": False, "clipnorm": 0.1}, {"global_clipnorm": 0.1}),
+    "RMSprop": ({"lr": 0.1, "rho": 0.8, "epsilon": 1e-3}, {"rho": 0.8, "epsilon": 1e-3, "epsilon_outside": True}),
+    "Adagrad": ({"lr": 0.1, "epsilon": 1e-3}, {"epsilon": 1e-3, "epsilon_outside": True}),
+    "Adadelta": ({"lr": 1.0, "rho": 0.95, "epsilon": 1e-8}, {"learning_rate": 1.0, "epsilon": 1e-8}),
+    "Nadam": ({"lr": 0.1, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "schedule_decay": 0.004}, {"schedule_decay": 0.004}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_means_what_it_meant(name: str, tmp_path: Path):
+    told, wanted = OPTIMIZERS[name]
+    training = adam() | {"optimizer_config": {"class_name": name, "config": told}}
+    case = k1.LAYERS["dense"]
+    described = {"class_name": "Sequential", "config": [k1.entry(case, "one")]}
+    k1.write(tmp_path / "m.h5", described, {"one": k1.group(case, "one")}, training)
+    config = load_model(tmp_path / "m.h5").optimizer.get_config()
+    assert {key: config.get(key) for key in wanted} == wanted
