@@ -30,21 +30,29 @@ class Missing:
 
     Attributes:
         cannot: why it can't open the model.
-        otherwise: what it trains in another way.
+        otherwise: what it trains in another way, and the names of the layers.
     """
 
     def __init__(self) -> None:
         self.cannot: list[str] = []
-        self.otherwise: list[str] = []
+        self.otherwise: dict[str, list[str]] = {}
 
     def sentence(self) -> str | None:
         """What to warn of."""
         if self.cannot:
             return f"Only lamina can open this, not Keras 3: {_listed(self.cannot)}."
         if self.otherwise:
-            return (f"Keras 3 gives the same answers, but trains otherwise: {_listed(self.otherwise)}. lamina goes on as "
+            return (f"Keras 3 gives the same answers, but trains otherwise: {self._grouped()}. lamina goes on as "
                     "before.")  # fmt: skip
         return None
+
+    def _grouped(self) -> str:
+        def names_in(names: list[str]) -> str:
+            return (
+                f" ({', '.join(names[:3])}{f', {len(names) - 3} more' if len(names) > 3 else ''})" if any(names) else ""
+            )
+
+        return "; ".join(reason + names_in(names) for reason, names in self.otherwise.items())
 
 
 def _listed(reasons: list[str]) -> str:
@@ -106,11 +114,11 @@ def _note(name: str, written: Config, inner: Config, missing: Missing) -> None:
         asleep = (key == "frozen_statistics" and inner.get("trainable", True)) or (
             inner.get(key) == "images" and isinstance(shape, list) and len(shape) not in (4, 5))  # fmt: skip
         if key in inner and not asleep:
-            missing.otherwise.append(f"{who} has {key}={inner[key]!r}")
+            missing.otherwise.setdefault(f"{name} has {key}={inner[key]!r}", []).append(repr(inner.get("name", "")))
     for key in _OF_OPTIMIZERS:
         if "learning_rate" in inner and inner.get(key):
             hint = ", in place of which Keras 3 has InverseTimeDecay" if key == "decay" else ""
-            missing.otherwise.append(f"{name} has {key}={inner[key]!r}{hint}")
+            missing.otherwise[f"{name} has {key}={inner[key]!r}{hint}"] = []
 
 
 def in_laminas_words(config: Any) -> Any:

@@ -90,7 +90,7 @@ def test_json_says_it_too():
             [layers.BatchNormalization(input_shape=(4,)), layers.Dense(2, activation="hard_sigmoid")]
         )
     with pytest.warns(
-        UserWarning, match=r"trains otherwise: BatchNormalization '.*' has variance_correction='1\+epsilon'\."
+        UserWarning, match=r"trains otherwise: BatchNormalization has variance_correction='1\+epsilon' \('.*'\)\."
     ):
         text = model.to_json()
     assert model_from_json(text).get_config() == model.get_config()
