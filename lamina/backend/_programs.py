@@ -18,6 +18,7 @@ from lamina.graph.symbolic import Node, SymbolicTensor, leaves, map_structure
 from lamina.models import Model
 from lamina.naming import reset_names
 from lamina.ops._tensors import as_tensor, recorded
+from lamina.optimizers.older import SymbolicStep
 
 Function = Callable[..., Any]
 _MODULE_CALL = nn.Module._call_impl.__code__
@@ -97,7 +98,8 @@ class BackendFunction:
 
     Arguments:
         inputs: symbolic tensors, and perhaps the learning phase; ``outputs``: symbolic tensors, one or a list.
-        updates: pairs of a variable and the symbolic tensor whose numbers it gets at each call.
+        updates: pairs of a variable and the symbolic tensor whose numbers it gets at each call, and what an optimizer's
+            ``get_updates`` gave.
     """
 
     def __init__(self, inputs: Any, outputs: Any, updates: Any = ()) -> None:
@@ -105,10 +107,13 @@ class BackendFunction:
         self._phases = [isinstance(one, LearningPhase) for one in given]
         self._inputs = [one for one in given if not isinstance(one, LearningPhase)]
         self._single = not isinstance(outputs, (list, tuple))
-        self._variables = [variable for variable, _ in updates]
+        pairs = [one for one in updates if not isinstance(one, SymbolicStep)]
+        self._steps = [one for one in updates if isinstance(one, SymbolicStep)]
+        self._variables = [variable for variable, _ in pairs]
         wanted = [outputs] if self._single else list(outputs)
         self._count = len(wanted)
-        wanted += [new for _, new in updates]
+        wanted += [new for _, new in pairs]
+        wanted += [symbol for step in self._steps for symbol in step.symbols]
         for one in (*self._inputs, *wanted):
             if not isinstance(one, SymbolicTensor):
                 raise ValueError(
@@ -127,8 +132,13 @@ class BackendFunction:
                    for value, one in zip((v for v, is_phase in pairs if not is_phase), self._inputs, strict=True)]  # fmt: skip
         with torch.no_grad():
             found = leaves(self.model(tensors, training=training))
-        for variable, new in zip(self._variables, found[self._count :], strict=True):
+        rest = iter(found[self._count :])
+        news = [next(rest) for _ in self._variables]
+        gradients_of = [[next(rest) for _ in step.symbols] for step in self._steps]
+        for variable, new in zip(self._variables, news, strict=True):
             set_value(variable, new)
+        for step, of_step in zip(self._steps, gradients_of, strict=True):
+            step.apply(of_step)
         arrays = [ops.convert_to_numpy(one) for one in found[: self._count]]
         return arrays[0] if self._single else arrays
 

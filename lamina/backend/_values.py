@@ -139,6 +139,19 @@ class TrainableVariable(nn.Parameter):
 
     name: str | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
     constraint: Any = None
+
+    def get_value(self, borrow: bool = False) -> np.ndarray:
+        """The numbers, as Theano's variables gave theirs (Keras 1)."""
+        return ops.convert_to_numpy(self)
+
+    def set_value(self, value: Any, borrow: bool = False) -> None:
+        """New numbers, as Theano's variables took theirs (Keras 1)."""
+        set_value(self, value)
+
+    def eval(self, session: Any = None) -> np.ndarray:
+        """The numbers, as TensorFlow's tensors gave theirs."""
+        return ops.convert_to_numpy(self)
+
     is_loose: bool = False  # whether it is no weight of a layer whose attribute it is, as in Keras 1 and 2.2
 
 

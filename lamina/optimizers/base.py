@@ -9,7 +9,7 @@ import inspect
 import numbers
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 from lamina import config, registry
 from lamina.errors import did_you_mean
 from lamina.naming import unique_name
+from lamina.optimizers.older import OlderOptimizer, is_of_then, take_older
 from lamina.optimizers.schedules import SCHEDULES, LearningRateSchedule
 from lamina.optimizers.state import (
     Group,
@@ -78,7 +79,10 @@ _SHARED = ("weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema"
 _IGNORED = ("jit_compile", "is_legacy_optimizer")  # what tf.keras told TensorFlow
 
 
-class Optimizer(VariableOwner, Made):
+_NEEDED = cast(Any, ...)  # an argument that must be given, but to classes that are written as in Keras 1 and 2
+
+
+class Optimizer(OlderOptimizer, VariableOwner, Made):
     """The base of all optimizers.
 
     Your own overrides ``build(variables)`` to add state with ``add_variable_from_reference``, and
@@ -114,11 +118,15 @@ class Optimizer(VariableOwner, Made):
     # Arguments of a class of its own, which are its attributes too: they are added to the config.
     hyperparameters: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate: LearningRateLike, weight_decay: float | None = None, clipnorm: float | None = None,
-                 clipvalue: float | None = None, global_clipnorm: float | None = None, use_ema: bool = False,
-                 ema_momentum: float = 0.99, ema_overwrite_frequency: int | None = None,
+    def __init__(self, learning_rate: LearningRateLike = _NEEDED, weight_decay: float | None = None,
+                 clipnorm: float | None = None, clipvalue: float | None = None, global_clipnorm: float | None = None,
+                 use_ema: bool = False, ema_momentum: float = 0.99, ema_overwrite_frequency: int | None = None,
                  loss_scale_factor: float | None = None, gradient_accumulation_steps: int | None = None,
                  name: str | None = None, **older: Unpack[Older]) -> None:  # fmt: skip
+        if is_of_then(type(self)) and (learning_rate is _NEEDED or isinstance(learning_rate, str)):
+            learning_rate, name = 0.01, name or cast(Any, learning_rate if isinstance(learning_rate, str) else None)
+        if learning_rate is _NEEDED and "lr" not in older:
+            raise TypeError(f"{type(self).__name__} needs a learning_rate.")
         _check_known(type(self), set(older) - {"lr", "decay", *_IGNORED})
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         _check_settings(clips, ema_momentum if use_ema else 0.0, ema_overwrite_frequency, gradient_accumulation_steps)
@@ -140,6 +148,7 @@ class Optimizer(VariableOwner, Made):
         super().__init_subclass__(**kwargs)
         # Keras's way to write an optimizer of one's own: build(self, variables), and update_step for one variable.
         own = cls.__dict__
+        take_older(cls)
         if "__init__" in own:
             _spell_out(own["__init__"])
         if "build" in own and "constraints" not in inspect.signature(own["build"]).parameters:

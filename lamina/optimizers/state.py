@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -29,12 +29,20 @@ class _Lent:
         """The number."""
         return self
 
+    def get_value(self, borrow: bool = False) -> Any:
+        """The number, as Theano's variables gave theirs (Keras 1)."""
+        return cast(Any, self).numpy()
+
+    def eval(self, session: Any = None) -> Any:
+        """The number, as TensorFlow's tensors gave theirs."""
+        return cast(Any, self).numpy()
+
 
 class LentFloat(_Lent, float):
     """A learning rate that was read from an optimizer."""
 
     @staticmethod
-    def make(value: float, setter: Callable[[Any], None]) -> LentFloat:
+    def make(value: float, setter: Callable[[Any], Any]) -> LentFloat:
         """``value``, with the method that sets it."""
         lent = LentFloat(value)
         lent.set = setter
