@@ -34,7 +34,8 @@ class FileMethods:
         self, filepath: str | os.PathLike[str], overwrite: bool = True, max_shard_size: float | None = None,
         *, save_format: str | None = None,
     ) -> None:  # fmt: skip
-        """Save the weights: to ``.weights.h5`` in Keras 3's layout, to any other name in that of Keras 1, 2 and tf.keras. See
+        """Save the weights: to ``.weights.h5`` and, in pieces, ``.weights.json`` in Keras 3's layout, to ``.safetensors``,
+        ``.npz`` and ``.pt``, to any other name in the layout of Keras 1, 2 and tf.keras. See
         :func:`lamina.saving.save_weights`."""
         saving.save_weights(cast(Any, self), filepath=filepath, overwrite=overwrite, max_shard_size=max_shard_size,
                             save_format=save_format)  # fmt: skip
@@ -46,7 +47,8 @@ class FileMethods:
         """Set the weights from a file of any generation; nothing changes when one does not fit.
 
         Arguments:
-            filepath: ``.weights.h5``, ``.h5`` of weights or of a whole model, or ``.keras``.
+            filepath: ``.weights.h5``, ``.weights.json``, ``.h5`` of weights or of a whole model, ``.keras``, ``.safetensors``,
+                ``.npz``, or torch's file of a ``state_dict``.
             skip_mismatch: leave the weights of layers that do not fit as they are, with a warning.
             by_name: match layers by name, and leave those without a namesake alone (``.h5`` of Keras 1, 2, tf.keras).
         """

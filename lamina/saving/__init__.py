@@ -1,4 +1,4 @@
-"""Saving and loading: ``.keras``, ``.weights.h5``, and the ``.h5`` of every older Keras."""
+"""Saving and loading: ``.keras``, ``.weights.h5``, the ``.h5`` of every older Keras, and weights in the formats of others."""
 
 from __future__ import annotations
 
@@ -181,14 +181,17 @@ def load_model(
 def load_weights(
     model: Any, filepath: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False
 ) -> None:
-    """Set a model's weights from a file of any generation: ``.weights.h5``, ``.h5`` of weights or of a whole model, ``.keras``.
+    """Set a model's weights from a file of any generation: ``.weights.h5``, ``.weights.json``, ``.h5`` of weights or of a whole
+    model, ``.keras``; ``.safetensors``, ``.npz`` and torch's files of a ``state_dict``. What it is, its content says.
 
     Arguments:
         skip_mismatch: leave the weights of layers that do not fit as they are, with a warning.
-        by_name: match layers by name, and leave those without a namesake alone (``.h5`` of Keras 1, 2 and tf.keras).
+        by_name: match layers by name, and leave those without a namesake alone (``.h5`` of Keras 1, 2 and tf.keras, and
+            formats whose weights have names).
 
     Raises:
-        ValueError: naming the file, the place in it and what the model needs there. Nothing is changed then.
+        ValueError: naming the file, the place in it and what the model needs there, with a table of all layers. Nothing is
+            changed then.
     """
     kind = kind_of(filepath)
     if kind not in WEIGHTS:

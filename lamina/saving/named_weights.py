@@ -16,6 +16,7 @@ import torch
 from lamina.engine.calling import who
 from lamina.engine.misfit import SHAPE, TYPE, UNREADABLE, Comparison, Pairs
 from lamina.saving import older_keys
+from lamina.saving.filling import set_to
 from lamina.tracebacks import users_level
 
 # What torch puts before every key of a model that was compiled, or trained on several devices.
@@ -29,6 +30,9 @@ class Stored:
     shape: tuple[int, ...]
     kind: str  # "f" of real numbers, "i" of whole ones, "b" of truth values, "c" of complex ones
     read: Callable[[], torch.Tensor]
+    is_sure: bool = (
+        False  # that it can be read, since nothing of it is packed and the file has been found to hold it all
+    )
 
 
 def kind_of_dtype(dtype: torch.dtype) -> str:
@@ -96,7 +100,7 @@ def read(model: Any, stored: dict[str, Stored], where: str, skip_mismatch: bool 
         found.add(layer, shapes[0], shapes[1], *fault)
         if not found.rows[-1].sentence:
             chosen |= {key: stored[key] for key in theirs}
-    _set(found, [(stored.read, mine[key]) for key, stored in chosen.items()], skip_mismatch)
+    _set(found, [(one, mine[key]) for key, one in chosen.items()], skip_mismatch)
 
 
 def read_in_order(model: Any, stored: Sequence[Stored], where: str, skip_mismatch: bool = False) -> None:
@@ -114,18 +118,18 @@ def read_in_order(model: Any, stored: Sequence[Stored], where: str, skip_mismatc
         return "", ""
 
     pairs = found.add_in_order([one.shape for one in stored], [tuple(weight.shape) for weight in mine], layers, fault)
-    chosen = [(stored[one].read, mine[other]) for one, other in pairs if one is not None and other is not None]
+    chosen = [(stored[one], mine[other]) for one, other in pairs if one is not None and other is not None]
     _set(found, chosen, skip_mismatch)
 
 
-def _set(found: Comparison, chosen: list[tuple[Callable[[], torch.Tensor], torch.Tensor]], skip_mismatch: bool) -> None:
-    """Read everything that fits, then set it; when something does not fit, say so, before anything is read."""
+def _set(found: Comparison, chosen: list[tuple[Stored, torch.Tensor]], skip_mismatch: bool) -> None:
+    """Set everything that fits; when something does not fit, say so, before anything is read. What may turn out unreadable is
+    read before anything is set, the rest one after the other, so that it is in memory once."""
     if found.wrong and not skip_mismatch:
         raise found.error()
-    values = [(weight, read()) for read, weight in chosen]
-    with torch.no_grad():
-        for weight, value in values:
-            weight.copy_(value)
+    values = {number: stored.read() for number, (stored, _) in enumerate(chosen) if not stored.is_sure}
+    for number, (stored, weight) in enumerate(chosen):
+        set_to(weight, values.pop(number) if number in values else stored.read())
     if found.wrong:
         warnings.warn(found.warning(), stacklevel=users_level())
 

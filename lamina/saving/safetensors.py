@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from typing import IO, Any, cast
 
+import numpy as np
 import torch
 
 from lamina.saving import named_weights, older_keys
@@ -67,8 +68,13 @@ def _layers(model: Any) -> list[str]:
 
 
 def _bytes(tensor: torch.Tensor) -> Any:
-    flat = tensor.contiguous().reshape(-1)
-    return flat.view(torch.uint8).numpy().data if flat.numel() else b""
+    """The numbers in the order of their axes, which NumPy turns faster than torch; of types that it lacks, the bits."""
+    if tensor.dtype in _BITS:
+        tensor = tensor.view(_BITS[tensor.dtype])
+    return np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8).data
+
+
+_BITS = {torch.bfloat16: torch.int16, torch.float8_e4m3fn: torch.int8, torch.float8_e5m2: torch.int8}
 
 
 def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:
@@ -115,7 +121,7 @@ def tensors_in(stream: IO[bytes], where: str) -> tuple[dict[str, str], dict[str,
         at = end
     if start + at != size:
         raise ValueError(f"{where} has {size - start - at} bytes after its tensors, which it does not explain.")
-    return metadata, {key: Stored(shape, kind_of_dtype(dtype), _reader(stream, start + begin, dtype, shape, where))
+    return metadata, {key: Stored(shape, kind_of_dtype(dtype), _reader(stream, start + begin, dtype, shape, where), True)
                       for key, (dtype, shape, begin, _) in spans.items()}  # fmt: skip
 
 

@@ -166,7 +166,7 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
         raise ValueError(f"{os.fspath(path)} lists its layers by their place and class, so they can't be matched by name: "
                          "leave out by_name.")  # fmt: skip
     with opened_pieces(path) as root:
-        weights_h5.read(model, root, skip_mismatch)  # pyright: ignore[reportArgumentType]
+        weights_h5.read(model, root, skip_mismatch)
 
 
 @contextlib.contextmanager
@@ -217,25 +217,44 @@ def _names(path: Path) -> tuple[list[str], Any]:
     return list(names), metadata.get(_SAVE) if isinstance(metadata, dict) else None
 
 
-class Pieces:
-    """Groups of the same path in several files, as if they were one; it is read like ``lamina.saving.hdf5.Group``."""
+class Pieces(Group):
+    """Groups of the same path in several files, as if they were one."""
 
     def __init__(self, groups: list[Group], where: str) -> None:
         self.groups, self.where = groups, where
+        self._inner, self._numbers = {}, {}
 
     def __contains__(self, name: str) -> bool:
         return any(name in group for group in self.groups)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the files have."""
+        return sum(group.size for group in self.groups)
+
+    @property
+    def address(self) -> int:
+        """Where the group is in the first file that has it."""
+        return self.groups[0].address
 
     def names(self) -> list[str]:
         """The names in the groups, each once."""
         return list(dict.fromkeys(name for group in self.groups for name in group.names()))
 
+    def is_group(self, name: str) -> bool:
+        """Whether any file has a group of this name here."""
+        return any(group.is_group(name) for group in self.groups)
+
     def attribute(self, name: str) -> Any:
-        """An attribute, from the first piece that has it."""
+        """An attribute, from the first file that has it."""
         return next((value for group in self.groups if (value := group.attribute(name)) is not None), None)
 
+    def group(self, name: str) -> Pieces:
+        """The groups of this name."""
+        return Pieces([group.group(name) for group in self.groups if name in group], f"{self.where}/{name}")
+
     def find(self, path: str) -> Pieces | None:
-        """The groups at ``path``, or ``None`` when no piece has one."""
+        """The groups at ``path``, or ``None`` when no file has one."""
         found = [inner for group in self.groups if (inner := group.find(path)) is not None]
         return Pieces(found, f"{self.where}/{path}") if found else None
 
@@ -243,20 +262,9 @@ class Pieces:
         """The path of every group named ``vars`` that has something in it."""
         yield from dict.fromkeys(place for group in self.groups for place in group.weights())
 
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a data set."""
-        return self._whose(name).shape(name)
-
     def numbers(self, name: str, shape: tuple[int, ...] | None = None) -> Numbers:
-        """A data set, which has been looked at."""
-        return self._whose(name).numbers(name, shape)
-
-    def read(self, name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-        """The numbers of a data set."""
-        return self._whose(name).read(name, shape)
-
-    def _whose(self, name: str) -> Group:
+        """A data set, which has been looked at; it must be in one file."""
         found = [group for group in self.groups if name in group]
         if len(found) != 1:
             raise ValueError(f"{self.where}/{name} is in {len(found)} pieces, and must be in one.")
-        return found[0]
+        return found[0].numbers(name, shape)
