@@ -1,4 +1,4 @@
-"""The command line: ``lamina run SCRIPT``, ``lamina demo``, ``lamina --version``; also as ``python -m lamina``."""
+"""The command line: ``lamina run SCRIPT``, ``lamina show FILE``, ``lamina --version``, ...; also as ``python -m lamina``."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from lamina.compat.modules import as_keras
 from lamina.dialects.translator import GENERATIONS
 from lamina.language import say
 from lamina.screen import language_of, show, wrap, write
+from lamina.viz.files import show as show_files
 
 DEMO_OUTPUT = Path("demo_output")
 # The files that run a script: their frames say nothing of what is wrong in it.
@@ -36,6 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     if options.command == "demo":
         importlib.import_module("lamina.demo").main(options.folder)
         return 0
+    if options.command == "show":
+        return show_files(options.files, options.weights, options.json)
     if options.command == "check":
         return report(options.scripts, options.dialect)
     if options.module is not None:
@@ -254,6 +257,11 @@ def _parser() -> _Parser:
     check.positional.add_argument("scripts", metavar="SCRIPT", nargs="+", type=Path, help=_told("scripts"))
     check.optional.add_argument("--dialect", choices=list(GENERATIONS), metavar="NAME",
                                 help=_told("dialect", names=", ".join(GENERATIONS)))  # fmt: skip
+
+    files = commands.add_parser("show", help=_told("show"), description=_told("show_about"))
+    files.positional.add_argument("files", metavar="FILE", nargs="+", help=_told("show_files"))
+    files.optional.add_argument("--weights", action="store_true", help=_told("show_weights"))
+    files.optional.add_argument("--json", action="store_true", help=_told("show_json"))
 
     demo = commands.add_parser("demo", help=_told("demo"), description=_told("demo"))
     demo.optional.add_argument("--folder", type=Path, default=DEMO_OUTPUT, help=_told("folder", folder=DEMO_OUTPUT))

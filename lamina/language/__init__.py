@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import config
-from lamina.language import command_line, compare, demo, diagnosis, files, notebook, plots, screen
+from lamina.language import command_line, compare, contents, demo, diagnosis, files, notebook, plots, screen
 
 __all__ = ["SENTENCES", "say"]
 
@@ -20,6 +20,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     for area, table in (
         ("command_line", command_line.SENTENCES),
         ("compare", compare.SENTENCES),
+        ("contents", contents.SENTENCES),
         ("demo", demo.SENTENCES),
         ("diagnosis", diagnosis.SENTENCES),
         ("files", files.SENTENCES),

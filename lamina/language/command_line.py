@@ -45,6 +45,26 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{script}：Keras {version}（方言 {dialect}），共 {count} 个名称，缺少 {lacking} 个",
     ),
     "unreadable": ("{script}: not a script of Python 3: {error}", "{script}：不是 Python 3 的脚本：{error}"),
+    "show": (
+        "say what is in a file of a model or of weights, without making the model",
+        "不建立模型，说明模型文件或权重文件里有什么",
+    ),
+    "show_about": (
+        "Say what is in files of models and weights, of any generation of Keras and in any state: what wrote them and how that "
+        "is known, layers, shapes, sizes, how the model was compiled, what it needs of your own, what is unusual, what is "
+        "wrong. No model is made, and nothing in a file is run. The exit code is 1 where something is wrong.",
+        "说明模型文件和权重文件里有什么，不论由哪一代 Keras 写成、是否完好：由谁写成及其依据，层、形状、大小，怎样编译，"
+        "需要你自己提供什么，有哪些不寻常之处和问题。不建立模型，也不运行文件里的任何东西。有问题的，退出码为 1。",
+    ),
+    "show_files": ("the files", "文件"),
+    "show_weights": (
+        "list every array: place, shape, type, size, and figures of its numbers where these are not too many",
+        "列出每个数组：位置、形状、类型、大小；数不太多的，还有统计",
+    ),
+    "show_json": (
+        "print JSON: an object, or a list of them for several files",
+        "输出 JSON：一个对象；多个文件时为列表",
+    ),
     "demo": ("train the tutorial's network on pictures", "用图片训练教程里的网络"),
     "folder": ("where pictures and the model go ({folder})", "图片和模型存到哪里（{folder}）"),
     "read_as": (

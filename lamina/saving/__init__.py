@@ -27,13 +27,14 @@ from lamina.saving.names import TENSORFLOW, keeps_optimizer, model_format, says_
 from lamina.tracebacks import door
 
 if typing.TYPE_CHECKING:
+    from lamina.saving.contents import describe as describe
     from lamina.saving.file_editor import KerasFileEditor as KerasFileEditor
 
 if TYPE_CHECKING:
     from lamina.models import Model
 
 __all__ = [
-    "CustomObjectScope", "KerasFileEditor", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
+    "CustomObjectScope", "KerasFileEditor", "custom_object_scope", "describe", "deserialize_keras_object", "get_custom_objects",
     "get_registered_name", "get_registered_object", "load_model", "load_weights", "register_keras_serializable",
     "save_model", "save_weights", "serialize_keras_object",
 ]  # fmt: skip
@@ -217,10 +218,13 @@ def _load_weights(model: Any, filepath: Any, kind: str, skip_mismatch: bool, by_
             weights_h5.read(model, root, skip_mismatch=skip_mismatch)
 
 
+_LATE = {"KerasFileEditor": "lamina.saving.file_editor", "describe": "lamina.saving.contents"}
+
+
 def __getattr__(name: str) -> Any:
-    """``KerasFileEditor``, which needs rich, when it is first asked for."""
-    if name == "KerasFileEditor":
-        return importlib.import_module("lamina.saving.file_editor").KerasFileEditor
+    """What few need, when it is first asked for."""
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name]), name)
     raise AttributeError(f"lamina.saving has no {name!r}.{did_you_mean(name, __all__)}")
 
 

@@ -152,6 +152,11 @@ class Group:
             raise _Refusal(f"{where} has shape {numbers.shape}, and the model needs {tuple(shape)}.")
         return numbers
 
+    def entry(self, name: str) -> tuple[tuple[int, ...], str, int]:
+        """The shape of a data set, the type of its numbers and how many bytes they take, without reading them."""
+        found = self.numbers(name)
+        return found.shape, "bfloat16" if found.is_bfloat16 else found.dtype.name, found.size
+
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a data set, which has been checked to hold as many numbers as it says."""
         return self.numbers(name).shape

@@ -70,7 +70,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
             with (
                 in_words_of(dialect, place),
                 within_budget(root.size),
-                all_named(config, _training(root) if compile else None),
+                all_named(config, training_in(root) if compile else None),
             ):
                 model = deserialize(in_todays_form(config) if dialect else config, kind="layer")
         except ConfigError as error:
@@ -97,13 +97,13 @@ def _compile(model: Any, root: Group, config: Any, dialect: str | None, is_own: 
     if is_own:
         model.compile_from_config(config.get("compile_config") or {})
         return
-    training = _training(root)
+    training = training_in(root)
     if training is not None:
         with using_dialect(dialect):
             compile_settings(model, training, f"{root.where}, {TRAINING}")
 
 
-def _training(root: Group) -> Any:
+def training_in(root: Group) -> Any:
     """What the file says of how the model was compiled, if it does."""
     text = root.text(TRAINING)
     return read_json(text, f"{root.where}, {TRAINING}") if isinstance(text, str) else None

@@ -33,6 +33,8 @@ class Stored:
     is_sure: bool = (
         False  # that it can be read, since nothing of it is packed and the file has been found to hold it all
     )
+    dtype: str = ""  # "float32", "bfloat16", ...
+    bytes: int = 0
 
 
 def kind_of_dtype(dtype: torch.dtype) -> str:

@@ -114,7 +114,8 @@ def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> Stor
     if beginning.tell() + wanted != info.file_size:
         raise ValueError(f"{where} says that it has shape {shape}, for which {wanted} bytes are needed, and the file holds "
                          f"{info.file_size - beginning.tell()}.")  # fmt: skip
-    return Stored(shape, _KINDS[dtype.kind], _reader(archive, info, beginning.tell(), shape, fortran, dtype, where))
+    return Stored(shape, _KINDS[dtype.kind], _reader(archive, info, beginning.tell(), shape, fortran, dtype, where),
+                  dtype="bfloat16" if dtype.kind == "V" else dtype.newbyteorder("=").name, bytes=wanted)  # fmt: skip
 
 
 # The header's text is a dictionary of three entries as Python would write it; NumPy's own reader has Python parse it.

@@ -20,7 +20,7 @@ from lamina.tracebacks import users_level
 # The first version of each dialect, newest first. tf.keras called itself 2.2.4-tf before it counted as TensorFlow does.
 _DIALECTS = (((3,), None), ((2, 4), "tf_keras"), ((2, 3), "keras2.3"), ((2,), "keras2"), ((0,), "keras1"))
 # What only Keras 1 wrote into configs.
-_KERAS1 = frozenset({"output_dim", "nb_filter", "border_mode", "p", "W_regularizer", "init", "batch_input_dtype"})
+KERAS1_WORDS = frozenset({"output_dim", "nb_filter", "border_mode", "p", "W_regularizer", "init", "batch_input_dtype"})
 
 
 def dialect_of(version: Any, config: Any) -> str | None:
@@ -43,7 +43,7 @@ def dialect_of(version: Any, config: Any) -> str | None:
         return "tf_keras"
     if "module" in keys:
         return None
-    if keys & _KERAS1 and "units" not in keys:
+    if keys & KERAS1_WORDS and "units" not in keys:
         return "keras1"
     return "keras2" if "batch_input_shape" in keys else None
 

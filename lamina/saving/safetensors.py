@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 import numpy as np
 import torch
 
+from lamina.dtypes import dtype_name
 from lamina.saving import named_weights, older_keys
 from lamina.saving.files import open_regular, read_json, replacing
 from lamina.saving.kinds import MAX_SAFETENSORS_HEADER
@@ -121,8 +122,9 @@ def tensors_in(stream: IO[bytes], where: str) -> tuple[dict[str, str], dict[str,
         at = end
     if start + at != size:
         raise ValueError(f"{where} has {size - start - at} bytes after its tensors, which it does not explain.")
-    return metadata, {key: Stored(shape, kind_of_dtype(dtype), _reader(stream, start + begin, dtype, shape, where), True)
-                      for key, (dtype, shape, begin, _) in spans.items()}  # fmt: skip
+    return metadata, {key: Stored(shape, kind_of_dtype(dtype), _reader(stream, start + begin, dtype, shape, where), True,
+                                  dtype_name(dtype), end - begin)
+                      for key, (dtype, shape, begin, end) in spans.items()}  # fmt: skip
 
 
 def _span(entry: Any, where: str) -> tuple[torch.dtype, tuple[int, ...], int, int]:

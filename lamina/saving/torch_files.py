@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from lamina.dtypes import dtype_name
 from lamina.saving import named_weights
 from lamina.saving.files import open_regular, replacing
 from lamina.saving.named_weights import Stored, kind_of_dtype
@@ -36,6 +37,19 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
     """
     where = os.fspath(path)
     state = state_in(path)
+    stored = tensors_in(state, where)
+    found = getattr(state, "_metadata", None)
+    versions = {place: said.get("version") for place, said in found.items() if isinstance(said, Mapping)
+                } if isinstance(found, Mapping) else None  # fmt: skip
+    named_weights.read(model, stored, where, skip_mismatch, by_name, versions)
+
+
+def tensors_in(state: Mapping[str, Any], where: str) -> dict[str, Stored]:
+    """Each tensor of a ``state_dict`` by its key.
+
+    Raises:
+        ValueError: for anything but tensors, and what torch's modules keep beside them.
+    """
     stored: dict[str, Stored] = {}
     for key, value in state.items():
         if isinstance(key, str) and isinstance(value, torch.Tensor):
@@ -43,15 +57,13 @@ def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool =
         elif not (isinstance(key, str) and key.endswith("_extra_state")):
             raise ValueError(f"{where} has {key!r:.60} of type {type(value).__name__} among the weights, and a state_dict of "
                              "tensors was expected.")  # fmt: skip
-    found = getattr(state, "_metadata", None)
-    versions = {place: said.get("version") for place, said in found.items() if isinstance(said, Mapping)
-                } if isinstance(found, Mapping) else None  # fmt: skip
-    named_weights.read(model, stored, where, skip_mismatch, by_name, versions)
+    return stored
 
 
 def _stored(tensor: torch.Tensor) -> Stored:
     plain = tensor.layout is torch.strided and not tensor.is_quantized and not tensor.is_meta
-    return Stored(tuple(tensor.shape), kind_of_dtype(tensor.dtype) if plain else "", lambda: tensor)
+    return Stored(tuple(tensor.shape), kind_of_dtype(tensor.dtype) if plain else "", lambda: tensor,
+                  dtype=dtype_name(tensor.dtype), bytes=tensor.numel() * tensor.element_size())  # fmt: skip
 
 
 def state_in(path: str | os.PathLike[str]) -> Mapping[str, Any]:
