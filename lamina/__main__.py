@@ -18,8 +18,10 @@ from lamina import __version__
 from lamina.compat.check import report
 from lamina.compat.hints import guess
 from lamina.compat.modules import as_keras
+from lamina.compat.own_code import custom_objects
 from lamina.dialects.translator import GENERATIONS
 from lamina.language import say
+from lamina.models.convert import FORMATS, convert_all, targets_of
 from lamina.screen import language_of, show, wrap, write
 from lamina.viz.files import show as show_files
 
@@ -39,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if options.command == "show":
         return show_files(options.files, options.weights, options.json)
+    if options.command == "convert":
+        return _convert(parser, options)
     if options.command == "check":
         return report(options.scripts, options.dialect)
     if options.module is not None:
@@ -54,6 +58,17 @@ def main(argv: list[str] | None = None) -> int:
     if not script.is_file() and not (script / "__main__.py").is_file():
         parser.error(f"there is no script {options.script!r}")
     return run_script(script, rest, options.dialect)
+
+
+def _convert(parser: argparse.ArgumentParser, options: Any) -> int:
+    """``lamina convert``; what is wrong with the command line itself is told before any file is opened."""
+    try:
+        pairs = targets_of(options.files, options.to)
+        known = custom_objects(options.custom_objects, options.dialect)
+    except ValueError as error:
+        parser.error(str(error))
+    return convert_all(pairs, to=options.to, model=options.model, custom_objects=known, overwrite=options.overwrite,
+                       compile=not options.no_compile)  # fmt: skip
 
 
 def split(argv: list[str]) -> tuple[list[str], list[str]]:
@@ -262,6 +277,18 @@ def _parser() -> _Parser:
     files.positional.add_argument("files", metavar="FILE", nargs="+", help=_told("show_files"))
     files.optional.add_argument("--weights", action="store_true", help=_told("show_weights"))
     files.optional.add_argument("--json", action="store_true", help=_told("show_json"))
+
+    change = commands.add_parser("convert", help=_told("convert"), description=_told("convert_about"))
+    change.positional.add_argument("files", metavar="FILE", nargs="+", help=_told("convert_files"))
+    change.optional.add_argument("--to", choices=list(FORMATS), metavar="FORMAT",
+                                 help=_told("convert_to", formats=", ".join(FORMATS)))  # fmt: skip
+    change.optional.add_argument("--model", metavar="FILE", help=_told("convert_model"))
+    change.optional.add_argument("--custom-objects", metavar="MODULE:NAME", action="append", default=[],
+                                 help=_told("convert_custom_objects"))  # fmt: skip
+    change.optional.add_argument("--dialect", choices=list(GENERATIONS), metavar="NAME",
+                                 help=_told("convert_dialect", names=", ".join(GENERATIONS)))  # fmt: skip
+    change.optional.add_argument("--overwrite", action="store_true", help=_told("convert_overwrite"))
+    change.optional.add_argument("--no-compile", action="store_true", help=_told("convert_no_compile"))
 
     demo = commands.add_parser("demo", help=_told("demo"), description=_told("demo"))
     demo.optional.add_argument("--folder", type=Path, default=DEMO_OUTPUT, help=_told("folder", folder=DEMO_OUTPUT))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import config
-from lamina.language import command_line, compare, contents, demo, diagnosis, files, notebook, plots, screen
+from lamina.language import command_line, compare, contents, convert, demo, diagnosis, files, notebook, plots, screen
 
 __all__ = ["SENTENCES", "say"]
 
@@ -21,6 +21,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         ("command_line", command_line.SENTENCES),
         ("compare", compare.SENTENCES),
         ("contents", contents.SENTENCES),
+        ("convert", convert.SENTENCES),
         ("demo", demo.SENTENCES),
         ("diagnosis", diagnosis.SENTENCES),
         ("files", files.SENTENCES),

@@ -65,6 +65,42 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "print JSON: an object, or a list of them for several files",
         "输出 JSON：一个对象；多个文件时为列表",
     ),
+    "convert": (
+        "write models and weights in another format, and check that they answer the same",
+        "把模型或权重写成另一种格式，并核对输出一致",
+    ),
+    "convert_about": (
+        "Write files of models and weights of any generation in another format: lamina convert old.h5 new.keras, or many with "
+        "--to FORMAT, beside them or into a folder. Each new file is opened again and asked with random inputs, and takes its "
+        "place only when it answers as the old one does. The exit code is 0 when all were converted and checked.",
+        "把任何一代的模型文件或权重文件写成另一种格式：lamina convert old.h5 new.keras；多个文件用 --to 格式，"
+        "写在原处，或写到文件夹。每个新文件都会重新打开，用随机输入核对，输出与原来一致才会写到位。全部转换并核对的，"
+        "退出码为 0。",
+    ),
+    "convert_files": (
+        "the files, and then the new file or a folder (with --to, they may be the old ones alone)",
+        "原文件，最后是新文件或文件夹（有 --to 时可以只写原文件）",
+    ),
+    "convert_to": ("the format: {formats}", "格式：{formats}"),
+    "convert_model": (
+        "the model that weights alone belong to: a file of it in any format, or its JSON or YAML",
+        "单独的权重属于哪个模型：任何格式的模型文件，或它的 JSON、YAML",
+    ),
+    "convert_custom_objects": (
+        "your own classes and functions: module:Name or code.py:Name,other; name_in_the_file=module:Name gives one another "
+        "name (for a Lambda, its layer's); may be repeated",
+        "你自己的类和函数：module:Name 或 code.py:Name,other；name_in_the_file=module:Name 另起名字"
+        "（对 Lambda 层，写层名）；可以重复",
+    ),
+    "convert_dialect": (
+        "what import keras means in your own code: {names}; Keras 3 when not given",
+        "你自己的代码里 import keras 是哪一代：{names}；不写则为 Keras 3",
+    ),
+    "convert_overwrite": ("replace files that are there", "替换已有的文件"),
+    "convert_no_compile": (
+        "leave out how models were compiled, and the state of their optimizers",
+        "不保留编译设置和优化器的状态",
+    ),
     "demo": ("train the tutorial's network on pictures", "用图片训练教程里的网络"),
     "folder": ("where pictures and the model go ({folder})", "图片和模型存到哪里（{folder}）"),
     "read_as": (
