@@ -258,7 +258,7 @@ def _told(key: str, **figures: Any) -> str:
 def _parser() -> _Parser:
     whole = _Parser(prog="lamina", description=_told("about"))
     whole.optional.add_argument("--version", action="version", version=f"lamina {__version__}", help=_told("version"))
-    commands = whole.add_subparsers(dest="command", required=True, title=_told("commands"))
+    commands = whole.add_subparsers(dest="command", required=True, title=_told("commands"), metavar="command")
 
     run = commands.add_parser("run", help=_told("run"), description=_told("run_about"),
                               usage="lamina run [-h] [--dialect NAME] (SCRIPT | -m MODULE) ...")  # fmt: skip

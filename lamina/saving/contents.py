@@ -227,7 +227,7 @@ class _Arrays:
         while pending:
             group, here = pending.pop()
             if layer_names is not None and here.rpartition("/")[2] == "vars":
-                layer_names[here.rpartition("/")[0]] = str(group.attribute("name") or "")
+                layer_names[here.rpartition("/")[0]] = group.text("name") or ""
             inner: list[tuple[Group, str]] = []
             for name in sorted(group.names(), key=_natural):
                 with self.noting():
@@ -328,9 +328,6 @@ class _Reader(_Arrays):
     def _read_hdf5(self) -> None:
         found = self.contents
         with opened(found.path) as root:
-            with self.noting():
-                for name in ("title", "date_saved"):
-                    found.saved = found.saved or str(root.attribute(name) or "")
             legacy = legacy_h5.is_legacy(root) or root.attribute(legacy_h5.CONFIG) is not None
             if not legacy and root.attribute("nb_layers") is None:
                 found.layout = "weights"
@@ -339,12 +336,12 @@ class _Reader(_Arrays):
                 return
             found.layout = "weights" if root.attribute(legacy_h5.CONFIG) is None else "model"
             weights = root.group(legacy_h5.WEIGHTS) if legacy_h5.WEIGHTS in root else root
-            version = root.attribute("keras_version") or weights.attribute("keras_version")
-            found.backend = str(root.attribute("backend") or weights.attribute("backend") or "")
+            version = root.text("keras_version") or weights.text("keras_version")
+            found.backend = root.text("backend") or weights.text("backend") or ""
             if found.layout == "model":
                 with self.noting():
                     place = f"{root.where}, {legacy_h5.CONFIG}"
-                    self._config(read_json(root.attribute(legacy_h5.CONFIG), place), version)
+                    self._config(read_json(root.text(legacy_h5.CONFIG) or "", place), version)
                 with self.noting():
                     found.training = legacy_h5.training_in(root) or {}
                     found.own += own_objects(found.training, "training_config", None)

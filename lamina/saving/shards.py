@@ -253,6 +253,10 @@ class Pieces(Group):
         """The groups of this name."""
         return Pieces([group.group(name) for group in self.groups if name in group], f"{self.where}/{name}")
 
+    def text(self, name: str) -> str | None:
+        """An attribute that is a text, from the first piece that has it."""
+        return next((text for group in self.groups if (text := group.text(name)) is not None), None)
+
     def find(self, path: str) -> Pieces | None:
         """The groups at ``path``, or ``None`` when no file has one."""
         found = [inner for group in self.groups if (inner := group.find(path)) is not None]

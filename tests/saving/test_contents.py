@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from saving import test_hostile as hostile
+from saving import hostile, test_hostile, test_hostile_weights
 
 import lamina
 from lamina import layers
@@ -212,34 +212,26 @@ def test_a_good_graph_has_no_faults(tmp_path: Path):
     assert describe(tmp_path / "m.json").faults == []
 
 
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    path = tmp_path_factory.mktemp("good") / "good.keras"
-    hostile.small().save(path)
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
 def test_hostile_files_are_described(parts: dict[str, bytes], tmp_path: Path):
     """None is an error, none opens anything but itself, and what is wrong with archives, texts and arrays is said."""
     path = tmp_path / "m.keras"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of zipfile, which is told to write names twice
-        for change, _ in hostile.CONFIGS.values():
-            json.dumps(describe(hostile.pack(path, hostile.edit(parts, change)), figures=True).as_json())
-        for case, (text, _) in hostile.TEXTS.items():
+        for change, _ in test_hostile.CONFIGS.values():
+            json.dumps(describe(hostile.pack(path, test_hostile.edit(parts, change)), figures=True).as_json())
+        for case, (text, _) in test_hostile.TEXTS.items():
             assert describe(hostile.pack(path, {**parts, "config.json": text})).faults, case
-        for case, (change, _) in hostile.ARCHIVES.items():
+        for case, (change, _) in test_hostile.ARCHIVES.items():
             if case != "weights empty":
                 assert describe(hostile.pack(path, change(parts))).faults, case
     told = 0
-    for change, _ in hostile.WEIGHTS.values():
+    for change, _ in test_hostile_weights.WEIGHTS.values():
         data = hostile.with_weights(parts, change)
         (tmp_path / "m.weights.h5").write_bytes(data["model.weights.h5"])
         faults = [describe(one, figures=True).faults for one in (hostile.pack(path, data), tmp_path / "m.weights.h5")]
         assert bool(faults[0]) == bool(faults[1])
         told += bool(faults[0])
-    assert told > len(hostile.WEIGHTS) // 3
+    assert told > len(test_hostile_weights.WEIGHTS) // 3
 
 
 def test_cut_files_are_described(parts: dict[str, bytes], tmp_path: Path):
