@@ -102,7 +102,6 @@ def test_every_layer_stands_on_a_page(folder):
 STATES = {"works": "可用", "partly": "部分可用", "coming": "即将支持"}
 # What is not whole yet: the beginning of its row, and whether what is missing has come, so that the row must move.
 MISSING = {
-    "Files of Keras 1, 2 and tf.keras": lambda: '"convert"' in (ROOT / "lamina" / "__main__.py").read_text(),
     "[Keras code of any age]": lambda: hasattr(lamina.utils, "pad_sequences"),
     "What models begin with": lambda: hasattr(layers, "Rescaling") and importlib.util.find_spec("lamina.applications"),
     "See what each layer does": lambda: hasattr(layers.Layer, "show"),
