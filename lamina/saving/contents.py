@@ -475,6 +475,7 @@ class _Reader(_Arrays):
 
     def _look_at_arrays(self) -> None:
         found = self.contents
+        found.faults += _misfits(found)
         strange = [array for array in found.arrays if array.figures.get("not_finite")]
         if strange:
             found.unusual.append(Note("not_finite", {"place": strange[0].place, "count": len(strange)}))
@@ -486,6 +487,34 @@ class _Reader(_Arrays):
             found.unusual.append(Note("frozen", {"names": ", ".join(frozen[:5]), "count": len(frozen)}))
         if found.layout == "model" and found.layers and not found.arrays:
             found.unusual.append(Note("no_weights"))
+
+
+def _misfits(found: Contents) -> Iterator[str]:
+    """Where the arrays are not those that the config's layers can have."""
+    numbers: dict[str, list[int]] = {}
+    for array in found.arrays:
+        place, _, name = array.place.rpartition("/")
+        if place.rpartition("/")[2] == "vars" and name.isdecimal() and len(name) < 7:
+            numbers.setdefault(place, []).append(int(name))
+    for place, given in numbers.items():
+        if sorted(given) != list(range(len(given))):
+            yield f"{place:.200} should number its arrays from 0 to {len(given) - 1}, and has {sorted(given)[:20]}."
+    is_whole = found.outline is not None and found.outline.form in ("Sequential", "Functional")
+    for layer in found.layers:
+        if is_whole and not layer.class_name and layer.arrays and layer.place.startswith("layers/"):
+            yield f"There are weights at {layer.place:.200}, and the config has no layer there."
+        rows, columns = (layer.config.get(key) for key in _SIZES.get(layer.class_name, ("", "")))
+        shape = layer.arrays[0].shape if layer.arrays else ()
+        if len(shape) != 2 or (type(rows), type(columns)) == (type(None), type(None)):
+            continue
+        wanted = [size for size in (rows, columns) if type(size) is int]
+        if wanted and shape[-len(wanted) :] != tuple(wanted):
+            yield (f"Layer {layer.name!r:.80} has {', '.join(map(str, wanted))} for its size in the config, and weights of "
+                   f"shape {shape}.")  # fmt: skip
+
+
+# What the config calls the two sizes of the first array of a layer; "" for what it does not say.
+_SIZES = {"Dense": ("", "units"), "Embedding": ("input_dim", "output_dim")}
 
 
 def _words_of(config: Any) -> tuple[set[str], set[str]]:

@@ -267,6 +267,8 @@ def _whose(config: Config, kind: str | None) -> str | None:
     if plain in ("MeanMetricWrapper", "LossFunctionWrapper") or (kind == "optimizer" and plain in TABLES[kind].members):
         return "lamina"
     found, is_own = look_up(config, None, kind)
+    if found is None and kind == "activation":  # which may be a layer
+        found, is_own = look_up(config, None, "layer")
     return None if found is None else "caller" if is_own else "lamina"
 
 

@@ -249,6 +249,14 @@ def test_nothing_of_keras_s_own_is_taken_for_the_author_s():
     assert count > 100
 
 
+def test_a_layer_may_be_an_activation():
+    layer = {"module": "keras.layers", "class_name": "ReLU", "config": {"max_value": 1.0}, "registered_name": None}
+    config = {"class_name": "Dense", "config": {"units": 2, "activation": layer}}
+    assert own_objects(config) == []
+    config["config"]["activation"] = {**layer, "class_name": "OwnLayer", "module": None}
+    assert [one.call() for one in own_objects(config)] == ["OwnLayer(max_value=1.0)"]
+
+
 def test_names_of_a_hostile_file_are_shown_as_text():
     config = {"class_name": "a\x1b[2J", "config": {"\x07": "\x1b" * 1000, "b" * 10_000: [0] * 10_000}}
     [one] = own_objects(config)
