@@ -15,7 +15,7 @@ from typing import Any
 from lamina.registry import KERAS_PACKAGES, TABLES, is_value, snake_case
 
 Config = dict[str, Any]
-HUGE = 10**9  # no size or count in a config of a real model is as large
+HUGE = 2**33  # no size or count in a config of a real model is as large; int32 has nothing above 2**31
 _MOST_LAYERS = 100_000
 
 
@@ -320,7 +320,7 @@ def _suspicions(config: Any) -> list[str]:
             ]
         elif isinstance(item, list):
             pending += [(value, f"{place}[{number}]") for number, value in reversed(list(enumerate(item)))]
-        elif type(item) is int and abs(item) >= HUGE and not place.endswith("shared_object_id"):
+        elif type(item) is int and item >= HUGE and not place.endswith("shared_object_id"):
             found.append(f"{place.lstrip('.'):.200} is {item}, which no model has.")
     return found
 

@@ -208,7 +208,9 @@ def test_what_is_wrong_with_a_config(config: Any, sentence: str, tmp_path: Path)
 
 
 def test_a_good_graph_has_no_faults(tmp_path: Path):
-    (tmp_path / "m.json").write_text(json.dumps(GRAPH))
+    more = {"seed": 10**12, "mask_value": -(10**12), "end": 2**31 - 1}
+    config = changed(lambda layers, inner: layers[1]["config"].update(more))
+    (tmp_path / "m.json").write_text(json.dumps(config))
     assert describe(tmp_path / "m.json").faults == []
 
 
