@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.saving.legacy_weights import LOCAL
 from lamina.saving.tf_operations import NoWords, as_tf_operation, is_place
 
 Config = dict[str, Any]
@@ -34,6 +35,13 @@ _RENAMED: dict[str, dict[str, str]] = {
     "InputLayer": {"batch_shape": "batch_input_shape"},
     "LeakyReLU": {"negative_slope": "alpha"},
 }
+# Layers that tf.keras does not have.
+_LACKING = frozenset({
+    "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D", "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D", "ConvLSTM2DCell", "ConvRecurrent2D", "GroupQueryAttention", "Highway",
+    "MaxoutDense", "ParametricSoftplus", "RMSNormalization", "RandomFourierFeatures", "Recurrent", "ReversibleEmbedding",
+    "SReLU", "TorchModuleWrapper",
+})  # fmt: skip
 # Words that mean something else there.
 _WORDS = {"hard_sigmoid_keras2": "hard_sigmoid"}
 _REFUSED_WORDS = {"hard_sigmoid"}
@@ -97,6 +105,13 @@ def _object(described: Config) -> Config:
 
 
 def _settings(name: str, inner: Config) -> Config:
+    if name in _LACKING:
+        raise NoWords(f"tf.keras has no {name} ({inner.get('name')!r}).")
+    if name in LOCAL and inner.get("implementation", 1) != 1:  # whose kernels tf.keras keeps in another layout
+        if inner.get("padding") != "valid":
+            who = f"{name} {inner.get('name')!r}"
+            raise NoWords(f"{who} pads its input, for which tf.keras keeps its kernel in another layout.")
+        inner = inner | {"implementation": 1}
     found: Config = {}
     added = _EVERYWHERE | _ADDED.get(name, {})
     for key, value in inner.items():

@@ -16,7 +16,7 @@ LAYERS = ("TFOpLambda", "SlicingOpLambda")
 
 # TensorFlow's name -> Keras's class, and what the function's arguments are called there. The first argument is what the
 # function is called on; names that are not listed are the same; those with no name here change no number.
-_TWO = {"y": "x2", "b": "x2"}
+_TWO = {"other": "x2", "y": "x2"}  # the last is what is written
 _REDUCE = {"axis": "axis", "keepdims": "keepdims"}
 
 
@@ -29,13 +29,13 @@ FUNCTIONS: dict[str, tuple[str, dict[str, str]]] = {
     **_rows(
         "math.add:Add __operators__.add:Add math.subtract:Subtract math.multiply:Multiply math.truediv:TrueDivide "
         "math.divide:TrueDivide math.floordiv:FloorDivide math.floormod:Mod math.mod:Mod math.pow:Power "
-        "linalg.matmul:Matmul __operators__.matmul:Matmul math.maximum:Maximum math.minimum:Minimum math.less:Less "
+        "math.maximum:Maximum math.minimum:Minimum math.less:Less "
         "math.less_equal:LessEqual math.greater:Greater math.greater_equal:GreaterEqual math.equal:Equal "
         "math.not_equal:NotEqual __operators__.eq:Equal __operators__.ne:NotEqual math.logical_and:LogicalAnd "
-        "math.logical_or:LogicalOr math.logical_xor:LogicalXor math.divide_no_nan:DivideNoNan floor_div:FloorDivide "
-        "linalg.cross:Cross",
-        _TWO | {"other": "x2"},
+        "math.logical_or:LogicalOr math.logical_xor:LogicalXor math.divide_no_nan:DivideNoNan floor_div:FloorDivide",
+        _TWO,
     ),
+    **_rows("linalg.matmul:Matmul __operators__.matmul:Matmul linalg.cross:Cross", {"b": "x2"}),
     "math.atan2": ("Arctan2", {"x": "x2"}),
     **_rows(
         "math.negative:Negative math.abs:Absolute math.exp:Exp math.expm1:Expm1 math.log:Log math.log1p:Log1p "
@@ -195,6 +195,8 @@ def as_tf_operation(entry: Config) -> Config:
     function, renamed = _BY_CLASS[class_name]
     old_names = {new: old for old, new in renamed.items()}
     settings = {old_names[key]: value for key, value in config.items() if key in old_names}
+    if function == "reverse" and isinstance(settings["axis"], int):
+        settings["axis"] = [settings["axis"]]
     left = {key: value for key, value in config.items() if key not in (*old_names, "name")}
     if any(value not in (None, False) for value in left.values()):
         raise NoWords(
@@ -215,12 +217,12 @@ def _tf_node(node: Config, old_names: dict[str, str], settings: Config) -> list[
     for value in rest:
         if second is None or len(rest) > 1:
             raise NoWords("An operation is called with more tensors than lamina writes for tf.keras.")
-        given["y" if second in ("y", "b") else second] = _tf_argument(value)
+        given[second] = _tf_argument(value)
     given |= {old_names.get(key, key): _tf_argument(value) for key, value in node.get("kwargs", {}).items()}
     if isinstance(first, list):
         return [[*tensor["config"]["keras_history"], given] for tensor in first]
-    if not isinstance(first, dict):
-        raise NoWords("An operation begins with a number, for which tf.keras's files have no place.")
+    if not isinstance(first, dict) or first.get("class_name") != "__keras_tensor__":
+        return ["_CONSTANT_VALUE", -1, _tf_argument(first), given]
     return [*first["config"]["keras_history"], given]
 
 
@@ -231,4 +233,6 @@ def _tf_argument(value: Any) -> Any:
         return [_tf_argument(item) for item in (value.get("items") or ())]
     if isinstance(value, dict) and value.get("class_name") == "__slice__":
         return value["config"]
+    if isinstance(value, dict) and value.get("class_name") in ("__tensor__", "__numpy__"):
+        return value["config"]["value"]
     return [_tf_argument(item) for item in value] if isinstance(value, list) else value

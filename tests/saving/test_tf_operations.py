@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -133,3 +134,33 @@ def test_a_network_of_functions_trains():
     model.compile("adam", "mse")
     losses = model.fit(x[0], np.ones((2, 1), "float32"), epochs=5, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+BACK = (
+    "at",
+    "reverse",
+    "math.multiply:number",
+    "math.subtract:first",
+    "numbers",
+    "math.maximum",
+    "where",
+    "pad:value",
+)
+
+
+@pytest.mark.parametrize("name", BACK)
+def test_functions_are_written_by_tensorflow_s_names(name: str, tmp_path: Path):
+    """What tf_keras was seen to open; of what lamina does not write a warning tells."""
+    text, x, y = CASES[name]
+    model = model_from_json(text)
+    if name in ("where", "pad:value"):
+        with pytest.warns(UserWarning, match="can be opened by lamina alone, not by Keras"):
+            model.save(tmp_path / "m.h5")
+        return
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        del file.attrs["lamina_config"]  # so that tf.keras's words are read
+        written = json.loads(file.attrs["model_config"])
+    calls = [call for layer in written["config"]["layers"] for call in layer["inbound_nodes"]]
+    assert not any(set(call[3]) & {"other"} for call in calls)
+    np.testing.assert_allclose(answers(lamina.models.load_model(tmp_path / "m.h5"), x)[0], y[0], rtol=2e-5, atol=2e-5)
