@@ -31,7 +31,7 @@ from lamina.saving.limits import check_counts
 from lamina.saving.moved_state import Stored
 from lamina.saving.named_weights import require_built
 from lamina.saving.needed import all_named
-from lamina.saving.older_configs import dialect_of, in_todays_form, in_words_of
+from lamina.saving.older_configs import check_stated_shapes, dialect_of, in_todays_form, in_words_of
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
 from lamina.tracebacks import users_level
 
@@ -82,6 +82,8 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
             raise ValueError(
                 f"{place} does not say for what input {who(model)} was built, so its weights have no place."
             )
+        if dialect == "keras1":
+            check_stated_shapes(model, config)
         found = read(model, weights)
         if compile:
             _compile(model, root, config, dialect, own is not None)

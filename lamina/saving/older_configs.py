@@ -79,6 +79,27 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
             pending += item
 
 
+def check_stated_shapes(model: Any, config: Any) -> None:
+    """Refuse a model whose transposed convolutions give other shapes than its config of Keras 1 states: there the shape was an
+    argument, and with strides several fit one input.
+
+    Raises:
+        ValueError: naming the layer and both shapes.
+    """
+    stated = {inner.get("name"): inner["output_shape"] for part in _objects(config)
+              if str(part.get("class_name")).startswith("Deconv") and isinstance(inner := part.get("config"), dict)
+              and isinstance(inner.get("output_shape"), list)}  # fmt: skip
+    for layer in model.layers if stated else ():
+        wanted, given = stated.get(layer.name), getattr(layer, "output_shape", None)
+        if wanted is None or not isinstance(given, tuple):
+            continue
+        sizes = list(zip(wanted[1:], given[1:], strict=False))
+        if len(wanted) != len(given) or any(one != other for one, other in sizes if None not in (one, other)):
+            who = f"{type(layer).__name__} {layer.name!r}"
+            raise ValueError(f"The file says that {who} gives {tuple(wanted)}, and here it gives {given}, which follows from "
+                             "its input alone.")  # fmt: skip
+
+
 def in_todays_form(config: Any) -> Any:
     """A config of Keras 1, 2 or tf.keras without what today's reader would misread, as a new structure.
 

@@ -163,6 +163,15 @@ def test_a_mode_of_batch_normalization_that_is_no_more_is_refused(mode: int, tmp
         load_model(tmp_path / "m.h5")
 
 
+def test_a_shape_that_keras_1_was_told_and_lamina_would_not_give(tmp_path: Path):
+    case = k1.LAYERS["deconv2d"]
+    k1.save(tmp_path / "m.h5", case._replace(config=case.config | {"output_shape": [None, 9, 9, 4]}))
+    with pytest.raises(
+        ValueError, match=r"Conv2DTranspose 'one' gives \(None, 9, 9, 4\), and here it gives \(None, 8, 8, 4\)"
+    ):
+        load_model(tmp_path / "m.h5")
+
+
 # ---- older layouts -------------------------------------------------------------------------------------------------
 
 
