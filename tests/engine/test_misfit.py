@@ -89,7 +89,13 @@ def test_alignment():
 
 def net(units: int = 2) -> Sequential:
     return Sequential(
-        [Input((7, 3)), Bidirectional(LSTM(2), name="both"), Dense(4, name="mid"), Dense(units, name="out")], name="net"
+        [
+            Input((7, 3)),
+            Bidirectional(LSTM(2, name="rnn"), name="both"),
+            Dense(4, name="mid"),
+            Dense(units, name="out"),
+        ],
+        name="net",
     )
 
 
@@ -101,11 +107,11 @@ def test_set_weights_of_a_model_shows_the_table():
     ) as error:
         model.set_weights(net(3).get_weights())
     assert str(error.value).splitlines()[1:] == [
-        "  layer                         given               in model            verdict",
-        "  out                           (4, 3) (3,)         (4, 2) (2,)         shape differs",
-        "  both/forward_lstm/lstm_cell   (3, 8) (2, 8) (8,)  (3, 8) (2, 8) (8,)  fits",
-        "  both/backward_lstm/lstm_cell  (3, 8) (2, 8) (8,)  (3, 8) (2, 8) (8,)  fits",
-        "  mid                           (4, 4) (4,)         (4, 4) (4,)         fits",
+        "  layer                        given               in model            verdict",
+        "  out                          (4, 3) (3,)         (4, 2) (2,)         shape differs",
+        "  both/forward_rnn/lstm_cell   (3, 8) (2, 8) (8,)  (3, 8) (2, 8) (8,)  fits",
+        "  both/backward_rnn/lstm_cell  (3, 8) (2, 8) (8,)  (3, 8) (2, 8) (8,)  fits",
+        "  mid                          (4, 4) (4,)         (4, 4) (4,)         fits",
         "Where they differ, the list has 3 and the model 2: another number of units or classes.",
     ]
     with pytest.raises(ValueError, match=r"^Sequential 'net' has 10 weights, and set_weights got 8\.\n") as error:
