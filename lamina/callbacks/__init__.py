@@ -1,7 +1,8 @@
 """Callbacks: what is told of each epoch and step of training, and may act on it."""
 
 from lamina.callbacks.averages import SwapEMAWeights
-from lamina.callbacks.checkpoints import BackupAndRestore, ModelCheckpoint
+from lamina.callbacks.backups import BackupAndRestore
+from lamina.callbacks.checkpoints import ModelCheckpoint
 from lamina.callbacks.lambda_callback import LambdaCallback
 from lamina.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from lamina.callbacks.logs import CSVLogger, ProgbarLogger

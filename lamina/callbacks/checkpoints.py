@@ -1,15 +1,15 @@
-"""Callbacks that write files: the model as it trains, and what is needed to go on after a crash."""
+"""The callback that saves the model as it trains."""
 
 from __future__ import annotations
 
 import errno
-import json
 import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from lamina.callbacks.batch_counter import BatchCounter, check_save_freq
 from lamina.callbacks.monitoring import Mode, MonitorCallback, say
 from lamina.dialects import any_spelling
 from lamina.engine.layer import Layer
@@ -17,27 +17,8 @@ from lamina.errors import did_you_mean
 from lamina.saving import check_describable
 from lamina.saving.files import writable_target
 from lamina.saving.names import can_be_a_model, fields_of
-from lamina.training.callback import Callback
 from lamina.training.callback_list import CallbackList
 from lamina.training.metric_names import find_name
-
-
-class BatchCounter:
-    """Says when ``every`` batches have passed, across epochs."""
-
-    def __init__(self, every: int) -> None:
-        self.every = every
-        self.seen = 0
-
-    def is_due(self) -> bool:
-        """Count one batch."""
-        self.seen = (self.seen + 1) % self.every
-        return self.seen == 0
-
-
-def _check_save_freq(save_freq: Any, name: str) -> None:
-    if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
-        raise ValueError(f"The save_freq of {name} must be 'epoch' or a number of batches, and got {save_freq!r}.")
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -97,7 +78,7 @@ class ModelCheckpoint(MonitorCallback):
         self.period = period
         self._fields = fields_of(self.filepath)
         self._check_name()
-        _check_save_freq(save_freq, "ModelCheckpoint")
+        check_save_freq(save_freq, "ModelCheckpoint")
         self._epoch = 0
         if save_freq != "epoch":  # only then is there something to do after each batch
             self._counter = BatchCounter(save_freq)
@@ -235,97 +216,3 @@ class _Names(dict[str, Any]):
             raise KeyError(f"ModelCheckpoint can't fill in {{{name}}} in {self._template!r}.{did_you_mean(name, self)} "
                            f"There are: {', '.join(self)}.")  # fmt: skip
         return self[found]
-
-
-class BackupAndRestore(Callback):
-    """Keep what is needed to go on with training after a crash, and go on from it.
-
-    When ``fit`` is called again with the same folder, the weights, the optimizer's state and the epoch are those of the
-    last backup. The model must be built before.
-
-    Arguments:
-        backup_dir: a folder for this training run alone.
-        save_freq: ``"epoch"``, or a number of batches. Training goes on with the epoch that was under way.
-        double_checkpoint: also keep the backup before the last one. A backup is written beside the old one and then
-            renamed, so that one is whole at any time even without.
-        delete_checkpoint: remove the backup when training has ended well.
-
-    Raises:
-        ValueError: without a folder, for another ``save_freq``, or when the model is not built.
-
-    Source: https://keras.io/api/callbacks/backup_and_restore/
-
-    >>> BackupAndRestore("backup").save_freq
-    'epoch'
-    """
-
-    def __init__(
-        self,
-        backup_dir: str | os.PathLike[str],
-        save_freq: int | Literal["epoch"] = "epoch",
-        double_checkpoint: bool = False,
-        delete_checkpoint: bool = True,
-    ) -> None:
-        super().__init__()
-        if not backup_dir:
-            raise ValueError("BackupAndRestore needs a folder: backup_dir is empty.")
-        _check_save_freq(save_freq, "BackupAndRestore")
-        self.backup_dir = os.fspath(backup_dir)
-        self.save_freq = save_freq
-        self.double_checkpoint = double_checkpoint
-        self.delete_checkpoint = delete_checkpoint
-        self._weights = Path(self.backup_dir) / "latest.weights.h5"
-        self._progress = Path(self.backup_dir) / "training_metadata.json"
-        self._epoch = 0
-        if save_freq != "epoch":
-            self._counter = BatchCounter(save_freq)
-            self.on_train_batch_end = self._after_batch
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        if not self.model.built:
-            raise ValueError(f"BackupAndRestore needs a built model, and {self.model.name!r} is not: give its first layer "
-                             "an input_shape, or call it on a batch of data, before fit().")  # fmt: skip
-        if not (self._weights.exists() and self._progress.exists()):
-            return
-        optimizer = self.model.optimizer
-        if optimizer is not None and not optimizer.built:  # there must be a state to load into
-            optimizer.build(self.model.trainable_weights)
-        self.model.load_weights(os.fspath(self._weights))
-        self._epoch = int(json.loads(self._progress.read_text(encoding="utf-8"))["epoch"])
-        self.model._initial_epoch = self._epoch
-
-    def _after_batch(self, batch: int, logs: Any = None) -> None:
-        if self._counter.is_due():
-            self._save(batch)
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch + 1
-        if self.save_freq == "epoch":
-            self._save(None)
-
-    def on_train_end(self, logs: Any = None) -> None:
-        if self.delete_checkpoint:
-            for path in (self._weights, self._progress):
-                path.unlink(missing_ok=True)
-                _previous(path).unlink(missing_ok=True)
-            folder = Path(self.backup_dir)
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-
-    def _save(self, batch: int | None) -> None:
-        Path(self.backup_dir).mkdir(parents=True, exist_ok=True)
-        new_weights = self._weights.with_name("new.weights.h5")
-        new_progress = self._progress.with_name("new.json")
-        self.model.save_weights(os.fspath(new_weights), overwrite=True)
-        new_progress.write_text(json.dumps({"epoch": self._epoch, "batch": batch or 0}), encoding="utf-8")
-        for new, path in ((new_weights, self._weights), (new_progress, self._progress)):
-            if self.double_checkpoint and path.exists():
-                path.replace(_previous(path))
-            new.replace(path)
-
-
-def _previous(path: Path) -> Path:
-    return path.with_name(f"{path.name}.bkp")

@@ -104,6 +104,8 @@ class ReduceLROnPlateau(MonitorCallback):
     0.0
     """
 
+    kept = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

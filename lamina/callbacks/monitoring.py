@@ -29,6 +29,8 @@ class MonitorCallback(Callback):
         ValueError: for another ``mode``; in the first epoch, when ``"auto"`` can't tell.
     """
 
+    kept: tuple[str, ...] = ("best",)  # what a backup keeps of it
+
     def __init__(
         self, monitor: str = "val_loss", mode: Mode | str = "auto", baseline: float | None = None, min_delta: float = 0
     ) -> None:

@@ -33,6 +33,8 @@ class EarlyStopping(MonitorCallback):
     3
     """
 
+    kept = ("best", "wait", "stopped_epoch", "best_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",

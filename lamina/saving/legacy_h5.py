@@ -33,6 +33,7 @@ from lamina.saving.named_weights import require_built
 from lamina.saving.needed import all_named
 from lamina.saving.older_configs import check_stated_shapes, dialect_of, in_todays_form, in_words_of
 from lamina.saving.training_configs import compile_settings, optimizer_state, own_optimizer_state
+from lamina.saving.weights_h5 import read_standing
 from lamina.tracebacks import users_level
 
 WEIGHTS, CONFIG, TRAINING, OPTIMIZER = "model_weights", "model_config", "training_config", "optimizer_weights"
@@ -89,6 +90,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
             _compile(model, root, config, dialect, own is not None)
             if own is not None and OWN_OPTIMIZER in root:
                 own_optimizer_state(model, root.group(OWN_OPTIMIZER))
+                read_standing(model, root)
             elif own is None and OPTIMIZER in root and model.optimizer is not None:
                 optimizer_state(model, root.group(OPTIMIZER), found.places, found.layers, str(version))
     return model
@@ -119,6 +121,7 @@ def load_weights(model: Any, root: Group, by_name: bool = False, skip_mismatch: 
     if not (is_whole or by_name or skip_mismatch) and OWN_OPTIMIZER in root:  # what was a checkpoint in tf.keras
         try:
             own_optimizer_state(model, root.group(OWN_OPTIMIZER))
+            read_standing(model, root)
         except ValueError as error:  # of another optimizer: the weights are still worth having
             warnings.warn(f"The state of the optimizer was not loaded: {error}", stacklevel=users_level())
 

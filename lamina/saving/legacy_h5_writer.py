@@ -29,6 +29,7 @@ from lamina.saving.legacy_h5 import (
     own_part,
 )
 from lamina.saving.tf_keras_configs import NoWords, model_config, training_config
+from lamina.saving.weights_h5 import write_standing
 from lamina.tracebacks import users_level
 
 VERSION = "2.21.0"  # of the tf_keras whose layout is written
@@ -65,6 +66,8 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
         _write_weights(file.create_group(WEIGHTS), model)
         if include_optimizer and model.optimizer is not None and model.optimizer.built:
             _write_optimizer(file, model.optimizer)
+        if include_optimizer:
+            write_standing(file, model)
     _put(stream, path)
 
 
@@ -77,6 +80,7 @@ def save_weights(model: Any, path: str | os.PathLike[str], include_optimizer: bo
         _write_weights(file, model)
         if include_optimizer and model.optimizer is not None and model.optimizer.built:
             _write_own_optimizer(file, model.optimizer)
+            write_standing(file, model)
     _put(stream, path)
 
 

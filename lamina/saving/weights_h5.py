@@ -27,9 +27,11 @@ from lamina.saving.legacy_weights import LOCAL, Source, class_of, in_todays_layo
 from lamina.saving.named_weights import require_built
 from lamina.saving.training_configs import as_keras3, built_for, check_shapes, state_setter
 from lamina.tracebacks import users_level
+from lamina.training.standing import standing, stood
 from lamina.training.steps import build_optimizer
 
 OPTIMIZER = "optimizer"
+STANDING = "lamina_training"
 
 
 def save_weights(model: Any, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -55,6 +57,8 @@ def pack(model: Any, include_optimizer: bool = True) -> memoryview:
     with h5py.File(stream, "w") as file:
         for place, name, store in stored(model, include_optimizer):
             write_group(file, place, name, store)
+        if include_optimizer:
+            write_standing(file, model)
     return stream.getbuffer()
 
 
@@ -102,6 +106,18 @@ def _stored_by(module: nn.Module) -> dict[str, Any]:
     return store
 
 
+def write_standing(file: Any, model: Any) -> None:
+    """Write where the training stands, which is lamina's own: Keras reads the places that it knows."""
+    for name, array in standing(model).items():
+        file.require_group(STANDING).create_dataset(name, data=array)
+
+
+def read_standing(model: Any, root: Group) -> None:
+    """Tell the model where its training stood when the file was written, if the file says so."""
+    group = root.find(STANDING)
+    stood(model, {} if group is None else {name: group.read(name) for name in group.names()})
+
+
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +146,7 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
         reader = _tf_optimizer_reader if by_tf_keras else _optimizer_reader
         assignments.append(reader(model, optimizer, root, whole) if in_order else _optimizer_in_other_order(root))
     _apply(model, assignments)
+    read_standing(model, root)
     if comparison.wrong:
         warnings.warn(comparison.warning(), stacklevel=users_level())
 

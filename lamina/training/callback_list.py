@@ -99,7 +99,8 @@ class CallbackList:
     def __getattr__(self, name: str) -> Callable[..., None]:
         if name not in HOOKS:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        called = [getattr(callback, name) for callback in self.callbacks if _is_called(callback, name)]
+        order = _backups_later(self.callbacks) if name == "on_epoch_end" else self.callbacks
+        called = [getattr(callback, name) for callback in order if _is_called(callback, name)]
 
         def call(*args: Any, logs: Any = None, **number: Any) -> None:  # the number of the epoch or the batch
             given = (*args, *number.values())
@@ -121,6 +122,15 @@ Callbacks = Callback | Sequence[Callback] | CallbackList | None
 POSITIONS = {name: len(inspect.signature(hook).parameters) - 1 for name, hook in vars(Callback).items()
              if name.startswith("on_")}  # fmt: skip
 HOOKS = frozenset(POSITIONS)
+
+
+def _backups_later(callbacks: list[Any]) -> list[Any]:
+    """Callbacks with those that keep what others know right behind the last of these, so that it is of the same epoch."""
+    last = max((place for place, one in enumerate(callbacks) if hasattr(one, "kept")), default=-1)
+    late = [one for one in callbacks[: last + 1] if getattr(one, "keeps_others", False)]
+    return (
+        [one for one in callbacks[: last + 1] if not any(one is other for other in late)] + late + callbacks[last + 1 :]
+    )
 
 
 def _flat(callbacks: Any) -> Iterable[Any]:

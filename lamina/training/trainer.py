@@ -23,6 +23,7 @@ from lamina.training.older_callbacks import about_batch, older_params, tell_vali
 from lamina.training.one_batch import OneBatch, to_array
 from lamina.training.placement import Gathered
 from lamina.training.progress import ProgressBar
+from lamina.training.standing import go_on
 
 _FEW_BATCHES = 3  # for which what helps with many is not worth its preparation
 
@@ -31,6 +32,7 @@ class Trainer(OlderMethods, OneBatch):
     """The part of a model that trains, evaluates and predicts: the loops over batches."""
 
     history: History = cast(Any, None)  # of the last `fit`
+    _next_epoch: int | None = None  # with which training goes on, once there was a `fit`
     stop_evaluating: bool = False
     stop_predicting: bool = False
 
@@ -103,6 +105,8 @@ class Trainer(OlderMethods, OneBatch):
                     "_initial_epoch", None
                 )  # BackupAndRestore found where an earlier run stopped
                 due = range(initial_epoch if resumed is None else resumed, epochs)
+                if resumed is not None or initial_epoch:
+                    go_on(self, due.start)
                 logs = self._train_epochs(due, batches, validation, validation_freq, hooks, bar, noting)
                 if self.optimizer is not None and self.optimizer.built:
                     self.optimizer.finalize_variable_values(self.trainable_weights)
@@ -129,6 +133,7 @@ class Trainer(OlderMethods, OneBatch):
         """Train for the epochs that are due, and return the last one's logs."""
         logs: dict[str, Any] = {}
         for epoch in due:
+            self._next_epoch = epoch
             hooks.on_epoch_begin(epoch)
             bar.epoch_begin(epoch)
             trained = self._train_epoch(batches, hooks, bar)
@@ -142,6 +147,7 @@ class Trainer(OlderMethods, OneBatch):
             if validation is not None and _is_due(epoch, frequency):
                 found = self._evaluate(validation, hooks)
                 logs = dict(sorted({**logs, **{f"val_{name}": value for name, value in found.items()}}.items()))
+            self._next_epoch = epoch + 1
             hooks.on_epoch_end(epoch, logs)
             bar.epoch_end(logs)
             if self.stop_training:
