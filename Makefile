@@ -12,7 +12,7 @@ INPUTS := pyproject.toml requirements/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format pytest fuzz verdicts bench dist clean
+.PHONY: help demo test lint format pytest fuzz kills verdicts bench dist clean
 
 help:
 	@echo 'make demo    train a small network on pictures of clothes, and see what it learned'
@@ -20,6 +20,7 @@ help:
 	@echo 'make lint    ruff and pyright only;   make pytest ARGS=tests/layers   some tests only'
 	@echo 'make format  ruff mends and formats'
 	@echo 'make fuzz    random layers, then files of every format changed at random; SECONDS=600 SEED=7'
+	@echo 'make kills   500 saves over a file that are killed: it stays whole; ARGS="--count 5000 --seed 7"'
 	@echo 'make verdicts  how often diagnose() is right, on curves and fits whose truth is known; SECONDS=600 SEED=7'
 	@echo 'make bench   lamina beside hand-written torch (and Keras, where installed)'
 	@echo 'make dist    wheel and sdist in dist/, and the wheel tried alone in a new environment'
@@ -46,6 +47,10 @@ format: $(VENV)/test.stamp
 fuzz: $(VENV)/test.stamp
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz.files --seconds $(FILE_SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Processes that save are killed at any moment, in all formats.
+kills: $(VENV)/test.stamp
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m saving.kills $(ARGS)
 
 # Wrong verdicts are printed. Without SEED each run draws other curves and fits.
 verdicts: $(VENV)/test.stamp

@@ -32,7 +32,9 @@ from lamina.saving.yaml_text import read_yaml
 # Numbers are read for their figures where that takes no longer than a look: so many bytes of one array, and of all.
 MAX_FIGURES, MAX_ALL_FIGURES = 2**26, 2**28
 _MOST_ARRAYS = 1_000_000
-_TRAINING_STATE = re.compile(r"^(optimizer|loss|compile_metrics|metrics)(/|$)|optimizer_weights/|lamina_(optimizer|training)/")
+_TRAINING_STATE = re.compile(
+    r"^(optimizer|loss|compile_metrics|metrics)(/|$)|optimizer_weights/|lamina_(optimizer|training)/"
+)
 
 
 @dataclass

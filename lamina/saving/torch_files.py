@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import zipfile
@@ -24,8 +25,10 @@ _WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "module",
 def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a built model's ``state_dict``, as ``torch.save`` does."""
     named_weights.require_built(model, "save")
-    with replacing(path) as written:
-        torch.save(model.state_dict(), written)
+    packed = io.BytesIO()  # torch's own writer of files does not say why it failed
+    torch.save(model.state_dict(), packed)
+    with replacing(path) as written, open(written, "wb") as file:
+        file.write(packed.getbuffer())
 
 
 def load_weights(model: Any, path: str | os.PathLike[str], skip_mismatch: bool = False, by_name: bool = False) -> None:

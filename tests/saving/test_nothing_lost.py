@@ -20,7 +20,8 @@ from lamina.saving import files
 
 TESTS = Path(__file__).parents[1]
 # Of the formats; ".old.h5" is one of weights alone.
-ENDINGS = (".keras", ".h5", ".weights.h5", ".old.h5")
+ENDINGS = (".keras", ".h5", ".weights.h5", ".old.h5", ".weights.json", ".safetensors", ".npz", ".pt")
+FILES = tuple(ending for ending in ENDINGS if ending != ".weights.json")  # of one file each
 
 
 def model(value: float = 1.0, units: int = 4) -> Any:
@@ -56,7 +57,7 @@ def in_a_process(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
 # ---- the disk ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", FILES)
 def test_each_file_and_its_folder_reach_the_disk_once(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     done: list[str] = []
     fsync, replace = os.fsync, os.replace
@@ -76,7 +77,7 @@ def test_each_file_and_its_folder_reach_the_disk_once(ending: str, tmp_path: Pat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="limits of files are of POSIX")
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", FILES)
 def test_a_full_disk_is_named_and_the_old_file_stays(ending: str, tmp_path: Path):
     path = tmp_path / f"m{ending}"
     save(model(1.0), path)
@@ -87,7 +88,7 @@ def test_a_full_disk_is_named_and_the_old_file_stays(ending: str, tmp_path: Path
         from saving.test_nothing_lost import model, save
         made = model(2.0)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         try:
             save(made, Path({str(path)!r}))
         except OSError as error:
@@ -165,7 +166,7 @@ def test_what_killed_processes_left_is_removed_in_time(tmp_path: Path):
     assert {file.name for file in tmp_path.iterdir()} == {young.name, other.name, "m.keras"}
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("ending", FILES)
 def test_threads_that_save_to_one_path_never_mix(ending: str, tmp_path: Path):
     path = tmp_path / f"m{ending}"
     models = [model(float(number), units=64) for number in range(3)]
@@ -189,3 +190,15 @@ def test_threads_that_save_to_one_path_never_mix(ending: str, tmp_path: Path):
     assert len(seen) == 15
     assert set(seen) <= {0.0, 1.0, 2.0}
     assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_kill_9_at_any_moment_leaves_a_whole_file(ending: str, tmp_path: Path):
+    done = in_a_process(f"""
+        from pathlib import Path
+        from saving.kills import kill_saves
+        print(kill_saves(Path({str(tmp_path / f"m{ending}")!r}), 8, 1))
+    """)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
