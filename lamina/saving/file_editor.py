@@ -217,6 +217,8 @@ class KerasFileEditor:
             if not group.is_group(name):
                 found[name] = group.read(name)
                 continue
+            if not place and name == weights_h5.STANDING:  # of the training that wrote the file, and no weights
+                continue
             inner = group.group(name)
             if name == _OWN:
                 own = {key: inner.read(key) for key in sorted(inner.names(), key=_natural)}
