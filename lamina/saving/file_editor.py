@@ -103,7 +103,9 @@ class KerasFileEditor:
         """
         self._say("comparing")
         errors, matches = [], 0
-        for key, figures in _differences(self.weights_dict, _spec(reference_model), ""):
+        # Where the training stood is lamina's own, and no part of a model.
+        weights = {key: value for key, value in self.weights_dict.items() if key != weights_h5.STANDING}
+        for key, figures in _differences(weights, _spec(reference_model), ""):
             matches += key is None
             errors += [] if key is None else [Text(say(f"files.{key}", language_of(), **figures), style="color(160)")]
         for line in errors:
@@ -216,8 +218,6 @@ class KerasFileEditor:
         for name in sorted(group.names(), key=_natural):
             if not group.is_group(name):
                 found[name] = group.read(name)
-                continue
-            if not place and name == weights_h5.STANDING:  # of the training that wrote the file, and no weights
                 continue
             inner = group.group(name)
             if name == _OWN:

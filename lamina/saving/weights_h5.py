@@ -109,12 +109,12 @@ def _stored_by(module: nn.Module) -> dict[str, Any]:
 def write_standing(file: Any, model: Any) -> None:
     """Write where the training stands, which is lamina's own: Keras reads the places that it knows."""
     for name, array in standing(model).items():
-        file.require_group(STANDING).create_dataset(name, data=array)
+        file.require_group(f"{STANDING}/vars").create_dataset(name, data=array)
 
 
 def read_standing(model: Any, root: Group) -> None:
     """Tell the model where its training stood when the file was written, if the file says so."""
-    group = root.find(STANDING)
+    group = root.find(f"{STANDING}/vars")
     stood(model, {} if group is None else {name: group.read(name) for name in group.names()})
 
 
@@ -172,7 +172,7 @@ def _loads_itself(owner: WeightOwner) -> bool:
 def _is_training_state(place: str) -> bool:
     """Whether weights belong to an optimizer, loss or metric: tf_keras writes all of them."""
     top = place.partition("/")[0]
-    return top == OPTIMIZER or "metric" in top or "loss" in top
+    return top in (OPTIMIZER, STANDING) or "metric" in top or "loss" in top
 
 
 def _reader(module: nn.Module, root: Group, at: str, found: Comparison, model: str) -> Callable[[], None] | None:
