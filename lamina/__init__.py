@@ -77,6 +77,16 @@ def version() -> str:
     return __version__
 
 
+def load_ipython_extension(shell: typing.Any) -> None:
+    """``%load_ext lamina`` in IPython and Jupyter: ``import keras`` means lamina from then on, and ``%lamina`` is there."""
+    importlib.import_module("lamina.compat.magic").load(shell)
+
+
+def unload_ipython_extension(shell: typing.Any) -> None:
+    """``%unload_ext lamina``: ``import keras`` means what it did before."""
+    importlib.import_module("lamina.compat.magic").unload(shell)
+
+
 def __getattr__(name: str) -> typing.Any:
     """The namespaces that are imported when they are first asked for, as ``lamina.ops`` is."""
     if name in _WHEN_ASKED_FOR:

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.abc
-import importlib.machinery
-import runpy
 import sys
-import tokenize
-import types
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from lamina import __version__
 from lamina.compat.check import report
-from lamina.compat.hints import guess
-from lamina.compat.modules import as_keras
 from lamina.compat.own_code import custom_objects
-from lamina.dialects.translator import GENERATIONS
+from lamina.compat.running import Options, hide_our_own, run_module, run_script, run_text, source_of
+from lamina.dialects.translator import GENERATIONS, NUMBERS
 from lamina.language import say
 from lamina.models.convert import FORMATS, convert_all, targets_of
-from lamina.screen import language_of, show, wrap, write
+from lamina.screen import language_of, wrap, write
 from lamina.viz.files import show as show_files
 
 DEMO_OUTPUT = Path("demo_output")
-# The files that run a script: their frames say nothing of what is wrong in it.
-_OURS = (__file__, runpy.__file__, "<frozen runpy>", "<frozen importlib._bootstrap>",
-         "<frozen importlib._bootstrap_external>")  # fmt: skip
+_VALUED = ("--dialect", "--keras", "--report")  # options of ``run`` whose value is the next word
+hide_our_own([__file__])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -45,19 +37,28 @@ def main(argv: list[str] | None = None) -> int:
         return _convert(parser, options)
     if options.command == "check":
         return report(options.scripts, options.dialect)
+    return _run(parser, options, rest)
+
+
+def _run(parser: argparse.ArgumentParser, options: Any, rest: list[str]) -> int:
+    """``lamina run``"""
+    dialect = NUMBERS.get(options.keras, options.keras) if options.keras is not None else options.dialect
+    how = Options(dialect, options.quiet, options.report)
+    if options.code is not None:
+        return run_text(options.code, "-c", rest, how)
     if options.module is not None:
         source = source_of(options.module)
         if source is None:
             parser.error(f"there is no module {options.module!r}, or none that can be run")
-        return run_module(options.module, source, rest, options.dialect)
+        return run_module(options.module, source, rest, how)
     if options.script is None:
         parser.error("the following arguments are required: script, or -m and a module")
     if options.script == "-":
-        return run_input(sys.stdin.read(), rest, options.dialect)
+        return run_text(sys.stdin.read(), "-", rest, how)
     script = Path(options.script)
     if not script.is_file() and not (script / "__main__.py").is_file():
         parser.error(f"there is no script {options.script!r}")
-    return run_script(script, rest, options.dialect)
+    return run_script(script, rest, how)
 
 
 def _convert(parser: argparse.ArgumentParser, options: Any) -> int:
@@ -83,141 +84,11 @@ def split(argv: list[str]) -> tuple[list[str], list[str]]:
     while place < len(argv) and argv[place].startswith("-") and argv[place] != "-":
         if argv[place] == "--":
             return [*argv[:place], *argv[place + 1 : place + 2]], argv[place + 2 :]
-        if argv[place].startswith("-m"):  # like a script, a module ends what is lamina's own
-            place += argv[place] == "-m"
+        if argv[place].startswith(("-m", "-c")):  # like a script, a module or a program ends what is lamina's own
+            place += argv[place] in ("-m", "-c")
             break
-        place += 2 if argv[place] == "--dialect" else 1
+        place += 2 if argv[place] in _VALUED else 1
     return argv[: place + 1], argv[place + 1 :]
-
-
-# ---- running -------------------------------------------------------------------------------------------------------
-
-
-def run_script(script: Path, arguments: list[str], dialect: str | None = None) -> int:
-    """Run ``script`` with ``import keras`` (of any generation) meaning lamina, and say on stderr in which dialect."""
-    source = script / "__main__.py" if script.is_dir() else script
-    folder = (script if script.is_dir() else script.parent).resolve()
-    return _run(lambda: runpy.run_path(str(script), run_name="__main__"), str(script), script.name, _text(source), folder,
-                arguments, dialect)  # fmt: skip
-
-
-def run_module(module: str, source: Path, arguments: list[str], dialect: str | None = None) -> int:
-    """Run a module as ``python -m`` does, in the same way as a script."""
-    return _run(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True), str(source), module, _text(source),
-                Path.cwd(), arguments, dialect)  # fmt: skip
-
-
-def run_input(source: str, arguments: list[str], dialect: str | None = None) -> int:
-    """Run what came on standard input in the same way."""
-    return _run(_Input(source).run, "-", "<stdin>", source, "", arguments, dialect)
-
-
-def source_of(module: str) -> Path | None:
-    """The file that ``python -m module`` would run. The packages around it are not imported: they are for ``as_keras``."""
-    folder, whole = str(Path.cwd()), ""
-    places: Any = [folder, *sys.path]
-    spec = None
-    for name in module.split("."):
-        whole = f"{whole}.{name}".strip(".")
-        spec = importlib.machinery.PathFinder.find_spec(whole, places) if places else None
-        places = spec.submodule_search_locations if spec is not None else None
-    if places:
-        spec = importlib.machinery.PathFinder.find_spec(f"{module}.__main__", list(places))
-    return Path(spec.origin) if spec is not None and spec.origin is not None else None
-
-
-def _text(file: Path) -> str | None:
-    """The text of a script, in the encoding that it states; ``None`` where it can't be read, which Python will say."""
-    try:
-        with tokenize.open(file) as opened:
-            return opened.read()
-    except (SyntaxError, UnicodeDecodeError, OSError):
-        return None
-
-
-def _run(run: Callable[[], Any], name: str, short: str, source: str | None, folder: Path | str, arguments: list[str],
-         dialect: str | None) -> int:  # fmt: skip
-    dialect = _say_dialect(short, source, dialect)
-    before, hook = (sys.argv, list(sys.path)), sys.excepthook
-    sys.argv = [name, *arguments]
-    sys.path.insert(0, str(folder))
-    sys.excepthook = _from_the_script_on(hook)
-    try:
-        with as_keras(dialect):
-            run()
-    except SystemExit as left:
-        sys.excepthook = hook
-        if left.code:
-            _hint(short, arguments)
-        raise
-    except BaseException:
-        _hint(short, arguments)
-        raise  # and the hook is left in its place: it shows this error
-    finally:
-        sys.argv, sys.path[:] = before
-    sys.excepthook = hook
-    return 0
-
-
-def _say_dialect(script: str, source: str | None, dialect: str | None) -> str | None:
-    """Say in which dialect a script is read, and why; guess it, if it was not given."""
-    language = language_of(sys.stderr)
-    reason = say("command_line.as_asked", language)
-    if dialect is None:
-        try:
-            dialect, why = guess(source or "")
-        except (SyntaxError, ValueError):  # Python will say so better
-            return None
-        words = ", ".join(why[:4])
-        reason = say("command_line.it_uses" if dialect else "command_line.no_older_words", language, words=words)
-    known = dialect or "keras3"
-    write(say("command_line.read_as", language, script=script, version=GENERATIONS[known].version, dialect=known,
-              reason=reason) + "\n", sys.stderr)  # fmt: skip
-    return dialect
-
-
-def _hint(script: str, arguments: Iterable[str]) -> None:
-    """A script failed: was an argument of its own meant for lamina?"""
-    if any(argument.partition("=")[0] == "--dialect" for argument in arguments):
-        show(say("command_line.after_the_script", language_of(sys.stderr), script=script), sys.stderr)
-
-
-def _from_the_script_on(hook: Callable[..., Any]) -> Callable[..., None]:
-    """An ``excepthook`` that shows an error's frames from those of the script on, as ``python script.py`` does."""
-
-    def show_error(kind: type[BaseException], error: BaseException, frames: types.TracebackType | None) -> None:
-        inside = frames
-        while inside is not None and inside.tb_frame.f_code.co_filename != __file__:
-            inside = inside.tb_next  # the program that called main()
-        while inside is not None and inside.tb_frame.f_code.co_filename in _OURS:
-            inside = inside.tb_next
-        hook(kind, error.with_traceback(inside), inside)
-
-    return show_error
-
-
-class _Input(importlib.abc.InspectLoader):
-    """Loads ``__main__`` from a text."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-
-    def get_source(self, fullname: str) -> str:
-        return self.source
-
-    def get_code(self, fullname: str) -> types.CodeType:
-        return self.source_to_code(self.source, "<stdin>")
-
-    def run(self) -> None:
-        """Run the text as the main module."""
-        module = types.ModuleType("__main__")
-        module.__loader__ = self
-        before = sys.modules["__main__"]
-        sys.modules["__main__"] = module
-        try:
-            self.exec_module(module)
-        finally:
-            sys.modules["__main__"] = before
 
 
 # ---- the parser ----------------------------------------------------------------------------------------------------
@@ -261,12 +132,17 @@ def _parser() -> _Parser:
     commands = whole.add_subparsers(dest="command", required=True, title=_told("commands"), metavar="command")
 
     run = commands.add_parser("run", help=_told("run"), description=_told("run_about"),
-                              usage="lamina run [-h] [--dialect NAME] (SCRIPT | -m MODULE) ...")  # fmt: skip
+                              usage="lamina run [-h] [--keras N] [--quiet] [--report FILE] "
+                                    "(SCRIPT | -m MODULE | -c CODE) ...")  # fmt: skip
     run.positional.add_argument("script", metavar="SCRIPT", nargs="?", help=_told("script"))
     run.positional.add_argument("rest", metavar="...", nargs="*", help=_told("script_arguments"))
     run.optional.add_argument("--dialect", choices=list(GENERATIONS), metavar="NAME",
                               help=_told("dialect", names=", ".join(GENERATIONS)))  # fmt: skip
+    run.optional.add_argument("--keras", choices=[*NUMBERS, *GENERATIONS], metavar="N", help=_told("keras"))
     run.optional.add_argument("-m", dest="module", metavar="MODULE", help=_told("module"))
+    run.optional.add_argument("-c", dest="code", metavar="CODE", help=_told("code"))
+    run.optional.add_argument("-q", "--quiet", action="store_true", help=_told("quiet"))
+    run.optional.add_argument("--report", metavar="FILE", type=Path, help=_told("report"))
 
     check = commands.add_parser("check", help=_told("check"), description=_told("check_about"))
     check.positional.add_argument("scripts", metavar="SCRIPT", nargs="+", type=Path, help=_told("scripts"))

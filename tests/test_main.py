@@ -33,6 +33,7 @@ def script(tmp_path):
 
 CHOSEN = "lamina: old.py is read as Keras {} (dialect {}): {}.\n"
 GUESSED = CHOSEN.format("2.2.4", "keras2", "it uses keras.utils.np_utils, keras.utils.np_utils.to_categorical")
+TRANSLATED = "lamina: translated: nb_classes → num_classes (1).\n"
 
 
 @pytest.mark.parametrize(("before", "after", "said", "printed"), [
@@ -51,7 +52,7 @@ def test_run(script, capsys, before, after, said, printed):
     argv, path = list(sys.argv), list(sys.path)
     assert main(["run", *before, str(script), *after]) == 0
     out, err = capsys.readouterr()
-    assert (err, out) == (said, printed + "\n")
+    assert (err, out) == (said + TRANSLATED, printed + "\n")
     assert (sys.argv, sys.path, dialect()) == (argv, path, None)
 
 
@@ -167,11 +168,14 @@ def test_an_error_shows_the_script_s_own_lines(tmp_path):
     assert lines[-1] == "ValueError: no"
     found = run_apart("run", "old.py", cwd=tmp_path)
     assert found.returncode == 1
-    assert found.stderr.decode().splitlines()[0] == '  File "old.py", line 2'
+    assert found.stderr.decode() == (
+        "lamina: old.py is Python 2 (line 2, print without brackets: print 'Python 2'), and runs when it is Python 3: tools "
+        "such as fissix, modernize or Python 3.11's 2to3 translate it.\n"
+    )
 
 
 @pytest.mark.parametrize(("after", "left", "said"), [
-    (["--dialect", "keras1"], "SystemExit(2)", True), (["--dialect=keras1"], "ValueError()", True),
+    (["--dialect", "keras1"], "SystemExit(2)", True), (["--keras=1"], "ValueError()", True),
     (["--dialect", "x"], "SystemExit(0)", False), (["a"], "SystemExit(2)", False), (["--dialects"], "ValueError()", False),
 ])  # fmt: skip
 def test_a_hint_where_a_script_fails_that_was_given_lamina_s_option(tmp_path, capsys, monkeypatch, after, left, said):
@@ -180,7 +184,8 @@ def test_a_hint_where_a_script_fails_that_was_given_lamina_s_option(tmp_path, ca
     script.write_text(f"raise {left}\n")
     with pytest.raises((SystemExit, ValueError)):
         main(["run", str(script), *after])
-    assert ("For lamina it stands before: lamina run --dialect NAME new.py" in capsys.readouterr().err) is said
+    option = after[0].partition("=")[0]
+    assert (f"For lamina it stands before: lamina run {option} NAME new.py" in capsys.readouterr().err) is said
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------
@@ -230,7 +235,7 @@ def test_in_chinese(script, capsys):
     assert main(["run", str(script)]) == 0
     assert capsys.readouterr().err == (
         "lamina：old.py 按 Keras 2.2.4 运行（方言 keras2）：它用了 keras.utils.np_utils, "
-        "keras.utils.np_utils.to_categorical。\n"
+        "keras.utils.np_utils.to_categorical。\nlamina：翻译了：nb_classes → num_classes (1)。\n"
     )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from lamina.dialects.translator import keras1_words
 
 
 class Hints(NamedTuple):
@@ -18,7 +22,12 @@ _OLD_FILES = ("core", "convolutional", "pooling", "local", "recurrent", "embeddi
               "normalization", "noise", "wrappers", "merge", "convolutional_recurrent", "cudnn_recurrent")  # fmt: skip
 
 HINTS = {
-    "tf_keras": Hints(frozenset(), ("tf_keras", "tensorflow"), frozenset({"tf.keras"})),
+    "tf_keras": Hints(
+        frozenset(),
+        ("tf_keras", "tensorflow.keras", "tensorflow.python.keras", "tensorflow.compat.v1.keras",
+         "tensorflow.compat.v2.keras", "tensorflow.contrib.keras"),
+        frozenset({"tf.keras", "tensorflow.keras"}),
+    ),
     "keras1": Hints(
         frozenset({
             "nb_epoch", "nb_filter", "nb_row", "nb_col", "filter_length", "border_mode", "subsample",
@@ -44,7 +53,8 @@ HINTS = {
         ("keras.engine", "keras.legacy", "keras.objectives", "keras.utils.np_utils", "keras.utils.generic_utils",
          *(f"keras.layers.{name}" for name in _OLD_FILES)),
         frozenset({"fit_generator", "predict_generator", "evaluate_generator", "predict_classes", "CuDNNLSTM",
-                   "CuDNNGRU", "K.set_image_data_format", "maxnorm", "to_yaml"}),
+                   "CuDNNGRU", "K.set_image_data_format", "maxnorm", "to_yaml", "tf.Session", "tf.ConfigProto",
+                   "tf.placeholder", "tf.set_random_seed", "tf.get_default_graph", "tf.global_variables_initializer"}),
     ),
 }  # fmt: skip
 
@@ -53,14 +63,25 @@ _NOT_KERAS1 = frozenset({"kernel_size", "filters", "units", "epochs", "kernel_in
                          "padding", "data_format", "recurrent_activation", "steps_per_epoch"})  # fmt: skip
 
 
-class Words(ast.NodeVisitor):
-    """The words of a script that hints look at."""
+# A version in an assertion about keras.__version__.
+_ASSERTED = re.compile(r"""['"](\d+(?:\.\d*)*)""")
 
-    def __init__(self, source: str) -> None:
+
+# Of functions and models, what layers' tables do not have.
+_KERAS1_CALLS = {"merge": frozenset({"mode"}), "Model": frozenset({"input", "output"})}
+
+
+class Words(ast.NodeVisitor):
+    """The words of scripts that hints look at."""
+
+    def __init__(self, *sources: str) -> None:
         self.keywords: list[str] = []
         self.modules: list[str] = []
         self.names: list[str] = []
-        self.visit(ast.parse(source))
+        self.asserted: list[str] = []
+        self.keras1: list[str] = []
+        for source in sources:
+            self.visit(ast.parse(source))
 
     def visit_Import(self, node: ast.Import) -> None:
         """``import keras.layers``"""
@@ -72,9 +93,22 @@ class Words(ast.NodeVisitor):
         self.modules += [module, *(f"{module}.{alias.name}" for alias in node.names)]
         self.names += [alias.name for alias in node.names]
 
+    def visit_Call(self, node: ast.Call) -> None:
+        """``Dense(output_dim=3)``: a keyword that other classes still have"""
+        name = ast.unparse(node.func).rpartition(".")[2]
+        known = keras1_words(name) | _KERAS1_CALLS.get(name, frozenset())
+        self.keras1 += [keyword.arg for keyword in node.keywords if keyword.arg in known]
+        self.generic_visit(node)
+
     def visit_keyword(self, node: ast.keyword) -> None:
         """``f(name=...)``"""
         self.keywords += [node.arg] if node.arg else []
+        self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> None:
+        """``assert keras.__version__ == "2.2.4"``"""
+        test = ast.unparse(node.test)
+        self.asserted += _ASSERTED.findall(test) if "keras.__version__" in test else []
         self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
@@ -92,26 +126,84 @@ class Words(ast.NodeVisitor):
         self.generic_visit(node)
 
 
-def guess(source: str) -> tuple[str | None, tuple[str, ...]]:
+def guess(*sources: str, pins: Iterable[Pin] = ()) -> tuple[str | None, tuple[str, ...]]:
     """The dialect of a script, and the words that say so; ``None`` when it has nothing that only one generation has.
 
+    Arguments:
+        sources: the script, and what it imports from beside it.
+        pins: versions that stand beside it. An exact one goes before words, any other one after them.
+
+    ``import tensorflow`` alone is no hint while there are others: scripts of all generations have it.
+
     Raises:
-        SyntaxError: when the source is not Python 3.
+        SyntaxError: when a source is not Python 3.
 
     >>> guess("model.add(Conv2D(8, 3, 3, border_mode='same'))")
     ('keras1', ('border_mode',))
     """
-    words = Words(source)
+    words = Words(*sources)
     found = {name: _found(hints, words) for name, hints in HINTS.items()}
+    pins = [*(Pin("keras", "==", version, f"keras.__version__ {version}") for version in words.asserted), *pins]
+    if not found["tf_keras"]:
+        pins = [pin for pin in pins if pin.package != "tensorflow"]
+    pinned = [(pin, generation) for pin in pins if (generation := generation_of(pin)) is not None]
+    exact = next(((generation, (pin.text,)) for pin, generation in pinned if pin.exact), None)
+    if exact is not None:
+        return exact
     newer = [word for word in dict.fromkeys(words.keywords) if word in _NOT_KERAS1]
     if found["keras1"] and newer and not found["tf_keras"]:
         return "keras2", (*found["keras1"][:2], *newer[:2])
-    return next(((name, found[name]) for name in HINTS if found[name]), (None, ()))
+    standing = [module for module in words.modules if module.partition(".")[0] == "keras"]
+    if found["keras1"] and standing and len(standing) > len(found["tf_keras"]):
+        return "keras1", found["keras1"]
+    by_words = next(((name, found[name]) for name in HINTS if found[name]), None)
+    if by_words is not None:
+        return by_words
+    if pinned:
+        return pinned[0][1], (pinned[0][0].text,)
+    doors = [module for module in words.modules if module.partition(".")[0] == "tensorflow"]
+    return ("tf_keras", tuple(dict.fromkeys(doors))) if doors and not standing else (None, ())
+
+
+class Pin(NamedTuple):
+    """A version that a project states: of ``"keras"``, ``"tf_keras"`` or ``"tensorflow"``, how, which one, and where."""
+
+    package: str
+    how: str
+    version: str
+    text: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether it says which version it is, and not from which one on."""
+        return self.how in ("==", "=", "~=", "===", "^")
+
+
+def generation_of(pin: Pin) -> str | None:
+    """The dialect of a stated version; ``None`` where it says nothing.
+
+    >>> generation_of(Pin("keras", "==", "2.2.4", "keras==2.2.4"))
+    'keras2'
+    """
+    numbers = [int(part) for part in pin.version.split(".") if part.isdigit()]
+    if not numbers or pin.how in ("!=", ">") or (pin.how == "<" and pin.package != "keras"):
+        return None
+    major, minor = (*numbers, 9)[:2]  # "keras==2" is any of them, the last one at most
+    if pin.package == "tensorflow":
+        return "keras3" if (major, minor) >= (2, 16) and len(numbers) > 1 else "tf_keras"
+    if pin.package == "tf_keras":
+        return "tf_keras"
+    if pin.how == "<":  # "keras<2": what came before
+        major, minor = (major, minor - 1) if len(numbers) > 1 and numbers[1] else (major - 1, 9)
+    if major == 2:
+        return "keras2" if minor < 3 or len(numbers) == 1 else "keras2.3" if minor == 3 else "tf_keras"
+    return {0: "keras1", 1: "keras1", 3: "keras3"}.get(major)
 
 
 def _found(hints: Hints, words: Words) -> tuple[str, ...]:
     modules = [module for module in words.modules
                if any(module == known or module.startswith(f"{known}.") for known in hints.modules)]  # fmt: skip
     keywords = [word for word in words.keywords if word in hints.keywords]
+    keywords += words.keras1 if hints is HINTS["keras1"] else []
     names = [name for name in words.names if name in hints.names]
     return tuple(dict.fromkeys((*modules, *keywords, *names)))

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lamina.compat import paths
-from lamina.dialects import keras3, translator
+from lamina.dialects import keras3, notes, translator
 from lamina.dialects.absent import no_such, reason
 from lamina.dialects.alias import old_call, old_class
 
@@ -185,6 +185,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return _only_keras(fullname)
         parent, _, name = fullname.rpartition(".")
         if below in paths.PATHS:
+            notes.missing(fullname)
             missing = " or ".join(paths.PATHS[below])
             return f"{fullname} has no counterpart in lamina: there is no {missing}.{reason(below)}"
         known = dir(sys.modules[parent]) if parent in sys.modules else []
@@ -192,6 +193,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def _no_such(module: str, name: str, known: Iterable[str]) -> str:
+    notes.missing(f"{module}.{name}")
     below = _below_root(module) or ""
     return no_such(below, name, known, module.removesuffix(below).rstrip("."))
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from lamina import naming
-from lamina.dialects import keras1, keras2, keras3, tf_keras
+from lamina.dialects import keras1, keras2, keras3, notes, tf_keras
 from lamina.dialects.generation import Call, Generation, Gone, Habits
 from lamina.errors import did_you_mean
 from lamina.tracebacks import explain_call, shorten
@@ -25,6 +25,8 @@ GENERATIONS = {
     table.name: table
     for table in (keras1.GENERATION, keras2.GENERATION, keras2.GENERATION_2_3, tf_keras.GENERATION, keras3.GENERATION)
 }
+# Their names in short, as a command line takes them.
+NUMBERS = {"1": "keras1", "2": "keras2", "2.3": "keras2.3", "tf": "tf_keras", "3": "keras3"}
 # The name that a class's tables are under, where it is another.
 _KEYS = {**keras3.SYNONYMS, **keras3.SAME_TABLES}
 
@@ -121,6 +123,7 @@ def translate_alias(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     ((), {'filters': 8, 'kernel_size': 3, 'dilation_rate': 2})
     """
     args, kwargs = _translate(name, args, dict(kwargs))
+    notes.translated(name, keras3.ALIASES[name][0])
     for key, value in keras3.ALIASES[name][1].items():
         if kwargs.setdefault(key, value) != value:
             raise TypeError(f"{name} always has {key}={value!r}, and got {kwargs[key]!r}. "
@@ -142,9 +145,16 @@ def _translate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argu
     if _active is not None:
         args = tuple(_words("activation").get(arg, arg) if isinstance(arg, str) else arg for arg in args)
         kwargs = {arg: _meaning(arg, value) for arg, value in kwargs.items()}
-        for arg, value in _active.defaults.get(key, {}).items():
-            kwargs.setdefault(arg, value)
+        _fill(name, kwargs, _active.defaults.get(key, {}))
     return args, kwargs
+
+
+def _fill(name: str, kwargs: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Give the arguments that were not given their generation's values."""
+    for argument, value in defaults.items():
+        if argument not in kwargs:
+            kwargs[argument] = value
+            notes.meant(name, argument, value)
 
 
 # -- Keras 1 --
@@ -195,6 +205,15 @@ def _reads_as_keras1(key: str, args: tuple[Any, ...], kwargs: Mapping[str, Any])
     return False
 
 
+def keras1_words(name: str) -> frozenset[str]:
+    """The keywords of a class that only Keras 1 gave it.
+
+    >>> sorted(keras1_words("Dropout"))
+    ['p']
+    """
+    return _MARKS.get(_KEYS.get(name, name), frozenset())
+
+
 def _gives_kernel_in_numbers(key: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
     """Keras 2's rule: filters and then as many numbers as the kernel has axes are read in Keras 1's way."""
     axes = _KERNEL_DIMS[key]
@@ -219,6 +238,7 @@ def _from_keras1(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
             raise _both(name, next(iter(parts)), new)
         if parts:
             today[new] = _joined(name, new, olds, parts)
+            notes.translated(", ".join(parts), new)
     source = {new: new for new in today}
     for old, value in given.items():
         for new in _TARGETS[key].get(old, (old,)):
@@ -226,6 +246,7 @@ def _from_keras1(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> di
                 raise _both(name, *sorted((source[new], old), key=lambda spelling: spelling == new))
             source[new] = old
             today[new] = _spelling(new, value)
+            notes.translated(old, new)
     return today
 
 
@@ -336,6 +357,8 @@ def _rename(name: str, kwargs: dict[str, Any], renamed: Mapping[str, str]) -> di
     for old, new in renamed.items():
         if old in kwargs and new in kwargs:
             raise _both(name, old, new)
+        if old in kwargs:
+            notes.translated(old, new)
     return {renamed.get(key, key): value for key, value in kwargs.items()}
 
 
@@ -354,6 +377,7 @@ def _leave_out(name: str, kwargs: dict[str, Any], gone: Mapping[str, Gone]) -> N
                 _left_out.append((name, argument, value, sentence))
         elif _left_out is not None and value is not None:
             _left_out.append((name, argument, value, ""))
+        notes.left_out(name, argument)
         del kwargs[argument]
 
 
@@ -436,8 +460,8 @@ def translate_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     kwargs = _rename(name, kwargs, renamed)
     _leave_out(name, kwargs, {**table.gone, **older.gone})
     if not args:
-        for key, value in {**table.defaults, **older.defaults}.items():
-            kwargs.setdefault(renamed.get(key, key), value)
+        defaults = {**table.defaults, **older.defaults}
+        _fill(name, kwargs, {renamed.get(key, key): value for key, value in defaults.items()})
     if "optimizer" in kwargs and older.order:
         kwargs["optimizer"] = _optimizer(kwargs["optimizer"])
     for which in ("metrics", "weighted_metrics"):

@@ -15,9 +15,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "运行任何一代的 Keras 脚本，脚本不用改",
     ),
     "run_about": (
-        "Run a Keras script of any generation, unchanged: 'import keras' means lamina in it. Options stand before the "
-        "script; what stands after it is the script's own.",
-        "运行任何一代的 Keras 脚本，脚本不用改：其中的 import keras 就是 lamina。选项写在脚本之前；"
+        "Run a Keras script or notebook of any generation, unchanged: 'import keras' means lamina in it. Options stand "
+        "before the script; what stands after it is the script's own.",
+        "运行任何一代的 Keras 脚本或笔记本，不用改：其中的 import keras 就是 lamina。选项写在脚本之前；"
         "写在脚本之后的，都是脚本自己的参数。",
     ),
     "dialect": (
@@ -111,8 +111,42 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "it_uses": ("it uses {words}", "它用了 {words}"),
     "no_older_words": ("it has no older generation's words", "其中没有更早几代的写法"),
     "after_the_script": (
-        "lamina: --dialect stood after {script}, so it went to the script. For lamina it stands before: "
-        "lamina run --dialect NAME {script}",
-        "lamina：--dialect 写在 {script} 之后，所以给了脚本。要给 lamina，请写在前面：lamina run --dialect 名称 {script}",
+        "lamina: {option} stood after {script}, so it went to the script. For lamina it stands before: "
+        "lamina run {option} NAME {script}",
+        "lamina：{option} 写在 {script} 之后，所以给了脚本。要给 lamina，请写在前面：lamina run {option} 名称 {script}",
     ),
+    "python_2": (
+        "lamina: {script} is Python 2 (line {line}, {what}: {text}), and runs when it is Python 3: tools such as fissix, "
+        "modernize or Python 3.11's 2to3 translate it.",
+        "lamina：{script} 是 Python 2 的脚本（第 {line} 行，{what}：{text}），改成 Python 3 之后才能运行：fissix、modernize "
+        "或 Python 3.11 自带的 2to3 可以翻译。",
+    ),
+    "python_2_name": (
+        "lamina: {name} is Python 2's; Python 3 has {today}. Tools such as fissix, modernize or Python 3.11's 2to3 translate "
+        "whole scripts.",
+        "lamina：{name} 是 Python 2 的，Python 3 里是 {today}。fissix、modernize 或 Python 3.11 自带的 2to3 可以翻译整个脚本。",
+    ),
+    "translated": ("lamina: translated: {rows}.", "lamina：翻译了：{rows}。"),
+    "changed": (
+        "lamina: meant as in its generation, where today's default is another: {rows}.",
+        "lamina：按它那一代的意思（与今天的默认值不同）：{rows}。",
+    ),
+    "left_out": ("lamina: left out, as it has no counterpart: {rows}.", "lamina：没有对应、已略去：{rows}。"),
+    "not_there": ("lamina: asked for, and not there: {rows}.", "lamina：用到了却没有的名称：{rows}。"),
+    "more": ("{count} more", "另有 {count} 个"),
+    "keras": ("the same by a number: 1, 2, 2.3, tf or 3", "同上，用数字写：1、2、2.3、tf 或 3"),
+    "code": ("a program to run in place of a script, as in python -c", "以一段程序代替脚本来运行，同 python -c"),
+    "quiet": ("say nothing of generations and translations", "不说明是哪一代、翻译了什么"),
+    "report": (
+        "write as JSON what was translated, what changed its meaning, what is not there",
+        "把翻译了什么、哪些意思变了、哪些没有，以 JSON 写入文件",
+    ),
+    "magic_open": (
+        "import keras means lamina from now on, read as Keras {version} (dialect {dialect}). %lamina 1, 2, 2.3, tf or 3 "
+        "names the generation, %lamina report says what was translated, %lamina off puts everything back.",
+        "从现在起 import keras 就是 lamina，按 Keras {version} 运行（方言 {dialect}）。%lamina 1、2、2.3、tf 或 3 "
+        "指定是哪一代，%lamina report 说明翻译了什么，%lamina off 恢复原样。",
+    ),
+    "magic_off": ("import keras means what it did before.", "import keras 恢复原来的意思。"),
+    "magic_nothing": ("Nothing was translated.", "没有翻译任何东西。"),
 }
