@@ -52,7 +52,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("callbacks", "datasets", "preprocessing", "applications"),
     ("dtype_policies", "mixed_precision", "legacy", "wrappers"),
     ("viz", "visualization", "export", "distribution", "testing"),
-    ("backend", "utils", "compat"),
+    ("backend", "utils", "tf", "compat"),
     ("", "__main__", "demo", "explore", "serve"),
 )
 # Imports inside functions, each with the reason that it can't stand at the top of its file.

@@ -16,14 +16,13 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lamina.compat import paths
+from lamina.compat import paths, tensorflow
+from lamina.compat.tensorflow import Shell
 from lamina.dialects import keras3, notes, translator
 from lamina.dialects.absent import no_such, reason
 from lamina.dialects.alias import old_call, old_class
 
 _TOP = tuple(sorted({root.partition(".")[0] for root in paths.ROOTS}))
-# Packages on the way to a root, which hold nothing but the way: tensorflow, tensorflow.python, ...
-_SHELLS = {root.rsplit(".", depth)[0] for root in paths.ROOTS for depth in range(1, root.count(".") + 1)}
 
 
 def _below_root(name: str) -> str | None:
@@ -88,24 +87,6 @@ class OldModule(types.ModuleType):
         return sorted(names | renamed | paths.BYGONE.get(part, frozenset()))
 
 
-class Shell(types.ModuleType):
-    """``tensorflow`` and what else stands before ``keras``: it holds nothing but the way there."""
-
-    def __getattr__(self, name: str) -> Any:
-        child = f"{self.__name__}.{name}"
-        if child in _SHELLS or _below_root(child) == "":
-            return importlib.import_module(child)
-        if name == "__version__":
-            return paths.TENSORFLOW_VERSION
-        if name == "__all__":
-            return ["keras"]
-        raise AttributeError(name if name.startswith("__") else _only_keras(child))
-
-
-def _only_keras(name: str) -> str:
-    return f"lamina stands in for tensorflow.keras only, and {name} is not part of it."
-
-
 _MISSING = object()
 
 
@@ -168,21 +149,23 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if fullname.partition(".")[0] not in _TOP:
             return None
         below = _below_root(fullname)
-        if fullname not in _SHELLS and (below is None or not _is_there(below)):
+        if fullname not in tensorflow.MODULES and (below is None or not _is_there(below)):
             # `from keras.layers import Name` comes here, too, when the module has no such name.
             raise ImportError(self._sentence(fullname, below), name=fullname)
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """An empty module: names are looked up when they are asked for."""
-        return (Shell if spec.name in _SHELLS else OldModule)(spec.name)
+        return (Shell if spec.name in tensorflow.MODULES else OldModule)(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing to run."""
+        """Nothing to run; with TensorFlow, tensors learn its words."""
+        if isinstance(module, Shell):
+            tensorflow.opened()
 
     def _sentence(self, fullname: str, below: str | None) -> str:
         if below is None:
-            return _only_keras(fullname)
+            return tensorflow.missing(fullname)
         parent, _, name = fullname.rpartition(".")
         if below in paths.PATHS:
             notes.missing(fullname)
@@ -219,6 +202,7 @@ class OpenDoor(contextlib.AbstractContextManager["OpenDoor"]):
         for name in [name for name in sys.modules if _is_keras(name)]:
             del sys.modules[name]
         sys.modules.update(self._displaced)
+        tensorflow.closed()
         translator.set_dialect(self._dialect)
 
     def __exit__(self, *exc: object) -> None:

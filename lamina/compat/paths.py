@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Packages that ``keras`` was found under. What lies between the dots (``tensorflow``) holds nothing else here.
+# Packages that ``keras`` was found under.
 ROOTS = (
     "keras",
     "tf_keras",
@@ -10,6 +10,7 @@ ROOTS = (
     "tensorflow.python.keras",
     "tensorflow.compat.v1.keras",
     "tensorflow.compat.v2.keras",
+    "tensorflow.contrib.keras",
 )
 
 _LAYERS = ("lamina.layers",)
@@ -136,4 +137,11 @@ BYGONE: dict[str, frozenset[str]] = {
 # A function in Keras 1 and a module in Keras 2.
 CALLED = {"layers.merge": "merge"}
 
-TENSORFLOW_VERSION = "2.21.0"
+# The TensorFlow that each generation ran on.
+TENSORFLOW_VERSIONS = {
+    "keras1": "1.0.1",
+    "keras2": "1.15.5",
+    "keras2.3": "2.2.0",
+    "tf_keras": "2.21.0",
+    "keras3": "2.21.0",
+}

@@ -26,7 +26,7 @@ def lines(source: str, generation: str | None = None) -> list[int]:
     "from keras import backend as K\nK.no_such_function(3)",
     "import keras.applications.vgg16",
     "from keras.applications.vgg16 import VGG16",
-    "import tensorflow as tf\ntf.nn.relu(x)",
+    "import tensorflow as tf\ntf.io.read_file(x)",
     "from keras.layers import InputLayer\nInputLayer(input_tensor=3)",
     "from keras.layers import Nonsense",
 ])  # fmt: skip
