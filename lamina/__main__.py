@@ -35,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
         return show_files(options.files, options.weights, options.json)
     if options.command == "convert":
         return _convert(parser, options)
+    if options.command == "migrate":
+        return _migrate(parser, options)
     if options.command == "check":
         return report(options.scripts, options.dialect)
     return _run(parser, options, rest)
@@ -59,6 +61,22 @@ def _run(parser: argparse.ArgumentParser, options: Any, rest: list[str]) -> int:
     if not script.is_file() and not (script / "__main__.py").is_file():
         parser.error(f"there is no script {options.script!r}")
     return run_script(script, rest, how)
+
+
+def _migrate(parser: argparse.ArgumentParser, options: Any) -> int:
+    """``lamina migrate``; LibCST may not be there."""
+    try:
+        command = importlib.import_module("lamina.migrate.command")
+    except ModuleNotFoundError as error:
+        if error.name != "libcst":
+            raise
+        parser.error(str(error))
+    for place in options.places:
+        if not place.exists():
+            parser.error(f"there is no file or folder {str(place)!r}")
+    dialect = NUMBERS.get(options.keras, options.keras)
+    how = command.Options(options.to, dialect, options.write, options.check, options.quiet)
+    return command.report(options.places, how)
 
 
 def _convert(parser: argparse.ArgumentParser, options: Any) -> int:
@@ -148,6 +166,16 @@ def _parser() -> _Parser:
     check.positional.add_argument("scripts", metavar="SCRIPT", nargs="+", type=Path, help=_told("scripts"))
     check.optional.add_argument("--dialect", choices=list(GENERATIONS), metavar="NAME",
                                 help=_told("dialect", names=", ".join(GENERATIONS)))  # fmt: skip
+
+    move = commands.add_parser("migrate", help=_told("migrate"), description=_told("migrate_about"))
+    move.positional.add_argument("places", metavar="PATH", nargs="+", type=Path, help=_told("migrate_places"))
+    move.optional.add_argument("--to", choices=["lamina", "keras3"], default="lamina",
+                               help=_told("migrate_to", targets="lamina, keras3"))  # fmt: skip
+    move.optional.add_argument("--keras", choices=[*NUMBERS, *GENERATIONS], metavar="N",
+                               help=_told("dialect", names=", ".join(NUMBERS)))  # fmt: skip
+    move.optional.add_argument("--write", action="store_true", help=_told("migrate_write"))
+    move.optional.add_argument("--check", action="store_true", help=_told("migrate_check"))
+    move.optional.add_argument("-q", "--quiet", action="store_true", help=_told("migrate_quiet"))
 
     files = commands.add_parser("show", help=_told("show"), description=_told("show_about"))
     files.positional.add_argument("files", metavar="FILE", nargs="+", help=_told("show_files"))

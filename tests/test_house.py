@@ -53,6 +53,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("dtype_policies", "mixed_precision", "legacy", "wrappers"),
     ("viz", "visualization", "export", "distribution", "testing"),
     ("backend", "utils", "tf", "compat"),
+    ("migrate",),
     ("", "__main__", "demo", "explore", "serve"),
 )
 # Imports inside functions, each with the reason that it can't stand at the top of its file.

@@ -149,4 +149,29 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "magic_off": ("import keras means what it did before.", "import keras 恢复原来的意思。"),
     "magic_nothing": ("Nothing was translated.", "没有翻译任何东西。"),
+    "migrate": (
+        "rewrite Keras code of any generation for lamina or Keras 3",
+        "把任何一代的 Keras 代码改写成 lamina 或 Keras 3 的写法",
+    ),
+    "migrate_about": (
+        "Rewrite scripts, notebooks and folders of them in today's words. The difference is shown, and files stay as they are "
+        "without --write. What a file alone does not decide is left, with a comment '# lamina: ...' above it, and listed at "
+        "the end; the exit code is 1 then, and 0 when nothing is to be looked at.",
+        "把脚本、笔记本和整个文件夹改写成今天的写法。只显示差别，有 --write 才写入文件。只看文件无法断定的地方保持原样，"
+        "在上面加一行注释 # lamina: ...，并在最后列出；这时退出码为 1，没有要看的为 0。",
+    ),
+    "migrate_places": ("files and folders", "文件和文件夹"),
+    "migrate_to": ("what to write: {targets} (lamina)", "改写成：{targets}（默认 lamina）"),
+    "migrate_write": ("change the files", "写入文件"),
+    "migrate_check": ("exit with 1 where a file would change, too", "有文件要改时，退出码也为 1"),
+    "migrate_quiet": ("show no differences", "不显示差别"),
+    "migrate_differs": ("{file}:{line}: computes otherwise: {sentence}", "{file}:{line}：计算有所不同：{sentence}"),
+    "migrated": (
+        "{files} file{files:s} read, {changed} changed, {count} place{count:s} to look at.",
+        "读了 {files} 个文件，改了 {changed} 个，有 {count} 处要看一看。",
+    ),
+    "would_migrate": (
+        "{files} file{files:s} read, {changed} would change, {count} place{count:s} to look at. --write changes them.",
+        "读了 {files} 个文件，有 {changed} 个要改，有 {count} 处要看一看。--write 才会写入。",
+    ),
 }
