@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -420,7 +421,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     tensor([0.0900, 0.2447, 0.6652])
     """
     if not isinstance(axis, int):
-        return torch.exp(log_softmax(x, axis))
+        return softmax(x, int(axis)) if isinstance(axis, np.integer) else torch.exp(log_softmax(x, axis))
     try:
         return torch.softmax(x, axis)
     except TypeError:
@@ -435,8 +436,8 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> log_softmax(torch.tensor([1.0, 2.0, 3.0]))
     tensor([-2.4076, -1.4076, -0.4076])
     """
-    if isinstance(axis, int):
-        return torch.log_softmax(x, axis)
+    if isinstance(axis, (int, np.integer)):
+        return torch.log_softmax(x, int(axis))
     return x - torch.logsumexp(x, _axes(x, axis), keepdim=True)
 
 

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lamina import dialects
 from lamina.engine.scopes import remat_mode
 from lamina.errors import did_you_mean
@@ -37,7 +39,7 @@ class LayerMeta(type):
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             try:
                 if _has_our_constructor(cls):
-                    args, kwargs = dialects.translate(_our_name(cls), args, kwargs)
+                    args, kwargs = dialects.translate(_our_name(cls), *_plain(args, kwargs))
                 made = cls.__new__(cls, *args, **kwargs)
                 if not isinstance(made, cls):
                     return made
@@ -79,7 +81,7 @@ def for_subclasses(init: Callable[..., None]) -> Callable[..., None]:
     def constructor(self: Any, *args: Any, **kwargs: Any) -> None:
         if type(self)._is_builtin or "_is_translated" in self.__dict__:
             return init(self, *args, **kwargs)
-        args, kwargs = dialects.translate(_our_name(type(self)), args, kwargs)
+        args, kwargs = dialects.translate(_our_name(type(self)), *_plain(args, kwargs))
         self.__dict__["_is_translated"] = True
         try:
             init(self, *args, **kwargs)
@@ -87,6 +89,22 @@ def for_subclasses(init: Callable[..., None]) -> Callable[..., None]:
             del self.__dict__["_is_translated"]
 
     return constructor
+
+
+def _plain(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments with Python's numbers for NumPy's: sizes come from ``x.max()``, axes from ``np.arange(1, 3)``."""
+    return tuple(_plain_value(value) for value in args), {key: _plain_value(value) for key, value in kwargs.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.ndim < 3:
+        return value.item() if value.ndim == 0 else tuple(_plain_value(one) for one in value)
+    if type(value) in (tuple, list) and any(isinstance(one, np.generic) for one in value):
+        plain = [_plain_value(one) for one in value]
+        return plain if type(value) is list else tuple(plain)
+    return value
 
 
 @functools.cache

@@ -393,7 +393,7 @@ def dstack(xs: Any) -> Any:
 
 def _sections(x: Any, indices_or_sections: Any, axis: int, equal: bool) -> list[Any]:
     x = as_tensor(x)
-    if not isinstance(indices_or_sections, int):
+    if not isinstance(indices_or_sections, (int, np.integer)):
         return list(torch.tensor_split(x, [int(one) for one in indices_or_sections], dim=axis))
     length = x.shape[axis]
     if length is None:
@@ -402,7 +402,7 @@ def _sections(x: Any, indices_or_sections: Any, axis: int, equal: bool) -> list[
         raise ValueError(
             f"Axis {axis} of shape {tuple(x.shape)} can't be split into {indices_or_sections} equal parts."
         )
-    return list(torch.tensor_split(x, indices_or_sections, dim=axis))
+    return list(torch.tensor_split(x, int(indices_or_sections), dim=axis))
 
 
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:

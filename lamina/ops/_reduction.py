@@ -14,6 +14,7 @@ from lamina.ops._tensors import (
     as_tensor,
     axes_of,
     is_inexact,
+    is_of_no_axis,
     needs_data,
     operations,
     promoted,
@@ -42,7 +43,7 @@ def _sum_type(x: Any, dtype: Any = None) -> torch.dtype:
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The sum along an axis, several, or (``None``) all."""
     x = as_tensor(x)
-    if axis == () or axis == []:
+    if is_of_no_axis(axis):
         return x
     return torch.sum(x, dim=axes_of(x, axis), keepdim=keepdims, dtype=_sum_type(x))
 
@@ -60,13 +61,13 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) ->
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The average along an axis, several, or (``None``) all; whole numbers give ``floatx``."""
     x = as_inexact(x)
-    return x if axis == () or axis == [] else torch.mean(x, dim=axes_of(x, axis), keepdim=keepdims)
+    return x if is_of_no_axis(axis) else torch.mean(x, dim=axes_of(x, axis), keepdim=keepdims)
 
 
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """``mean((x - mean(x)) ** 2)``."""
     x = as_inexact(x)
-    if axis == () or axis == []:
+    if is_of_no_axis(axis):
         return torch.zeros_like(x)
     return torch.var(x, dim=axes_of(x, axis), keepdim=keepdims, correction=0)
 
@@ -81,7 +82,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     if weights is None:
         return mean(x, axis)
     x, weights = promoted(x, weights, inexact=True)
-    if axis == () or axis == []:
+    if is_of_no_axis(axis):
         return x
     if len(weights.shape) == 1 and len(x.shape) > 1:
         if not isinstance(axis, int):
@@ -97,7 +98,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
 def count_nonzero(x: Any, axis: Any = None) -> Any:
     """How many elements are not 0."""
     x = as_tensor(x)
-    if axis == () or axis == []:
+    if is_of_no_axis(axis):
         return _whole(torch.ne(x, 0))
     return _whole(torch.count_nonzero(x, dim=axes_of(x, axis)))
 
@@ -130,19 +131,19 @@ def _flat_unless(x: Any, axis: int | None) -> Any:
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether no element is 0."""
     x = as_tensor(x).to(torch.bool)
-    return x if axis == () or axis == [] else torch.all(x, dim=axes_of(x, axis), keepdim=keepdims)
+    return x if is_of_no_axis(axis) else torch.all(x, dim=axes_of(x, axis), keepdim=keepdims)
 
 
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether an element is not 0."""
     x = as_tensor(x).to(torch.bool)
-    return x if axis == () or axis == [] else torch.any(x, dim=axes_of(x, axis), keepdim=keepdims)
+    return x if is_of_no_axis(axis) else torch.any(x, dim=axes_of(x, axis), keepdim=keepdims)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
     """The greatest element; not below ``initial``."""
     x = as_tensor(x)
-    if axis == () or axis == []:
+    if is_of_no_axis(axis):
         return x
     if initial is not None and _is_empty(x):
         x = torch.full([size or 1 for size in x.shape], initial, dtype=x.dtype, device=x.device)
@@ -153,7 +154,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
 def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
     """The least element; not above ``initial``."""
     x = as_tensor(x)
-    if axis == () or axis == []:
+    if is_of_no_axis(axis):
         return x
     if initial is not None and _is_empty(x):
         x = torch.full([size or 1 for size in x.shape], initial, dtype=x.dtype, device=x.device)
@@ -178,7 +179,7 @@ def _is_empty(x: Any) -> bool:
 def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The greatest element less the least."""
     x = as_tensor(x)
-    if axis == () or axis == []:
+    if is_of_no_axis(axis):
         return torch.zeros_like(x)
     return max(x, axis, keepdims) - min(x, axis, keepdims)
 

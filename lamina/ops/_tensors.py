@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import numbers
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import numpy as np
@@ -231,8 +231,13 @@ def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
     rank = len(x.shape)
     if axis is None:
         return tuple(range(rank))
-    axes = tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else np.ravel(axis).tolist()  # a list, an array, a range
     for one in axes:
         if not -rank <= one < rank:
             raise ValueError(f"axis {one} is out of bounds for a tensor with {rank} axes.")
-    return tuple(one % rank for one in axes)
+    return tuple(int(one) % rank for one in axes)
+
+
+def is_of_no_axis(axis: Any) -> bool:
+    """Whether an argument names no axis at all, which is not the same as all of them."""
+    return isinstance(axis, Collection) and np.size(axis) == 0  # pyright: ignore[reportArgumentType]

@@ -352,3 +352,44 @@ def test_numbers_of_other_kinds_are_taken(dtype):
     expected = layer(torch.from_numpy(data.astype("float32")))
     torch.testing.assert_close(layer(data), expected)
     assert isinstance(layer, Layer)
+
+
+# ---- NumPy's numbers as arguments ------------------------------------------------------------------------------------
+
+ONE, TWO = np.int64(1), np.int32(2)
+
+
+@pytest.mark.parametrize(("made", "plain"), [
+    (lambda: layers.BatchNormalization(axis=ONE), lambda: layers.BatchNormalization(axis=1)),
+    (lambda: layers.LayerNormalization(axis=np.arange(1, 3)), lambda: layers.LayerNormalization(axis=(1, 2))),
+    (lambda: layers.UnitNormalization(ONE), lambda: layers.UnitNormalization(1)),
+    (lambda: layers.GroupNormalization(ONE, axis=np.int64(-1)), lambda: layers.GroupNormalization(1)),
+    (lambda: layers.Softmax(axis=ONE), lambda: layers.Softmax(axis=1)),
+    (lambda: layers.Dense(TWO), lambda: layers.Dense(2)),
+    (lambda: layers.Conv1D(TWO, np.array([2])), lambda: layers.Conv1D(2, (2,))),
+    (lambda: layers.Dropout(np.float32(0.5)), lambda: layers.Dropout(0.5)),
+    (lambda: layers.LeakyReLU(np.float64(0.25)), lambda: layers.LeakyReLU(0.25)),
+    (lambda: layers.ZeroPadding1D(np.array([1, 2])), lambda: layers.ZeroPadding1D((1, 2))),
+    (lambda: layers.Reshape(np.array([4, 3])), lambda: layers.Reshape((4, 3))),
+    (lambda: layers.Permute([TWO, ONE]), lambda: layers.Permute([2, 1])),
+    (lambda: layers.LSTM(TWO, return_sequences=np.bool_(True)), lambda: layers.LSTM(2, return_sequences=True)),
+])  # fmt: skip
+def test_numpy_s_numbers_are_numbers(made, plain):
+    """Sizes come from ``x.max()`` and axes from ``np.arange``: the layer, and its config as JSON, are as with Python's."""
+
+    def told(layer):
+        config = layer.get_config() | {"name": None}
+        return json.dumps(config)
+
+    assert told(made()) == told(plain())
+    data = torch.ones(2, 3, 4)
+    assert made()(data).shape == plain()(data).shape
+
+
+def test_numpy_s_numbers_in_super():
+    class InitOfNumpy(layers.Dense):
+        def __init__(self, data):
+            super().__init__(data.max())
+
+    assert InitOfNumpy(np.array([2, 3])).units == 3
+    assert type(InitOfNumpy(np.array([2, 3])).units) is int

@@ -241,3 +241,24 @@ def test_symbolic_leaves_of_lists():
     joined = ops.concatenate([x, y], axis=-1)
     assert (joined.shape, joined.dtype) == ((None, 4), torch.float32)
     assert [part.shape for part in leaves(ops.split(joined, 2, axis=1))] == [(None, 2)] * 2
+
+
+AXES = [np.arange(1, 3), range(1, 3), (np.int64(1), np.int32(2)), np.array([2]), np.int64(1), np.array(1)]
+ALONG = "sum mean max min prod std var any all logsumexp count_nonzero average median flip"
+
+
+@pytest.mark.parametrize("axis", AXES, ids=repr)
+@pytest.mark.parametrize("name", ALONG.split())
+def test_axes_in_numpy_s_words(name, axis):
+    x = torch.rand(2, 3, 4)
+    plain = tuple(int(one) for one in np.ravel(axis))
+    plain = plain[0] if np.ndim(axis) == 0 else plain
+    expected = getattr(ops, name)(x, axis=plain)
+    torch.testing.assert_close(getattr(ops, name)(x, axis=axis), expected)
+
+
+def test_sections_and_softmax_in_numpy_s_words():
+    x = torch.rand(2, 3, 4)
+    assert [part.shape for part in ops.split(x, np.int64(3), axis=np.int64(1))] == [(2, 1, 4)] * 3
+    torch.testing.assert_close(ops.softmax(x, axis=np.int64(1)), torch.softmax(x, 1))
+    torch.testing.assert_close(ops.log_softmax(x, axis=np.int64(1)), torch.log_softmax(x, 1))
