@@ -40,6 +40,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "config": ("lamina.config",),
     "layers": _LAYERS,
     **{f"layers.{name}": _LAYERS for name in _LAYER_FILES.split()},
+    **{f"layers.{name}": (*_LAYERS, "lamina.compat.bases") for name in ("convolutional", "merge", "pooling")},
     "legacy": ("lamina.legacy",),
     "legacy.layers": _LAYERS,
     "legacy.interfaces": (),

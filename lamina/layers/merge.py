@@ -46,6 +46,16 @@ class Merge(Layer):
         """One tensor from tensors of equally many axes."""
         raise NotImplementedError
 
+    _merge_function = merge  # Keras's name of it, which classes of users override
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        if "_merge_function" in own:
+            cls.merge = cls._merge_function
+        elif "merge" in own:
+            cls._merge_function = cls.merge
+
     def call(self, inputs: Any) -> torch.Tensor:
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(f"{who(self)} takes a list of inputs, and got {describe(inputs)}.")

@@ -8,6 +8,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lamina.layers
@@ -268,3 +269,46 @@ def test_the_policy_is_part_of_config():
             assert keras.layers.Dense(2).compute_dtype == "bfloat16"
         finally:
             keras.config.set_dtype_policy(None)
+
+
+def test_the_classes_that_layers_were_built_on():
+    with as_keras("keras2"):
+        from keras import backend as K
+        from keras.layers import Add, Conv1D, Dense, GlobalMaxPooling2D, Input, MaxPooling2D
+        from keras.layers.convolutional import _Conv
+        from keras.layers.merge import _Merge
+        from keras.layers.pooling import _GlobalPooling1D, _GlobalPooling2D, _Pooling1D, _Pooling2D
+        from keras.models import Model
+
+        assert isinstance(MaxPooling2D(), _Pooling2D)
+        assert not isinstance(MaxPooling2D(), _Pooling1D)
+        assert isinstance(GlobalMaxPooling2D(), _GlobalPooling2D)
+        assert not isinstance(GlobalMaxPooling2D(), _GlobalPooling1D)
+        assert issubclass(Conv1D, _Conv)
+        assert not isinstance(Dense(1), (_Conv, _Merge))
+
+        class SmallestOfWindows(_Pooling2D):
+            def _pooling_function(self, inputs, pool_size, strides, padding, data_format):
+                return -K.pool2d(-inputs, pool_size, strides, padding, data_format, pool_mode="max")
+
+        class ConvOfTwoAxes(_Conv):
+            def __init__(self, filters, kernel_size, **kwargs):
+                super().__init__(rank=2, filters=filters, kernel_size=kernel_size, **kwargs)
+
+        class OneMore(Add):
+            def _merge_function(self, inputs):
+                return super()._merge_function(inputs) + 1
+
+        assert not isinstance(MaxPooling2D(), SmallestOfWindows)
+        x = Input((4, 4, 1))
+        outputs = [
+            SmallestOfWindows((2, 2), strides=None, padding="valid")(x),
+            ConvOfTwoAxes(3, 2)(x),
+            OneMore()([x, x]),
+        ]
+        model = Model(x, outputs)
+        image = np.arange(16.0).reshape(1, 4, 4, 1)
+        smallest, convolved, more = model.predict(image)
+    np.testing.assert_array_equal(smallest.ravel(), [0, 2, 8, 10])
+    assert convolved.shape == (1, 3, 3, 3)
+    np.testing.assert_array_equal(more, 2 * image + 1)
