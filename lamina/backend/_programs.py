@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 
 from lamina import ops
 from lamina.backend._values import is_placeholder, set_value
+from lamina.engine.older import SelfMade
 from lamina.engine.tracking import parameters_of
 from lamina.graph.foreign import in_own_scope
 from lamina.graph.symbolic import Node, SymbolicTensor, leaves, map_structure
@@ -99,7 +100,7 @@ class BackendFunction:
     Arguments:
         inputs: symbolic tensors, and perhaps the learning phase; ``outputs``: symbolic tensors, one or a list.
         updates: pairs of a variable and the symbolic tensor whose numbers it gets at each call, and what an optimizer's
-            ``get_updates`` gave.
+            ``get_updates`` gave. What ``layer.updates`` gave the layers do themselves.
     """
 
     def __init__(self, inputs: Any, outputs: Any, updates: Any = ()) -> None:
@@ -107,7 +108,7 @@ class BackendFunction:
         self._phases = [isinstance(one, LearningPhase) for one in given]
         self._inputs = [one for one in given if not isinstance(one, LearningPhase)]
         self._single = not isinstance(outputs, (list, tuple))
-        pairs = [one for one in updates if not isinstance(one, SymbolicStep)]
+        pairs = [one for one in updates if not isinstance(one, (SymbolicStep, SelfMade))]
         self._steps = [one for one in updates if isinstance(one, SymbolicStep)]
         self._variables = [variable for variable, _ in pairs]
         wanted = [outputs] if self._single else list(outputs)
@@ -168,7 +169,8 @@ class Gradients(nn.Module):
     """The gradients of a symbolic loss by symbolic tensors or weights, as one step of a model.
 
     Arguments:
-        model: gives the loss from ``count`` tensors to differentiate by, and the other inputs.
+        model: gives the loss and the ``inner`` tensors to differentiate by, from ``count`` inputs to differentiate by and
+            the other inputs.
         weights: differentiated by as well.
     """
 
@@ -179,11 +181,14 @@ class Gradients(nn.Module):
         self.weights = weights
 
     def forward(self, *inputs: Any) -> list[Any]:
+        again = torch.is_grad_enabled()  # a penalty on gradients is differentiated once more
         with torch.enable_grad():
-            points = [one.detach().requires_grad_() for one in inputs[: self.count]]
-            loss = self.model([*points, *inputs[self.count :]], training=self.training)
-            sources = [*points, *self.weights]
-            found = torch.autograd.grad(loss.sum(), sources, allow_unused=True)
+            points = [
+                one if again and one.requires_grad else one.detach().requires_grad_() for one in inputs[: self.count]
+            ]
+            loss, *inner = leaves(self.model([*points, *inputs[self.count :]], training=self.training))
+            sources = [*points, *inner, *self.weights]
+            found = torch.autograd.grad(loss.sum(), sources, create_graph=again, allow_unused=True)
         return [torch.zeros_like(source) if one is None else one for one, source in zip(found, sources, strict=True)]
 
 
@@ -200,30 +205,44 @@ def gradients(loss: Any, variables: Any) -> list[Any]:
     """
     variables = list(variables) if isinstance(variables, (list, tuple)) else [variables]
     if not isinstance(loss, SymbolicTensor):
-        return list(torch.autograd.grad(loss.sum(), variables, retain_graph=True, allow_unused=True))
-    points = [one for one in variables if isinstance(one, SymbolicTensor)]
+        again = torch.is_grad_enabled()
+        return list(
+            torch.autograd.grad(loss.sum(), variables, retain_graph=True, create_graph=again, allow_unused=True)
+        )
+    symbols = list({id(one): one for one in variables if isinstance(one, SymbolicTensor)}.values())
     weights = [one for one in variables if not isinstance(one, SymbolicTensor)]
-    others = [one for one in _sources(loss, points) if all(one is not point for point in points)]
-    module = Gradients(Model([*points, *others], loss), len(points), weights)
-    outputs = [SymbolicTensor(one.shape, one.dtype) for one in (*points, *weights)]
+    # What is computed from another of them is so once more: the gradient by that one goes through it.
+    inner = [one for one in symbols if _leads_to(one, [other for other in symbols if other is not one])]
+    points = [one for one in symbols if all(one is not other for other in inner)]
+    others = _sources([loss, *inner], points)
+    module = Gradients(Model([*points, *others], [loss, *inner]), len(points), weights)
+    sources = [*points, *inner, *weights]
+    outputs = [SymbolicTensor(one.shape, one.dtype) for one in sources]
     Node(module, (*points, *others), {}, outputs)
-    found = {id(one): output for one, output in zip((*points, *weights), outputs, strict=True)}
+    found = {id(one): output for one, output in zip(sources, outputs, strict=True)}
     return [found[id(one)] for one in variables]
 
 
-def _sources(loss: SymbolicTensor, stops: list[SymbolicTensor]) -> list[SymbolicTensor]:
-    """The inputs that a symbolic tensor is computed from, beside ``stops``."""
-    found, seen, todo = [], {id(one) for one in stops}, [loss]
+def _leads_to(tensor: SymbolicTensor, starts: list[SymbolicTensor]) -> bool:
+    """Whether a symbolic tensor is computed from any of ``starts``."""
+    return any(one is start for one in _upstream([tensor]) for start in starts)
+
+
+def _sources(tensors: list[SymbolicTensor], stops: list[SymbolicTensor]) -> list[SymbolicTensor]:
+    """The inputs that symbolic tensors are computed from, beside ``stops``."""
+    return [one for one in _upstream(tensors, stops) if is_placeholder(one)]
+
+
+def _upstream(tensors: list[Any], stops: Sequence[Any] = ()) -> Iterator[Any]:
+    """Symbolic tensors and all that they are computed from, but ``stops`` and what those are."""
+    seen, todo = {id(one) for one in stops}, list(reversed(tensors))
     while todo:
-        tensor: Any = todo.pop()
-        if id(tensor) in seen:
-            continue
-        seen.add(id(tensor))
-        if is_placeholder(tensor):
-            found.append(tensor)
-        elif tensor.node is not None:
-            todo.extend(tensor.node.inputs)
-    return found
+        tensor = todo.pop()
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            yield tensor
+            if tensor.node is not None:
+                todo.extend(tensor.node.inputs)
 
 
 def stop_gradient(variables: Any) -> Any:

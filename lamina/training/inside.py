@@ -7,6 +7,7 @@ beside its outputs; the rest becomes a function of the targets, the outputs and 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType, SimpleNamespace
@@ -21,7 +22,7 @@ from lamina.losses import LossFunctionWrapper
 
 def look_inside(losses: list[Any], targets: list[Any], output_shapes: list[Any], model: Any) -> None:
     """Have the model compute what losses use from inside of it, and change those losses to take it from there."""
-    inner = [_split(*given) for given in zip(losses, targets, output_shapes, strict=True)]
+    inner = [_split(*given, model) for given in zip(losses, targets, output_shapes, range(len(losses)), strict=True)]
     if any(inner):
         kept = iter(model.compute_aside([tensor for tensors in inner for tensor in tensors]))
         for loss, tensors in zip(losses, inner, strict=True):
@@ -29,13 +30,15 @@ def look_inside(losses: list[Any], targets: list[Any], output_shapes: list[Any],
                 loss.fn.kept = [next(kept) for _ in tensors]
 
 
-def _split(loss: Any, target: Any, output_shape: tuple[int | None, ...]) -> list[SymbolicTensor]:
+def _split(
+    loss: Any, target: Any, output_shape: tuple[int | None, ...], place: int, model: Any
+) -> list[SymbolicTensor]:
     """The symbolic tensors that a loss uses and that the model is to compute; with any, its function is what is left."""
     function = loss.fn if type(loss) is LossFunctionWrapper else None
     if function is None or next(_symbols_around(function), None) is None:
         return []
-    shapes = getattr(target, "shape", output_shape), output_shape
-    y_true, y_pred = (SymbolicTensor((output_shape[0], *shape[1:]), loss.dtype) for shape in shapes)
+    y_true = SymbolicTensor((output_shape[0], *getattr(target, "shape", output_shape)[1:]), loss.dtype)
+    y_pred = model.outputs[place]  # itself: a loss may ask for its gradient by what is inside
     values = loss.call(y_true, y_pred)
     inner = _independent_of([y_true, y_pred], values)
     if inner:
@@ -60,11 +63,11 @@ def _independent_of(given: list[SymbolicTensor], values: Any) -> list[SymbolicTe
     """The last tensors on the way to ``values`` that do not depend on ``given``."""
     nodes = GraphOrder(_beginnings(values), leaves(values)).nodes
     depends = {id(tensor) for tensor in given}
+    sources: list[Any] = []
     for node in nodes:
         if any(id(source) in depends for source in node.inputs):
             depends.update(id(leaf) for leaf in leaves(node.outputs))
-    sources = [source for node in nodes if any(id(leaf) in depends for leaf in leaves(node.outputs))
-               for source in node.inputs]  # fmt: skip
+            sources += node.inputs
     last = [tensor for tensor in [*sources, *leaves(values)] if isinstance(tensor, SymbolicTensor)]
     return list({id(tensor): tensor for tensor in last if id(tensor) not in depends}.values())
 
@@ -87,18 +90,26 @@ def _beginnings(values: Any) -> list[Any]:
 def _symbols_around(function: Callable[..., Any], seen: set[int] | None = None) -> Iterator[SymbolicTensor]:
     """The symbolic tensors that a function's code, and that of the functions it calls, names from around it."""
     seen = set() if seen is None else seen
-    code = function.__func__ if isinstance(function, MethodType) else function
-    if (
-        not isinstance(code, FunctionType)
-        or id(code) in seen
-        or (code.__module__ or "").partition(".")[0] in _LIBRARIES
-    ):
+    if id(function) in seen:
         return
-    seen.add(id(code))
-    around = inspect.getclosurevars(code)
-    for value in [*around.nonlocals.values(), *around.globals.values()]:
+    seen.add(id(function))
+    for value in _around(function):
         yield from (leaf for leaf in leaves(value) if isinstance(leaf, SymbolicTensor))
         yield from _symbols_around(value, seen)
+
+
+def _around(function: Any) -> list[Any]:
+    """What a function uses from around it; nothing of what is no function."""
+    if isinstance(function, functools.partial):
+        return [function.func, *function.args, *function.keywords.values()]
+    code = function.__func__ if isinstance(function, MethodType) else function
+    if not isinstance(code, FunctionType) or (code.__module__ or "").partition(".")[0] in _LIBRARIES:
+        return []
+    around = inspect.getclosurevars(code)
+    values = [*around.nonlocals.values(), *around.globals.values(), *(code.__defaults__ or ())]
+    if isinstance(function, MethodType):  # self.z_mean
+        values += [inspect.getattr_static(function.__self__, name, None) for name in code.__code__.co_names]
+    return values
 
 
 _LIBRARIES = ("lamina", "torch", "numpy")

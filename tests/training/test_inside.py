@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 
 import numpy as np
@@ -163,3 +164,61 @@ def test_the_variational_autoencoder_of_keras_1():
     assert history["val_loss"][-1] < history["val_loss"][0]
     assert encoder.predict(X, batch_size=batch_size).shape == (24, 2)
     assert len(vae.layers) == 7
+
+
+def critic_of(points: str):
+    """A critic of what lies between two inputs, and a loss that punishes its gradients there."""
+    with as_keras("keras2"):
+        from keras import backend as K
+        from keras.layers import Dense, Input
+        from keras.layers.merge import _Merge
+        from keras.models import Model
+
+        class BetweenTwo(_Merge):
+            def _merge_function(self, inputs):
+                return 0.25 * inputs[0] + 0.75 * inputs[1]
+
+        a, b = Input((4,)), Input((4,))
+        middle = BetweenTwo(name="middle")([a, b])
+        score = Dense(1, name="score")(Dense(3, activation="tanh", name="hidden")(middle))
+        model = Model([a, b], score)
+
+        def penalty(y_true, y_pred, at):
+            slopes = K.gradients(y_pred, at)[0]
+            lengths = K.sqrt(K.sum(K.square(slopes), axis=np.arange(1, len(slopes.shape))))
+            return K.mean(K.square(1 - lengths))
+
+    class Holder:
+        at = middle
+
+        def punish(self, y_true, y_pred):
+            return penalty(y_true, y_pred, self.at)
+
+    def by_default(y_true, y_pred, at=middle):
+        return penalty(y_true, y_pred, at)
+
+    losses = {"partial": functools.partial(penalty, at=middle), "method": Holder().punish, "default": by_default}
+    return model, losses[points]
+
+
+@pytest.mark.parametrize("points", ["partial", "method", "default"])
+def test_a_penalty_on_gradients_is_trained(points: str):
+    """The loss of WGAN-GP: value, and the gradient of that gradient."""
+    model, loss = critic_of(points)
+    hidden, score = model.get_layer("hidden"), model.get_layer("score")
+    start = model.get_weights()
+    a, b = torch.from_numpy(X), torch.from_numpy(X[::-1].copy())
+    with as_keras("keras2"):
+        model.compile("sgd", loss)
+        found = model.evaluate([X, X[::-1]], X[:, :1], batch_size=24, verbose=0)
+        with pytest.warns(UserWarning, match="does not depend on score.bias"):
+            model.fit([X, X[::-1]], X[:, :1], batch_size=24, verbose=0, shuffle=False)
+    after = model.get_weights()
+    model.set_weights(start)
+    middle = (0.25 * a + 0.75 * b).requires_grad_()
+    slopes = torch.autograd.grad(score(hidden(middle)).sum(), middle, create_graph=True)[0]
+    value = (1 - slopes.square().sum(1).sqrt()).square().mean()
+    assert found == pytest.approx(value.item(), rel=1e-5)
+    by_hand = torch.autograd.grad(value, [hidden.kernel, score.kernel])
+    for place, slope in zip((0, 2), by_hand, strict=True):
+        np.testing.assert_allclose((start[place] - after[place]) / 0.01, slope.numpy(), rtol=2e-3, atol=2e-5)
