@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,19 @@ def layer_name(class_name: str) -> str:
     if _style.from_one or class_name == "InputLayer":
         return f"{base}_{next_number(base)}"
     return _numbered(base)
+
+
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names of which none is there twice: the second ``dense`` is ``dense_1``.
+
+    >>> numbered(["dense", "dense", "out"])
+    ['dense', 'dense_1', 'out']
+    """
+    found: list[str] = []
+    for name in names:
+        number = names[: len(found)].count(name)
+        found.append(f"{name}_{number}" if number else name)
+    return found
 
 
 def input_name(first: str) -> str | None:

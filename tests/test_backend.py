@@ -167,6 +167,9 @@ def test_an_optimizer_s_learning_rate():
 
 def test_settings_and_names():
     assert (K.backend(), K.floatx(), K.epsilon(), K.image_data_format()) == ("torch", "float32", 1e-7, "channels_last")
+    for dialect in ("keras1", "keras2", "tf_keras"):
+        with lamina.as_keras(dialect):
+            assert K.backend() == "tensorflow"  # which scripts ask before they go on
     K.reset_uids()
     assert [K.get_uid("a"), K.get_uid("a"), K.get_uid("b")] == [1, 2, 1]
     layers.Dense(1)
@@ -359,6 +362,26 @@ def test_gradients():
     [now] = K.gradients(score, [x])
     torch.testing.assert_close(now, wanted[0])
     assert not K.stop_gradient([x])[0].requires_grad
+
+
+def test_gradients_by_a_tensor_and_by_what_it_is_computed_from():
+    x = layers.Input((2,))
+    squares = x * x
+    by_squares, by_input = K.gradients(K.sum(3.0 * squares), [squares, x])
+    found = K.function([x], [by_squares, by_input])([np.float32([[1, 2]])])
+    np.testing.assert_array_equal(found, [[[3, 3]], [[6, 12]]])
+    by_input, by_squares = K.gradients(K.sum(3.0 * squares), [x, squares])
+    found = K.function([x], [by_squares, by_input])([np.float32([[1, 2]])])
+    np.testing.assert_array_equal(found, [[[3, 3]], [[6, 12]]])
+
+
+def test_gradients_of_gradients():
+    x = torch.tensor([2.0], requires_grad=True)
+    [slope] = K.gradients(x**3, [x])
+    np.testing.assert_array_equal(K.gradients(slope, [x])[0].detach(), [12.0])
+    symbol = layers.Input((1,))
+    slope = K.gradients(symbol**3, symbol)[0]
+    np.testing.assert_array_equal(K.function([symbol], K.gradients(slope, symbol))([[[2.0]]])[0], [[12.0]])
 
 
 def test_phases():

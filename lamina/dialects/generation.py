@@ -41,6 +41,8 @@ class Habits(NamedTuple):
         names_early: ``metrics_names`` is whole right after ``compile``.
         cells_see_constants: a cell is built for the shapes of a step and of the constants, as a list.
         sizes_have_values: the sizes in a shape are no numbers yet: ``x.shape[1].value`` is one.
+        backend: what ``K.backend()`` says, which scripts of the age ask before they go on.
+        shares_optimizers: one optimizer may train several models, with a state for each and one count of steps.
         callback_words: where callbacks were told of more than today, what ``params`` called the number of rows and of epochs.
     """
 
@@ -53,6 +55,8 @@ class Habits(NamedTuple):
     rate: str = "learning_rate"
     scheduler_logs_rate: bool = True
     names_early: bool = False
+    backend: str = "torch"
+    shares_optimizers: bool = False
     callback_words: tuple[str, str] | None = None
     cells_see_constants: bool = False
     sizes_have_values: bool = False

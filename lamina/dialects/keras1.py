@@ -237,6 +237,8 @@ GENERATION = Generation(
         scheduler_logs_rate=False,
         names_early=True,
         sizes_have_values=True,
+        shares_optimizers=True,
+        backend="tensorflow",
         callback_words=("nb_sample", "nb_epoch"),
     ),
     names=Style(from_one=True, words=_CLASSES | _WORDS, snake=False, after_first=True),

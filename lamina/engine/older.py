@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from lamina.engine.weights import WeightOwner
 from lamina.graph.symbolic import Node, map_structure
@@ -50,10 +50,25 @@ for _name in ("append", "extend", "insert", "remove", "pop", "__iadd__", "__deli
     setattr(OwnWeights, _name, _telling(_name))
 
 
+class SelfMade(NamedTuple):
+    """An update that a layer makes itself as it trains, for those who count them or hand them to ``K.function``."""
+
+    variable: Any
+
+
+def _moved_by(layer: Any) -> list[SelfMade]:
+    """What training moves that is not trained: the averages of layers that are not frozen."""
+    parts = [
+        part for part in layer.modules() if getattr(part, "moved_in_training", ()) and part.trainable and part.built
+    ]
+    return [SelfMade(getattr(part, name)) for part in parts for name in part.moved_in_training]
+
+
 class OlderLayerMethods(WeightOwner):
     """The part of a layer that has the names of Keras 1 and 2 for what few programs need today."""
 
     _nodes: list[Any]
+    moved_in_training: tuple[str, ...] = ()
 
     # -- each call in a model --
 
@@ -92,12 +107,12 @@ class OlderLayerMethods(WeightOwner):
     @property
     def input_mask(self) -> Any:
         """The mask of the layer's first input, or ``None``."""
-        return self.get_input_mask_at(0)
+        return map_structure(_mask_of, self.input)
 
     @property
     def output_mask(self) -> Any:
         """The mask of the layer's first output, or ``None``."""
-        return self.get_output_mask_at(0)
+        return map_structure(_mask_of, self.output)
 
     def _node_at(self, node_index: int, what: str) -> Node:
         """A recorded call, by its number.
@@ -156,7 +171,7 @@ class OlderLayerMethods(WeightOwner):
             return [penalty(getattr(owner, key)) for penalty, owner, key in self.penalties()]
         return self.added_losses()
 
-    updates = Also(lambda layer: [])
+    updates = Also(_moved_by)
     state_updates = Also(lambda layer: [])
     stateful = Also(lambda layer: False)
 

@@ -153,6 +153,7 @@ class BatchNormalization(Normalization):
     """
 
     _training_after = "inputs"
+    moved_in_training = ("moving_mean", "moving_variance")
     moving_mean: Weight
     moving_variance: Weight
     moving_stddev: Weight

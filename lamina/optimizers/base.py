@@ -382,6 +382,11 @@ class Optimizer(OlderOptimizer, VariableOwner, Made):
                                  f"{len(variables)} variables.")  # fmt: skip
             if not self.built:
                 self.build(variables)
+            part = self.part_for(variables)
+            if part is not self:
+                part.apply(grads, variables)
+                self._iterations = part._iterations
+                return
             by_place = dict(zip(self._indices_of(variables), grads, strict=True))
             missing = [self._names[place] for place, grad in by_place.items() if grad is None]
             if 0 < len(missing) < len(grads):
@@ -414,15 +419,6 @@ class Optimizer(OlderOptimizer, VariableOwner, Made):
         torch._foreach_lerp_(averages, self._params, 1 - self.ema_momentum if updates else 1.0)
         if self.ema_overwrite_frequency and (updates + 1) % self.ema_overwrite_frequency == 0:
             torch._foreach_copy_(self._params, averages)
-
-    def finalize_variable_values(self, var_list: Iterable[Tensor]) -> None:
-        """Put the moving average into the variables, when there is one (``use_ema``)."""
-        if not self.use_ema:
-            return
-        places = self._indices_of(var_list)
-        with torch.no_grad():
-            for place in places:
-                self._params[place].copy_(self._model_variables_moving_average[place])
 
     # -- configs --
 

@@ -6,12 +6,13 @@ import numbers
 import re
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lamina import dialects
 from lamina.dtypes import as_dtype
 from lamina.engine.tools import to_override
 from lamina.errors import describe
@@ -42,6 +43,7 @@ class VariableOwner:
         self._state: list[Variable] = []
         self._model_variables_moving_average: list[Variable] = []
         self._accumulated_gradients: list[Variable] = []
+        self._parts: list[Any] = []
         self._arrange()
 
     # -- building --
@@ -60,6 +62,10 @@ class VariableOwner:
         """
         variables = list(variables)
         if self.built:
+            part = self.part_for(variables)
+            if part is not self:
+                part.build(variables, constraints, names)
+                return
             self._indices_of(variables)
             self._follow()
             return
@@ -130,6 +136,20 @@ class VariableOwner:
                     state.data = torch.empty_like(variable, requires_grad=False).copy_(state)
         self._arrange()
 
+    def finalize_variable_values(self, var_list: Iterable[Tensor]) -> None:
+        """Put the moving average into the variables, when there is one (``use_ema``)."""
+        if not self.use_ema:
+            return
+        var_list = list(var_list)
+        part = self.part_for(var_list)
+        if part is not self:
+            part.finalize_variable_values(var_list)
+            return
+        places = self._indices_of(var_list)
+        with torch.no_grad():
+            for place in places:
+                self._params[place].copy_(self._model_variables_moving_average[place])
+
     # -- knowing the variables --
 
     def _indices_of(self, variables: Iterable[Tensor]) -> list[int]:
@@ -141,6 +161,26 @@ class VariableOwner:
                                  "built for other variables; make a new optimizer for a new set.")  # fmt: skip
             indices.append(index)
         return indices
+
+    def part_for(self, variables: Iterable[Tensor]) -> Self:
+        """What holds the state for some variables: the optimizer, or in an older dialect a part of it that is for others.
+
+        One optimizer trained several models then: each with moments of its own, and one count of steps for all.
+        """
+        variables = list(variables)
+        if not self.built or self._knows(variables) or not dialects.habits().shares_optimizers:
+            return self
+        part = next((part for part in self._parts if part._knows(variables)), None)
+        if part is None:
+            part = object.__new__(type(self))
+            part.__dict__.update(self.__dict__)
+            VariableOwner.__init__(part)
+            self._parts.append(part)
+        part._iterations, part._learning_rate = self._iterations, self._learning_rate
+        return part
+
+    def _knows(self, variables: list[Tensor]) -> bool:
+        return all(id(variable) in self._index for variable in variables)
 
     def _get_variable_index(self, variable: Tensor) -> int:
         return self._indices_of([variable])[0]

@@ -231,8 +231,9 @@ class _Writer:
         if not isinstance(leaf, Value):
             return leaf
         shape, dtype = self.values[leaf.index]
+        sizes = [None if size is None else int(size) for size in shape]
         return {"class_name": "__keras_tensor__",
-                "config": {"shape": list(shape), "dtype": dtype_name(dtype or torch.int64),
+                "config": {"shape": sizes, "dtype": dtype_name(dtype or torch.int64),
                            "keras_history": self.origin[leaf.index]}}  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from lamina.saving.legacy_h5 import (
 from lamina.saving.tf_keras_configs import NoWords, model_config, training_config
 from lamina.saving.weights_h5 import write_standing
 from lamina.tracebacks import users_level
+from lamina.training.steps import optimizer_of
 
 VERSION = "2.21.0"  # of the tf_keras whose layout is written
 _LONGEST = 64512  # bytes of an attribute; HDF5 keeps no more than 64 KiB with an object
@@ -65,7 +66,7 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
             )
         _write_weights(file.create_group(WEIGHTS), model)
         if include_optimizer and model.optimizer is not None and model.optimizer.built:
-            _write_optimizer(file, model.optimizer)
+            _write_optimizer(file, optimizer_of(model))
         if include_optimizer:
             write_standing(file, model)
     _put(stream, path)
@@ -79,7 +80,7 @@ def save_weights(model: Any, path: str | os.PathLike[str], include_optimizer: bo
     with h5py.File(stream, "w") as file:
         _write_weights(file, model)
         if include_optimizer and model.optimizer is not None and model.optimizer.built:
-            _write_own_optimizer(file, model.optimizer)
+            _write_own_optimizer(file, optimizer_of(model))
             write_standing(file, model)
     _put(stream, path)
 

@@ -18,7 +18,7 @@ from lamina.saving.hdf5 import Group, Numbers
 from lamina.saving.moved_state import Stored, in_todays_blocks
 from lamina.saving.needed import advice, missing_objects
 from lamina.tracebacks import users_level
-from lamina.training.steps import build_optimizer
+from lamina.training.steps import build_optimizer, optimizer_of
 
 # What each generation called a slot of an optimizer -> today's name. Of tf.keras's older optimizers the slot is the last
 # part of a variable's name, of its newer ones the second.
@@ -119,8 +119,8 @@ def optimizer_state(
         version: that of the Keras that wrote the file. Keras 3's optimizers keep their variables in the order of lamina's,
             Keras 1's and 2.0's in that of the names of the weights.
     """
-    optimizer = model.optimizer
     params = built_for(model)
+    optimizer = optimizer_of(model)
     try:
         stored = [(name, group.read_at(name)) for name in group.strings("weight_names") or []]
         if version.startswith("3"):
@@ -161,9 +161,10 @@ def own_optimizer_state(model: Any, group: Group) -> None:
     if model.optimizer is None:
         return
     built_for(model)
+    optimizer = optimizer_of(model)
     stored = [group.numbers(str(number)) for number in range(len(group.names()))]
-    check_shapes(model.optimizer, stored)
-    state_setter(model.optimizer, stored)()
+    check_shapes(optimizer, stored)
+    state_setter(optimizer, stored)()
 
 
 def state_setter(optimizer: Any, stored: list[Numbers]) -> Callable[[], None]:

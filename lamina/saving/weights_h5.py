@@ -28,7 +28,7 @@ from lamina.saving.named_weights import require_built
 from lamina.saving.training_configs import as_keras3, built_for, check_shapes, state_setter
 from lamina.tracebacks import users_level
 from lamina.training.standing import standing, stood
-from lamina.training.steps import build_optimizer
+from lamina.training.steps import build_optimizer, optimizer_of
 
 OPTIMIZER = "optimizer"
 STANDING = "lamina_training"
@@ -71,7 +71,7 @@ def stored(model: Any, include_optimizer: bool = True) -> Iterator[tuple[str, st
 
 
 def _optimizers(model: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    place, optimizer = OPTIMIZER, getattr(model, "optimizer", None)
+    place, optimizer = OPTIMIZER, None if getattr(model, "optimizer", None) is None else optimizer_of(model)
     while optimizer is not None:
         store: dict[str, Any] = {}
         optimizer.save_own_variables(store)
@@ -141,10 +141,9 @@ def read(model: Any, root: Group, skip_mismatch: bool = False, whole: bool = Fal
                            "that is made as the saved one was, or pass skip_mismatch=True to load_weights.")  # fmt: skip
     if comparison.wrong and not skip_mismatch:
         raise comparison.error()
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and (whole or OPTIMIZER in root):
+    if getattr(model, "optimizer", None) is not None and (whole or OPTIMIZER in root):
         reader = _tf_optimizer_reader if by_tf_keras else _optimizer_reader
-        assignments.append(reader(model, optimizer, root, whole) if in_order else _optimizer_in_other_order(root))
+        assignments.append(reader(model, root, whole) if in_order else _optimizer_in_other_order(root))
     _apply(model, assignments)
     read_standing(model, root)
     if comparison.wrong:
@@ -238,7 +237,7 @@ def _converted(module: nn.Module, mine: list[torch.Tensor], group: Group) -> lis
     return [partial(set_to, weight, value) for weight, value in zip(mine, values, strict=True)]
 
 
-def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> Callable[[], None]:
+def _optimizer_reader(model: Any, root: Group, whole: bool) -> Callable[[], None]:
     """Read the state of the model's optimizer now, and return the function that sets it."""
     group = root.find(f"{OPTIMIZER}/vars")
     names = sorted(group.names(), key=len) if group is not None else []
@@ -248,9 +247,11 @@ def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> C
     if set(names) != {str(number) for number in range(len(names))}:
         raise ValueError(f"{group.where} should number its variables from 0 to {len(names) - 1}, and has "
                          f"{', '.join(sorted(names)[:20])}.")  # fmt: skip
+    optimizer = optimizer_of(model)
     params = [weight for weight in model.trainable_weights if isinstance(weight, nn.Parameter)]
     if len(names) != len(optimizer.variables):  # else it was saved, as it is now, before the first step
-        build_optimizer(optimizer, model, params)
+        build_optimizer(model.optimizer, model, params)
+        optimizer = optimizer_of(model)
     if len(names) != len(optimizer.variables):
         said = (f"{group.where} has {len(names)} variables, and {type(optimizer).__name__} {optimizer.name!r} has "
                 f"{len(optimizer.variables)}.")  # fmt: skip
@@ -262,11 +263,12 @@ def _optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> C
                                     for number, variable in enumerate(optimizer.variables)])  # fmt: skip
 
 
-def _tf_optimizer_reader(model: Any, optimizer: Any, root: Group, whole: bool) -> Callable[[], None]:
+def _tf_optimizer_reader(model: Any, root: Group, whole: bool) -> Callable[[], None]:
     """The like of :func:`_optimizer_reader` for what tf_keras wrote; its older optimizers wrote nothing."""
     group = root.find(f"{OPTIMIZER}/vars")
     names = group.names() if group is not None else []
     built_for(model)
+    optimizer = optimizer_of(model)
     try:
         if group is None or not names:
             raise ValueError(f"{root.where} has none.")

@@ -25,6 +25,7 @@ from lamina.errors import did_you_mean
 from lamina.graph.symbolic import SymbolicTensor, leaves, map_structure
 from lamina.losses import LossesLike
 from lamina.metrics import Metric, MetricsLike
+from lamina.naming import names_differ, numbered
 from lamina.optimizers import Optimizer, OptimizerLike
 from lamina.registry import check_keys, deserialize, reading, serialize
 from lamina.training.doubts import warn_of_doubts
@@ -242,7 +243,7 @@ class Compiled(WeightOwner):
             number = next((i for i, step in enumerate(plan.steps) if value in leaves(step.outputs)), None)
             target = plan.steps[number].target if number is not None else f"output_{len(names)}"
             names.append(getattr(getattr(self, "_modules", {}).get(target), "name", None) or str(target))
-        return names
+        return numbered(names) if names_differ() else names
 
     def _bound(self, x: Any, y: Any, y_pred: Any = None) -> Objective:
         """The losses and metrics, bound to the model's outputs."""

@@ -16,6 +16,7 @@ from lamina.errors import did_you_mean
 from lamina.graph.symbolic import leaves
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
+from lamina.naming import numbered
 from lamina.tracebacks import users_level
 from lamina.training.inside import look_inside
 
@@ -98,7 +99,8 @@ class Losses:
         self.weights = [1.0 if weight is None else float(weight) for weight in by_output]
         self._wanted = wanted
         self.only = self.losses[0] if outputs.count == 1 and self.weights[0] == 1.0 else None
-        self._trackers = {index: Mean(name=f"{outputs.names[index]}_loss") for index in wanted if len(wanted) > 1}
+        names = numbered(outputs.names)  # Keras 3 logs the last of two losses that are called alike
+        self._trackers = {index: Mean(name=f"{names[index]}_loss") for index in wanted if len(wanted) > 1}
         order = wanted
         if outputs.is_dict and self._trackers:  # Keras goes through dicts by name, except through that of the losses
             by_name = list(loss) if isinstance(loss, dict) else sorted(outputs.names)

@@ -22,6 +22,7 @@ from lamina.engine.tracking import parameters_of
 from lamina.engine.weights import WeightOwner
 from lamina.graph.plan import Value
 from lamina.graph.symbolic import leaves
+from lamina.optimizers import Optimizer
 from lamina.tracebacks import users_level
 from lamina.training.forward import Forward, plan_of
 from lamina.training.objective import Objective
@@ -227,6 +228,12 @@ def build_optimizer(optimizer: Any, model: nn.Module, params: list[nn.Parameter]
         names |= {id(weight): weight.path for weight in model.weights if getattr(weight, "path", None)}  # pyright: ignore[reportAttributeAccessIssue]
     optimizer.build(params, constraints=[constraints.get(id(param)) for param in params],
                     names=[names.get(id(param), "") for param in params])  # fmt: skip
+
+
+def optimizer_of(model: Any) -> Any:
+    """What holds the state of a model's training: its optimizer, or the part of one that trains several models."""
+    params = [weight for weight in model.trainable_weights if isinstance(weight, nn.Parameter)]
+    return model.optimizer.part_for(params) if isinstance(model.optimizer, Optimizer) else model.optimizer
 
 
 def _updater(optimizer: Any, params: list[nn.Parameter]) -> Callable[[Any], None]:

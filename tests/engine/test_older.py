@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina import layers
+from lamina import Sequential, layers
+from lamina import backend as K
 from lamina.backend import variable
 from lamina.callbacks import Callback, CallbackList
 from lamina.dialects import using_dialect
@@ -162,3 +163,26 @@ def test_callbacks_are_called_with_keywords():
         assert (one.began, one.told) == ({"a": 1}, (3, {"b": 2}))
     calls.on_epoch_begin(epoch=4)
     assert one.told == (4, {})
+
+
+def test_updates_are_what_training_moves():
+    model = Sequential([layers.BatchNormalization(input_shape=(3,)), layers.Dense(1)])
+    moved = model.layers[0].non_trainable_weights
+    assert [update.variable is one for update, one in zip(model.updates, moved, strict=True)] == [True, True]
+    found = K.function([model.input, K.learning_phase()], [model.output], updates=model.updates)([np.ones((4, 3)), 1])
+    assert found[0].shape == (4, 1)
+    model.layers[0].trainable = False
+    assert model.updates == model.state_updates == []
+
+
+def test_tools_may_ask_for_any_attribute():
+    """``torch.jit`` and debuggers go over ``dir``: an attribute is there, or ``hasattr`` says that it is not."""
+    called, built = layers.LSTM(2, return_state=True), layers.Dense(2)
+    called(layers.Input((3, 2)))
+    built.build((None, 3))
+    model = Sequential([layers.Dense(2, input_shape=(3,))])
+    model.compile("adam", "mse")
+    fresh = [layers.Dense(2), layers.LSTM(2), Sequential([layers.Input((3,)), layers.Dense(2)])]
+    for one in (called, built, model, *fresh):
+        for name in dir(one):
+            hasattr(one, name)

@@ -1,13 +1,16 @@
 """Optimizers as Keras 1, 2 and tf.keras had them written, beside the formulas that they state."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 import lamina
+from lamina import Model, Sequential, as_keras, layers, optimizers
 from lamina import backend as K
-from lamina import layers, optimizers
 from lamina.dialects import using_dialect
+from lamina.models import load_model
 from lamina.optimizers import SGD, Adam, Optimizer
 
 RANDOM = np.random.default_rng(0)
@@ -177,3 +180,68 @@ def test_others_still_need_a_rate():
     with pytest.raises(TypeError, match="NeedsRate needs a learning_rate"):
         NeedsRate()
     assert optimizers.get("sgd").learning_rate == pytest.approx(0.01)
+
+
+# ---- one optimizer for several models ------------------------------------------------------------------------------
+
+
+def pair_of_models(optimizers_of_them):
+    """A discriminator and what trains a generator through it, after three steps of each."""
+    with as_keras("keras2"):
+        judge = Sequential([layers.Dense(4, activation="relu", input_dim=3), layers.Dense(1, activation="sigmoid")])
+        maker = Sequential([layers.Dense(3, input_dim=2)])
+        for number, weight in enumerate([*judge.weights, *maker.weights]):
+            weight.assign(np.random.default_rng(number).normal(size=weight.shape))
+        judge.compile(loss="binary_crossentropy", optimizer=optimizers_of_them[0])
+        judge.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
+        judge.trainable = False
+        start = layers.Input((2,))
+        both = Model(start, judge(maker(start)))
+        both.compile(loss="binary_crossentropy", optimizer=optimizers_of_them[1])
+        for _ in range(3):
+            both.train_on_batch(np.ones((2, 2)), np.zeros((2, 1)))
+    return judge, both
+
+
+def test_one_optimizer_trains_several_models(tmp_path):
+    """Moments of each, one count of steps, as every GAN of the time had it."""
+    shared = Adam(0.01, beta_1=0.5)
+    judge, both = pair_of_models([shared, shared])
+    assert judge.optimizer is both.optimizer is shared
+    assert shared.iterations == 4
+    other = Adam(0.01, beta_1=0.5)
+    other.iterations = 1  # the first step of the second model is the second of all
+    _, apart = pair_of_models([Adam(0.01, beta_1=0.5), other])
+    for mine, theirs in zip(both.get_weights(), apart.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5)
+    for name in ("both.h5", "both.keras"):
+        with as_keras("keras2"):
+            both.save(tmp_path / name)
+        assert [tuple(one.shape) for one in load_model(tmp_path / name).optimizer.variables[2:]] == [(2, 3)] * 2 + [
+            (3,)
+        ] * 2
+    shared.learning_rate = 0.0
+    before = both.get_weights()
+    with as_keras("keras2"):
+        both.train_on_batch(np.ones((2, 2)), np.zeros((2, 1)))
+    for mine, theirs in zip(both.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_copy_trains_on_by_itself():
+    shared = Adam(0.01)
+    _, both = pair_of_models([shared, shared])
+    again = copy.deepcopy(both)
+    with as_keras("keras2"):
+        for model in (both, again):
+            model.train_on_batch(np.ones((2, 2)), np.zeros((2, 1)))
+    for mine, theirs in zip(both.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_today_an_optimizer_is_for_one_model():
+    first, second = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+    optimizer = SGD(0.1)
+    optimizer.build([first])
+    with pytest.raises(ValueError, match="Unknown variable"):
+        optimizer.apply([torch.ones(1)], [second])

@@ -265,3 +265,23 @@ def test_keras_has_the_same_rule_for_two_of_a_name():
                       weighted_metrics=["mae", "mae"])  # fmt: skip
     wanted = in_keras(lambda: theirs.fit(B.numpy(), A.numpy(), verbose=0).history)
     assert sorted(ours.fit(B, A, verbose=0).history) == sorted(wanted)
+
+
+@pytest.mark.parametrize(("dialect", "metrics"), [
+    (None, ["d_mae", "d_mae_1"]), ("keras2", ["d_mean_absolute_error", "d_1_mean_absolute_error"]),
+    ("tf_keras", ["d_mae", "d_1_mae"]),
+])  # fmt: skip
+def test_outputs_of_one_layer_are_told_apart(dialect, metrics):
+    """A layer that makes two outputs: each loss has a name in logs, and a place in what ``train_on_batch`` gives."""
+    with lamina.dialects.using_dialect(dialect):
+        shared = lamina.layers.Dense(1, name="d")
+        first, second = lamina.layers.Input((3,)), lamina.layers.Input((3,))
+        model = lamina.Model([first, second], [shared(first), shared(second)])
+        model.compile("sgd", "mse", metrics=[["mae"], ["mae"]])
+        x, y = [np.ones((4, 3)), np.zeros((4, 3))], [np.ones((4, 1))] * 2
+        found = dict(zip(model.metrics_names, model.test_on_batch(x, y), strict=False))
+        logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert set(logs) == {"loss", "d_loss", "d_1_loss", *metrics}
+    assert logs["d_1_loss"] == 1.0
+    assert logs["loss"] == pytest.approx(logs["d_loss"] + 1.0)
+    assert found["loss"] == pytest.approx(logs["loss"])
