@@ -54,7 +54,8 @@ def test_arguments_are_keras_s(name):
 
 # name -> arguments, and what it is in words of NumPy, torch or Keras 3.
 VALUES = {
-    "abs": ((X,), np.abs), "exp": ((X,), np.exp), "log": ((P,), np.log), "sqrt": ((P,), np.sqrt),
+    "abs": ((X,), np.abs), "exp": ((X,), np.exp), "log": ((P,), np.log),
+    "sqrt": ((P - 0.5,), lambda x: np.sqrt(np.maximum(x, 0))),
     "square": ((X,), np.square), "sin": ((X,), np.sin), "cos": ((X,), np.cos), "tanh": ((X,), np.tanh),
     "sign": ((X,), np.sign), "round": ((X,), np.round), "pow": ((P, 3), np.power),
     "sum": ((X, 1), np.sum), "prod": ((X, 1), np.prod), "mean": ((X, 0), np.mean), "max": ((X,), np.max),

@@ -47,8 +47,13 @@ def _changeable(function: Callable[P, Any]) -> Callable[P, Any]:
 exp = _changeable(ops.exp)
 sigmoid = _changeable(ops.sigmoid)
 softmax = _changeable(ops.softmax)
-sqrt = _changeable(ops.sqrt)
 tanh = _changeable(ops.tanh)
+
+
+@_changeable
+def sqrt(x: Any) -> Any:
+    """The square root; of a number below 0 it is 0, as in Keras 1 and 2."""
+    return ops.sqrt(ops.maximum(x, 0.0))
 
 
 @_changeable

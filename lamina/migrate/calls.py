@@ -21,6 +21,7 @@ from lamina.migrate.names import parameters
 from lamina.migrate.values import Code, Several, Text, code_of, is_known, sources, value_of, written
 
 _HARD_SIGMOID = "hard_sigmoid_keras2"
+_ADDED = ("name", "shape", "dtype", "initializer", "regularizer", "trainable", "constraint")
 _SAMPLED = ("fit_generator", "evaluate_generator", "predict_generator")
 _NUMERIC_PARTS = ("nb_row", "kernel_dim1")
 # Where the classes are that the tables name.
@@ -68,13 +69,14 @@ class Writer:
                  differs: Callable[[str], None]) -> None:  # fmt: skip
         self.to, self.dialect, self.facts = to, dialect, facts
         self.needs, self.differs = needs, differs
+        self.batch_shape: Any = None  # of the layer that was written last, which Keras 3 takes from an Input before it
 
     # -- classes, functions and methods --
 
-    def layer(self, name: str, call: cst.Call) -> cst.Call:
-        """The call of a layer's or a model's class."""
+    def layer(self, name: str, today: str, call: cst.Call) -> cst.Call:
+        """The call of a layer's or a model's class; ``today`` is its path in lamina."""
         translate = translator.translate_alias if name in keras3.ALIASES else translator.translate
-        return self._rewritten(name, keras3.ALIASES.get(name, (name,))[0], translate, call)
+        return self._rewritten(name, today, translate, call)
 
     def function(self, name: str, today: str, call: cst.Call) -> cst.Call:
         """The call of a function, an optimizer, a callback, ..., or of a method (``Model.fit``)."""
@@ -90,7 +92,7 @@ class Writer:
         if named:
             raise Unsure(f"{method}: {', '.join(sorted(named))} counts samples, and today counts batches: divide by the size "
                          "of a batch of the generator.")  # fmt: skip
-        return self._rewritten(f"{kind}.{method}", f"Model.{today}", translator.translate_call, call)
+        return self._rewritten(f"{kind}.{method}", f"models.Model.{today}", translator.translate_call, call)
 
     def merged(self, given: Mapping[str, cst.BaseExpression]) -> cst.Call:
         """Keras 1's ``merge(inputs, mode=...)``: the layer that does so, called on the inputs."""
@@ -121,12 +123,16 @@ class Writer:
                    if key not in new_keys or key in renamed.values() or self._matters(key, kwargs2, call)}  # fmt: skip
         kwargs2 = self._in_target(name, kwargs2)
         if starred:
-            if args2 == args and {*kwargs2} == {*kwargs}:
-                return call
-            raise Unsure(
-                f"{name}: its arguments come from a list or a dictionary (* or **), which may hold older words."
-            )
+            self._refuse_hidden(name, call, [key for key in kwargs2 if key in new_keys])
         return call.with_changes(args=self._arguments(today, slots, args2, kwargs2, renamed))
+
+    def _refuse_hidden(self, name: str, call: cst.Call, defaults: list[str]) -> None:
+        """What comes from a list or a dictionary may be older words, and what a generation had by default may be in it."""
+        if defaults or any(arg.star == "*" for arg in call.args) or (self.to == "keras3" and self.dialect == "keras1"):
+            hint = f" Its default of {', '.join(defaults)} was another." if defaults else ""
+            raise Unsure(
+                f"{name}: its arguments come from a list or a dictionary (* or **), which may hold older words.{hint}"
+            )
 
     def _translated(
         self, name: str, translate: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -180,7 +186,7 @@ class Writer:
         if "decay" in kwargs:
             kwargs = self._decaying(name, kwargs)
         if "batch_input_shape" in kwargs and name not in ("InputLayer", "Input"):
-            raise Unsure(f"{name}: Keras 3 takes no batch_input_shape: begin with keras.Input(batch_shape=...).")
+            self.batch_shape = kwargs.pop("batch_input_shape")
         for key in [key for key in kwargs if key in KERAS3_LACKS_ARGUMENTS]:
             if key not in ("averages_at_end", "keep_trainable"):
                 self.differs(f"Keras 3's {name} has no {key}={kwargs[key]!r}, as this generation computed.")
@@ -197,6 +203,16 @@ class Writer:
         schedule = {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": decay}
         return {"learning_rate": _Made("InverseTimeDecay", schedule),
                 **{key: value for key, value in kwargs.items() if key != "learning_rate"}}  # fmt: skip
+
+    @staticmethod
+    def add_weight(call: cst.Call) -> cst.Call:
+        """Keras 2 took the name first: ``self.add_weight("W", (3, 4))``."""
+        by_order = [arg for arg in call.args if arg.keyword is None and not arg.star]
+        if not by_order or not isinstance(value_of(by_order[0].value), Text):
+            return call
+        named = dict(zip(_ADDED, by_order, strict=False))
+        args = [arg.with_changes(keyword=cst.Name(name), equal=NO_SPACE) for name, arg in named.items()]
+        return call.with_changes(args=[*args, *call.args[len(by_order) :]])
 
     # -- functions of K, which Keras 3 lacks --
 
@@ -259,6 +275,9 @@ class Writer:
         quote = next((_quote_of(slot, "") for slot in slots if isinstance(slot.value, Text)), '"')
         in_order, kept_args = True, list(args)
         for slot in slots:
+            if slot.arg.star:
+                new.append(slot.arg)
+                continue
             if slot.keyword is None and kept_args:  # the translator left it where it was
                 value = kept_args.pop(0)
                 new.append(slot.arg if value is slot.value else slot.arg.with_changes(value=self.code(value, quote)))
@@ -271,7 +290,7 @@ class Writer:
             in_order = in_order and slot.keyword is None and order[len(new) : len(new) + 1] == [key]
             code = slot.arg.value if value is slot.value else self.code(value, _quote_of(slot, quote))
             keyword = None if in_order else cst.Name(key)
-            equal = slot.arg.equal if slot.keyword is not None else _EQUAL
+            equal = slot.arg.equal if slot.keyword is not None else NO_SPACE
             new.append(
                 slot.arg.with_changes(
                     value=code, keyword=keyword, equal=equal if keyword is not None else slot.arg.equal
@@ -291,11 +310,11 @@ class _Made(NamedTuple):
     config: Mapping[str, Any]
 
 
-_EQUAL = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
+NO_SPACE = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
 
 
 def _argument(key: str, value: cst.BaseExpression) -> cst.Arg:
-    return cst.Arg(value, cst.Name(key), _EQUAL)
+    return cst.Arg(value, cst.Name(key), NO_SPACE)
 
 
 def _with_more(args: list[cst.Arg], more: list[cst.Arg]) -> list[cst.Arg]:

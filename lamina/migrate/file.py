@@ -60,6 +60,8 @@ class File:
             self._read_import(node)
         self.bare_roots = {node.value for node in _all(self.module, cst.Name) if self._is_bare_root(node)}
         self._read_uses()
+        self.given_names = {code_of(arg.value).strip("'\"") for arg in _all(self.module, cst.Arg)
+                            if arg.keyword is not None and arg.keyword.value == "name"}  # fmt: skip
         self.kinds = Kinds(self.path_of, self.qualified)
         wrapper.visit(self.kinds)
         self.kinds.conclude()

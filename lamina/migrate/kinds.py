@@ -9,7 +9,7 @@ from typing import Any
 import libcst as cst
 from libcst import metadata
 
-MODEL, SEQUENTIAL, HISTORY = "Model", "Sequential", "History"
+MODEL, SEQUENTIAL, HISTORY, TENSOR = "Model", "Sequential", "History", "Tensor"
 _MAKERS = frozenset({"load_model", "model_from_json", "model_from_yaml", "model_from_config", "clone_model"})
 Kind = str | tuple[Any, ...] | None
 
@@ -163,6 +163,8 @@ class Kinds(cst.CSTVisitor):
             return tuple(self.of(one.value) for one in node.elements)
         if isinstance(node, cst.Call):
             return self._of_call(node)
+        if isinstance(node, cst.BinaryOperation):
+            return TENSOR if TENSOR in (self.of(node.left), self.of(node.right)) else None
         if isinstance(node, (cst.Name, cst.Attribute)):
             key = self._key(node)
             return self.known.get(key) if key is not None else None
@@ -174,6 +176,8 @@ class Kinds(cst.CSTVisitor):
             name = path.rpartition(".")[2]
             if name in (SEQUENTIAL, MODEL):
                 return name
+            if path.startswith("backend."):
+                return TENSOR
             return MODEL if name in _MAKERS or (path.startswith("applications.") and name[:1].isupper()) else None
         own = self._own_name(node.func)
         if own in self.classes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -115,17 +116,15 @@ def why_not(path: str, to: str) -> str:
     return f"Keras 3 has no {path}.{absent.reason(path)}"
 
 
-def parameters(name: str) -> list[str]:
-    """The positional parameters of a class or function of lamina's by its name, in order."""
-    cls, _, method = name.partition(".")
-    for public in _PUBLIC:
-        found = getattr(_module(f"lamina.{public}".rstrip(".")), cls, None)
-        if found is not None:
-            return _parameters(getattr(found, method) if method else found, bool(method))
-    return []
-
-
-def _parameters(function: Any, is_method: bool) -> list[str]:
-    signature = importlib.import_module("inspect").signature(function)
+@functools.cache
+def parameters(path: str) -> list[str]:
+    """The positional parameters of what lamina has at a path, in order: ``layers.Dense``, ``models.Model.fit``."""
+    *module, name = path.split(".")
+    method = name if module and module[-1][:1].isupper() else ""
+    cls = module.pop() if method else name
+    found = getattr(_module(".".join(("lamina", *module))), cls, None)
+    if not callable(found):
+        return []
+    signature = inspect.signature(getattr(found, method) if method else found)
     names = [one.name for one in signature.parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
-    return names[1:] if is_method else names
+    return names[1:] if method else names

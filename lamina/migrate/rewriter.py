@@ -7,17 +7,22 @@ from typing import Any
 
 import libcst as cst
 
-from lamina.dialects import absent, keras1, keras3, translator
+from lamina.dialects import absent, keras1, keras3
 from lamina.dialects.backend_names import KERAS1_OPS, OPS
 from lamina.migrate import names
-from lamina.migrate.calls import Unsure, Writer
+from lamina.migrate.calls import NO_SPACE, Unsure, Writer
 from lamina.migrate.file import Chain, File
-from lamina.migrate.kinds import HISTORY, MODEL, SEQUENTIAL
+from lamina.migrate.kinds import HISTORY, MODEL, SEQUENTIAL, TENSOR
+from lamina.migrate.marks import METHODS, Marks
 from lamina.migrate.names import TARGETS, Place
 from lamina.migrate.values import code_of
 
-_METHODS = {"fit_generator": "fit", "evaluate_generator": "evaluate", "predict_generator": "predict"}
 _OLD_LAYER_METHODS = {"get_output_shape_for": "compute_output_shape"}
+_OPERATORS = {
+    cst.AddAssign: cst.Add, cst.SubtractAssign: cst.Subtract, cst.MultiplyAssign: cst.Multiply, cst.DivideAssign: cst.Divide,
+    cst.PowerAssign: cst.Power,
+}  # fmt: skip
+_BATCHED = "Keras 3 takes no batch_input_shape: begin with keras.Input(batch_shape=...)."
 HELPERS = {
     "hard_sigmoid_keras2": '''\
 @{keras}.saving.register_keras_serializable("migrated")
@@ -28,7 +33,7 @@ def hard_sigmoid_keras2(x):
 }
 
 
-class Rewriter(cst.CSTTransformer):
+class Rewriter(Marks):
     """Rewrites what is Keras's in a file, all but the imports (:mod:`lamina.migrate.imports`).
 
     Arguments:
@@ -44,39 +49,56 @@ class Rewriter(cst.CSTTransformer):
     """
 
     def __init__(self, to: str, dialect: str, file: File) -> None:
-        super().__init__()
-        self.to, self.dialect, self.facts, self.file = to, dialect, file.facts, file
+        super().__init__(to, dialect, file)
         self.root = TARGETS[to]
-        self.unsure: list[tuple[int, str]] = []
-        self.differs: dict[str, int] = {}
         self.wanted: dict[str, Place] = {}
         self.helpers: list[str] = []
         self.moved: Counter[str] = Counter()
         self.touched: set[int] = set()
-        self.pending: list[tuple[int, str]] = []  # to be written above the statement
-        self.line = 0
+        self.batched: list[tuple[cst.BaseExpression, Any, int]] = []  # layers whose input Keras 3 is told before them
         self.writer = Writer(to, dialect, file.facts, self.code_for, self._differs)
-
-    # -- what is said --
-
-    def _unsure(self, node: cst.CSTNode, sentence: str) -> None:
-        line = self.file.line_of(node)
-        if (line, sentence) not in self.unsure:
-            self.unsure.append((line, sentence))
-            self.pending.append((line, sentence))
-
-    def _differs(self, sentence: str) -> None:
-        self.differs.setdefault(sentence, self.line)
 
     def on_leave(self, original_node: cst.CSTNode, updated_node: Any) -> Any:
         """Write above a statement what there is to say of it."""
-        updated = super().on_leave(original_node, updated_node)
+        updated: Any = super().on_leave(original_node, updated_node)
+        if self.batched and isinstance(original_node, cst.SimpleStatementLine):
+            updated = self._with_input(updated)
         if self.pending and isinstance(original_node, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
             lines = [cst.EmptyLine(comment=cst.Comment(f"# lamina: {sentence}")) for _, sentence in self.pending]
-            if isinstance(updated, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
-                updated = updated.with_changes(leading_lines=[*updated.leading_lines, *lines])  # pyright: ignore[reportAttributeAccessIssue]
-                self.pending.clear()
+            first, *others = updated if isinstance(updated, cst.FlattenSentinel) else [updated]
+            self.pending.clear()
+            updated = cst.FlattenSentinel([_below(first, lines), *others])
         return updated
+
+    def _with_input(self, statement: Any) -> Any:
+        """``model.add(layer)`` with the ``Input`` that Keras 3 takes before a layer whose batch is known."""
+        waiting, self.batched = self.batched, []
+        call = statement.body[0].value if isinstance(statement.body[0], cst.Expr) else None
+        if isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and len(waiting) == 1:
+            layer, shape, _ = waiting[0]
+            if call.func.attr.value == "add" and call.args[0].value is layer:
+                before = cst.Expr(call.with_changes(args=[cst.Arg(self._input(shape))]))
+                line = cst.SimpleStatementLine([before], leading_lines=statement.leading_lines)
+                return cst.FlattenSentinel([line, statement.with_changes(leading_lines=[])])
+        self.unsure += [(line, _BATCHED) for _, _, line in waiting]
+        self.pending += [(line, _BATCHED) for _, _, line in waiting]
+        return statement
+
+    def leave_List(self, original_node: cst.List, updated_node: cst.List) -> cst.List:
+        """Layers in a list, with the ``Input`` that Keras 3 takes before one whose batch is known."""
+        elements: list[cst.BaseElement] = []
+        for element in updated_node.elements:
+            mine = [one for one in self.batched if one[0] is element.value]
+            space = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+            elements += [cst.Element(self._input(shape), comma=space) for _, shape, _ in mine]
+            elements.append(element)
+            self.batched = [one for one in self.batched if one not in mine]
+        return (
+            updated_node.with_changes(elements=elements) if len(elements) > len(updated_node.elements) else updated_node
+        )
+
+    def _input(self, shape: Any) -> cst.Call:
+        return cst.Call(self.code_for("Input"), [cst.Arg(self.writer.code(shape), cst.Name("batch_shape"), NO_SPACE)])
 
     # -- names --
 
@@ -173,18 +195,6 @@ class Rewriter(cst.CSTTransformer):
             node = node.value
             self.touched.add(id(node))
 
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        """Names that the target lacks, and that nothing else in the file would tell of."""
-        if node.module is None or node.relative or isinstance(node.names, cst.ImportStar):
-            return
-        for alias in node.names:
-            path = names.below_root(f"{code_of(node.module)}.{code_of(alias.name)}")
-            local = code_of(alias.asname.name if alias.asname is not None else alias.name)
-            if not path or path == "backend" or path.rpartition(".")[2] == "merge" or self.file.uses[local]:
-                continue
-            if names.place(path, self.to, self.dialect) is None:
-                self._unsure(node, names.why_not(path, self.to))
-
     # -- calls --
 
     def visit_Call(self, node: cst.Call) -> None:
@@ -226,26 +236,14 @@ class Rewriter(cst.CSTTransformer):
         if part in ("losses", "metrics"):
             return updated
         if part in ("layers", "models", "") and name[:1].isupper() and name != "Input":
-            new = self.writer.layer(name, updated)
+            new = self.writer.layer(name, f"{part}.{found.name}".lstrip("."), updated)
         else:
-            new = self.writer.function(name, found.name, updated)
+            new = self.writer.function(name, f"{part}.{found.name}".lstrip("."), updated)
         self._mark_weights(name, new, original)
+        if self.writer.batch_shape is not None:
+            self.batched.append((new, self.writer.batch_shape, self.file.line_of(original)))
+            self.writer.batch_shape = None
         return new
-
-    def _mark_weights(self, name: str, call: cst.Call, original: cst.Call) -> None:
-        keywords = {arg.keyword.value for arg in call.args if arg.keyword is not None}
-        if (
-            "weights" in keywords
-            and self.to == "keras3"
-            and name not in ("Embedding",)
-            and "layers." in str(self.path_of(original.func))
-        ):
-            self._unsure(original, f"{name}: Keras 3 takes no weights=: call set_weights when the layer is built.")
-        if "activity_regularizer" in keywords and self._habits().sums_activity:
-            self._differs("activity_regularizer is divided by the size of the batch today.")
-
-    def _habits(self) -> Any:
-        return translator.GENERATIONS[self.dialect].habits
 
     def _backend(self, path: str, updated: cst.Call) -> cst.BaseExpression:
         name = path.rpartition(".")[2]
@@ -268,6 +266,9 @@ class Rewriter(cst.CSTTransformer):
         if not isinstance(function, cst.Attribute):
             return updated
         method = function.attr.value
+        if method == "add_weight" and code_of(function.value) == "self" and self.file.is_in_layer(original):
+            return self.writer.add_weight(updated)
+        self._mark_names(original, method, function.value)
         table = keras3.CALLS.get(f"{MODEL}.{method}")
         if table is None:
             return updated
@@ -275,29 +276,11 @@ class Rewriter(cst.CSTTransformer):
         if kind not in (MODEL, SEQUENTIAL):
             self._mark_unknown(original, method, table)
             return updated
-        new = self.writer.method(kind, method, _METHODS.get(method, method), updated)
-        if method in _METHODS and isinstance(new.func, cst.Attribute):
-            new = new.with_changes(func=new.func.with_changes(attr=cst.Name(_METHODS[method])))
+        new = self.writer.method(kind, method, METHODS.get(method, method), updated)
+        if method in METHODS and isinstance(new.func, cst.Attribute):
+            new = new.with_changes(func=new.func.with_changes(attr=cst.Name(METHODS[method])))
         self._mark_training(method, new)
         return new
-
-    def _mark_unknown(self, original: cst.Call, method: str, table: Any) -> None:
-        keywords = {arg.keyword.value for arg in original.args if arg.keyword is not None}
-        old = sorted(keywords & {*table.renamed, *keras3.SAMPLES, "nb_epoch"})
-        if self.file.imports_keras and (old or (method in _METHODS)):
-            what = code_of(original.func.value)  # pyright: ignore[reportAttributeAccessIssue]
-            today = ", ".join(f"{name}= is {table.renamed.get(name, 'a number of batches')}=" for name in old)
-            today = today or f"it is {_METHODS[method]} today"
-            self._unsure(original, f"{what} is not known to be a model of Keras here; if it is, {today}.")
-
-    def _mark_training(self, method: str, call: cst.Call) -> None:
-        keywords = {arg.keyword.value for arg in call.args if arg.keyword is not None}
-        if method == "compile" and self.facts.freezes and self.to == "keras3":
-            self._differs("A model that was compiled before trainable was set trains as it is set then, in Keras 3.")
-        if keywords & {"sample_weight", "class_weight"} and self._habits().counts_nonzero_weights:
-            self._differs(
-                "A weighted loss is divided by the size of the batch today, not by how many weights are not 0."
-            )
 
     # -- what older layers and logs had --
 
@@ -307,6 +290,17 @@ class Rewriter(cst.CSTTransformer):
         if name in _OLD_LAYER_METHODS and self.file.is_in_layer(original_node):
             return updated_node.with_changes(name=cst.Name(_OLD_LAYER_METHODS[name]))
         return updated_node
+
+    def leave_AugAssign(self, original_node: cst.AugAssign, updated_node: cst.AugAssign) -> Any:
+        """``a *= mask`` made a new tensor of what ``K`` gave; on torch it changes the one that a gradient may need."""
+        operator = _OPERATORS.get(type(original_node.operator))
+        if self.to == "lamina" or operator is None or self.file.kinds.of(original_node.target) != TENSOR:
+            return updated_node
+        value = updated_node.value
+        if isinstance(value, (cst.BinaryOperation, cst.IfExp, cst.Lambda, cst.Comparison, cst.BooleanOperation)):
+            value = value.with_changes(lpar=[cst.LeftParen(), *value.lpar], rpar=[*value.rpar, cst.RightParen()])
+        whole = cst.BinaryOperation(updated_node.target, operator(), value)
+        return cst.Assign([cst.AssignTarget(updated_node.target)], whole, semicolon=updated_node.semicolon)
 
     def leave_Subscript(self, original_node: cst.Subscript, updated_node: cst.Subscript) -> cst.BaseExpression:
         """``history.history['lr']``"""
@@ -321,3 +315,8 @@ class Rewriter(cst.CSTTransformer):
                 new = cst.parse_expression(f"{text[0]}learning_rate{text[-1]}")
                 return updated_node.with_changes(slice=[cst.SubscriptElement(cst.Index(new))])
         return updated_node
+
+
+def _below(statement: Any, lines: list[cst.EmptyLine]) -> Any:
+    """A statement below comments."""
+    return statement.with_changes(leading_lines=[*statement.leading_lines, *lines])

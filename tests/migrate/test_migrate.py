@@ -84,6 +84,16 @@ REWRITTEN = [
      "from lamina.models import load_model\nm = load_model('x.h5')\nm.predict(g, steps=3)", None),
     ("keras2", "from keras.models import Sequential\nm = Sequential()\nh = m.fit(x)\nh.history['lr']",
      "from lamina.models import Sequential\nm = Sequential()\nh = m.fit(x)\nh.history['learning_rate']", None),
+    # methods of layers
+    ("keras2", "from keras.layers import Layer\nclass A(Layer):\n    def build(self, s):\n"
+     "        self.w = self.add_weight('w', (3, 4), initializer='one')",
+     "from lamina.layers import Layer\nclass A(Layer):\n    def build(self, s):\n"
+     "        self.w = self.add_weight(name='w', shape=(3, 4), initializer='one')", None),
+    ("keras1", "from keras.engine.topology import Layer\nclass A(Layer):\n    def get_output_shape_for(self, s): return s",
+     "from lamina.layers import Layer\nclass A(Layer):\n    def compute_output_shape(self, s): return s", None),
+    # dictionaries of arguments
+    ("tf_keras", "from keras.layers import Dense\nDense(3, **options)",
+     "from lamina.layers import Dense\nDense(3, **options)", None),
     # merge
     ("keras1", "from keras.layers import merge\nc = merge([a, b], mode='concat', concat_axis=1)",
      "import lamina\nc = lamina.layers.Concatenate(axis=1)([a, b])", None),
@@ -147,8 +157,14 @@ UNSURE = [
     ("keras2", "from keras import backend as K\nK.function([a], [b])", "keras3", 2, "Keras 3 has no K.function."),
     ("keras1", "from keras.layers import MaxoutDense\nMaxoutDense(3)", "keras3", 2, "Keras 3 has no layers.MaxoutDense."),
     ("keras2", "from keras.layers import LSTM\nLSTM(3, batch_input_shape=(1, 2, 3))", "keras3", 2,
-     "LSTM: Keras 3 takes no batch_input_shape"),
+     "Keras 3 takes no batch_input_shape"),
     ("keras2", "from keras.layers import MaxoutDense", "keras3", 1, "Keras 3 has no layers.MaxoutDense."),
+    ("keras2", "from keras.models import Sequential\nm = Sequential()\nm.predict_classes(x)", "keras3", 3,
+     "Keras 3's models have no predict_classes: predict(x).argmax(axis=-1)"),
+    ("keras2", "from keras.models import load_model\nm = load_model('x')\nm.get_layer('dense_1')", "lamina", 3,
+     "Layers are counted otherwise today: which one 'dense_1' is"),
+    ("keras2", "from keras.layers import LSTM\nx = f(LSTM(3, batch_input_shape=(1, 2, 3)))", "keras3", 2,
+     "Keras 3 takes no batch_input_shape"),
     ("keras1", "from keras.layers import BatchNormalization as B\nB(mode=2)", "lamina", 2, "B"),
 ]  # fmt: skip
 

@@ -21,7 +21,7 @@ class Attention(Layer):
     def call(self, x):
         e = K.sum(x * self.W, axis=-1)
         a = K.exp(K.tanh(e))
-        a = a / K.cast(K.sum(a, axis=1, keepdims=True) + K.epsilon(), K.floatx())
+        a /= K.cast(K.sum(a, axis=1, keepdims=True) + K.epsilon(), K.floatx())
         return K.sum(x * K.expand_dims(a), axis=1)
 
     def compute_output_shape(self, input_shape):
