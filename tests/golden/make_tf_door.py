@@ -1,10 +1,12 @@
-"""Make ``tf_door.npz``: what TensorFlow answers to the calls in ``tests/tf/expressions.py``, and their gradients.
+"""Make ``tf_door.npz`` and ``tf_data.json``: what TensorFlow answers to the calls in ``tests/tf``, and their gradients.
 
 In an environment of its own (``pip install tensorflow-cpu``): ``python tests/golden/make_tf_door.py``.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ import tensorflow as tf  # pyright: ignore[reportMissingImports]
 
 PLACE = Path(__file__).with_name("tf_door.npz")
 sys.path.insert(0, str(PLACE.parents[1] / "tf"))
+PIPELINES = PLACE.parents[1] / "tf" / "pipelines.txt"
 from expressions import EXPRESSIONS, arrays  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 
@@ -54,6 +57,27 @@ def gradients(expression: str) -> dict[str, Any]:
     return {name: tf.convert_to_tensor(one).numpy() for name, one in found.items() if one is not None}
 
 
+def plain(element: Any) -> Any:
+    """An element as lists, with types and shapes."""
+    if isinstance(element, dict):
+        return {key: plain(value) for key, value in element.items()}
+    if isinstance(element, (list, tuple)):
+        return [plain(value) for value in element]
+    array = np.asarray(element)
+    return {"numbers": array.tolist(), "dtype": str(array.dtype)}
+
+
+def pipelines() -> dict[str, Any]:
+    """What the data sets in ``tests/tf/pipelines.txt`` give first, and how long they are."""
+    x, y = np.arange(12).reshape(6, 2).astype("float32"), np.arange(6)
+    found = {}
+    for line in PIPELINES.read_text().splitlines():
+        dataset = eval(line, {"tf": tf, "np": np, "D": tf.data.Dataset, "x": x, "y": y})
+        elements = [plain(one) for one in itertools.islice(iter(dataset), 12)]
+        found[line] = {"elements": elements, "length": int(dataset.cardinality())}
+    return found
+
+
 def main() -> None:
     written: dict[str, Any] = {}
     for expression in EXPRESSIONS:
@@ -64,6 +88,8 @@ def main() -> None:
             written[f"{expression}|d{name}"] = value
     np.savez_compressed(PLACE, **{f"{number:04}": value for number, value in enumerate(written.values())},
                         keys=np.array(list(written)))  # fmt: skip
+
+    PLACE.with_name("tf_data.json").write_text(json.dumps(pipelines()) + "\n")
 
 
 main()
