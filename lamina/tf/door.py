@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.errors import did_you_mean
-from lamina.tf import arrays, chance, datasets, flow, maths, networks, programs, rows, sessions, tapes, values
+from lamina.tf import arrays, chance, datasets, flow, maths, networks, pictures, programs, rows, sessions, tapes, values
 from lamina.tf.names import ABSENT, MODULES, VERSIONS
 from lamina.tf.table import TABLE
 
-FILES = (arrays, rows, maths, networks, values, chance, tapes, flow, datasets, programs, sessions)
+FILES = (arrays, rows, maths, networks, values, chance, tapes, flow, datasets, pictures, programs, sessions)
 _FIRST = "compat.v1."
 _MISSING = object()
 

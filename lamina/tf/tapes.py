@@ -100,22 +100,23 @@ class GradientTape:
             )
         self._used = True
         wanted = leaves(sources)
-        found = self._gradients(
-            leaves(target), wanted, leaves(output_gradients) if output_gradients is not None else None
-        )
+        weights = None if output_gradients is None else leaves(output_gradients)
+        found = self._gradients(leaves(target), wanted, weights, not self._persistent)
         if str(unconnected_gradients) == "zero":
             found = [torch.zeros_like(one) if grad is None else grad for one, grad in zip(wanted, found, strict=True)]
-        for one in self._watched if not self._persistent and not self._recording else ():
-            if one.is_leaf:  # it is a plain tensor again, as before the tape
+        if not self._persistent and not self._recording:
+            for one in filter(
+                lambda one: one.is_leaf, self._watched
+            ):  # they are plain tensors again, as before the tape
                 one.requires_grad_(False)
         rest = iter(found)
         return map_structure(lambda _: next(rest), sources)
 
-    def _gradients(self, targets: list[Any], sources: list[Any], weights: list[Any] | None) -> list[Any]:
+    def _gradients(self, targets: list[Any], sources: list[Any], weights: list[Any] | None, last: bool) -> list[Any]:
         if any(is_symbolic(one) for one in (*targets, *sources)):
             raise TypeError("GradientTape can't differentiate symbolic tensors, which have no data; K.gradients and K.function "
                             "do so between layers of a model.")  # fmt: skip
-        if not self._persistent:
+        if last:
             self._beside.discard(id(self))
         pairs = [(one, weights[place] if weights else torch.ones_like(one)) for place, one in enumerate(targets)
                  if isinstance(one, torch.Tensor) and one.requires_grad]  # fmt: skip
@@ -124,11 +125,20 @@ class GradientTape:
         if not pairs or not places:
             return found
         again = bool(self._recording)
-        values = torch.autograd.grad(
-            [target for target, _ in pairs], [sources[place] for place in places],
-            [None if weight is None else tensor(weight) for _, weight in pairs],
-            retain_graph=again or bool(self._beside), create_graph=again, allow_unused=True,
-        )  # fmt: skip
+        keep = again or bool(self._beside)
+        try:
+            values = torch.autograd.grad(
+                [target for target, _ in pairs], [sources[place] for place in places],
+                [None if weight is None else tensor(weight) for _, weight in pairs],
+                retain_graph=keep, create_graph=again, allow_unused=True,
+            )  # fmt: skip
+        except RuntimeError as error:
+            if "inplace operation" not in str(error):
+                raise
+            raise RuntimeError(
+                "Weights changed between a GradientTape's block and its gradient, which torch takes of them as they were: "
+                "take the gradients of all tapes before the first apply_gradients."
+            ) from error
         for place, value in zip(places, values, strict=True):
             found[place] = value
         return found
@@ -136,10 +146,9 @@ class GradientTape:
     def jacobian(self, target: Any, sources: Any, unconnected_gradients: Any = "none", parallel_iterations: Any = None,
                  experimental_use_pfor: bool = True) -> Any:  # fmt: skip
         """The gradients of each number of a target: their shape is the target's and then the source's."""
-        self._beside.add(id(self))
-        rows = [
-            self._gradients([target.reshape(-1)[number]], leaves(sources), None) for number in range(target.numel())
-        ]
+        self._beside.add(id(self))  # more than one gradient is to come
+        wanted, flat = leaves(sources), target.reshape(-1)
+        rows = [self._gradients([flat[number]], wanted, None, False) for number in range(target.numel())]
         found = []
         for place, source in enumerate(leaves(sources)):
             parts = [torch.zeros_like(source) if row[place] is None else row[place] for row in rows]
@@ -152,9 +161,9 @@ class GradientTape:
     def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: Any = "none", parallel_iterations: Any = None,
                        experimental_use_pfor: bool = True) -> Any:  # fmt: skip
         """:meth:`jacobian` of each row by the same row: ``(batch, target's other axes, source's other axes)``."""
-        self._beside.add(id(self))
+        self._beside.add(id(self))  # more than one gradient is to come
         flat = target.reshape(len(target), -1)
-        rows = [self._gradients([flat[:, number]], [source], None)[0] for number in range(flat.shape[1])]
+        rows = [self._gradients([flat[:, number]], [source], None, False)[0] for number in range(flat.shape[1])]
         self._finish()
         parts = [torch.zeros_like(source) if row is None else row for row in rows]
         return torch.stack(parts, 1).reshape(*target.shape, *source.shape[1:])

@@ -6,12 +6,15 @@ are torch's) stays as it is.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import torch
 
+from lamina.graph.nests import leaves, map_structure
 from lamina.graph.shapes import TensorShape, check_shape
+from lamina.tf.table import together
 
 _before: dict[str, Any] = {}
 _ABSENT = object()
@@ -50,8 +53,63 @@ def _ref(self: torch.Tensor) -> int:
     return id(self)
 
 
+def _float(self: torch.Tensor) -> float:
+    """The one number."""
+    return float(self.item())
+
+
+# NumPy's functions of one or two numbers that torch calls otherwise.
+_CALLED = {"equal": "eq", "not_equal": "ne", "power": "pow", "float_power": "pow", "invert": "bitwise_not",
+           "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift", "conjugate": "conj"}  # fmt: skip
+
+
+def _array_ufunc(self: torch.Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """What ``array * tensor`` and ``np.exp(tensor)`` are: torch's function, so that a gradient goes through. An array is
+    taken for numbers of the tensor's type, as in TensorFlow."""
+    name = str(ufunc.__name__)
+    function = getattr(torch, _CALLED.get(name, name), None)
+    if method == "__call__" and function is not None and not kwargs:
+        return function(*together(*inputs))
+    return getattr(ufunc, method)(*_arrays(ufunc, inputs), **{key: _arrays(ufunc, one) for key, one in kwargs.items()})
+
+
+def _array_function(self: torch.Tensor, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """What ``np.mean(tensor)`` is: NumPy's own function of the numbers."""
+    return func(*_arrays(func, args), **{key: _arrays(func, one) for key, one in kwargs.items()})
+
+
+def _arrays(function: Any, values: Any) -> Any:
+    """Arrays in the place of tensors.
+
+    Raises:
+        TypeError: inside a loss or a layer, where a gradient would be lost.
+    """
+
+    has_gradient = torch.is_grad_enabled() and any(getattr(leaf, "requires_grad", False) for leaf in leaves(values))
+    if has_gradient and _caller() in _WITH_GRADIENTS:
+        raise TypeError(
+            f"np.{function.__name__} can't be differentiated; tf has a function that can, in the place of it."
+        )
+    return map_structure(lambda leaf: leaf.numpy() if isinstance(leaf, torch.Tensor) else leaf, values)
+
+
+_WITH_GRADIENTS = ("losses", "engine", "layers", "graph")
+
+
+def _caller() -> str:
+    """The room of lamina from which the user's code is called, if it is called from there."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.startswith("lamina.") and not name.startswith("lamina.tf."):
+            return name.split(".")[1]
+        frame = frame.f_back
+    return ""
+
+
 _WORDS = {"numpy": _numpy, "eval": _eval, "get_shape": _get_shape, "set_shape": _set_shape, "read_value": _read_value,
-          "initialized_value": _read_value, "ref": _ref, "experimental_ref": _ref}  # fmt: skip
+          "initialized_value": _read_value, "ref": _ref, "experimental_ref": _ref,
+          "__float__": _float, "__array_ufunc__": _array_ufunc, "__array_function__": _array_function}  # fmt: skip
 
 
 def speak() -> None:
