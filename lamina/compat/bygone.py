@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -77,6 +78,25 @@ def set_image_dim_ordering(dim_ordering: str) -> None:
     if dim_ordering not in _ORDERINGS:
         raise ValueError(f"dim_ordering must be 'tf' or 'th', and got {dim_ordering!r}.")
     config.set_image_data_format(_ORDERINGS[dim_ordering])
+
+
+def set_session(session: Any) -> None:
+    """Has no effect: a session's settings are of memory and threads, which torch takes as it needs them."""
+
+
+def get_session(op_input_list: Any = ()) -> Any:
+    """A session: ``run`` gives the numbers of tensors."""
+    return importlib.import_module("lamina.tf.sessions").Session()
+
+
+def manual_variable_initialization(value: bool) -> None:
+    """Has no effect: weights have their numbers when they are made."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "tf":  # `K.tf`: the module that Keras 1 and 2 ran on
+        return importlib.import_module("tensorflow")
+    raise AttributeError(name)
 
 
 def categorical_probas_to_classes(p: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ def _of(module: str, names: str) -> tuple[str, ...]:
     return tuple(f"{module}.{name}" for name in names.split())
 
 
-_SESSIONS = "get_session set_session get_graph manual_variable_initialization v1_variable_initialization"
+_SESSIONS = "get_graph v1_variable_initialization"
 _HELPERS = """
     has_arg to_list unpack_singleton is_all_none object_list_uid func_dump func_load get_from_module getargspec
     slice_arrays transpose_shape make_tuple check_for_unexpected_keys ask_to_proceed_with_overwrite

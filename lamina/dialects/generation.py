@@ -43,6 +43,7 @@ class Habits(NamedTuple):
         sizes_have_values: the sizes in a shape are no numbers yet: ``x.shape[1].value`` is one.
         backend: what ``K.backend()`` says, which scripts of the age ask before they go on.
         shares_optimizers: one optimizer may train several models, with a state for each and one count of steps.
+        metrics_apart: ``model.metrics`` has each compiled metric, by its name in logs; otherwise all of them as one.
         callback_words: where callbacks were told of more than today, what ``params`` called the number of rows and of epochs.
     """
 
@@ -60,6 +61,7 @@ class Habits(NamedTuple):
     callback_words: tuple[str, str] | None = None
     cells_see_constants: bool = False
     sizes_have_values: bool = False
+    metrics_apart: bool = False
 
 
 @dataclass(frozen=True)

@@ -333,13 +333,18 @@ class Model(Keras3Model, OlderModel, FileMethods, Keyed):
 
     @property
     def weights(self) -> list[Weight]:
-        """All weights, in Keras's order. Those of a model without a forward pass (a GAN) are those of its parts."""
-        if not self.built and self._runs_forward():
+        """All weights, in Keras's order. Those of a model without a forward pass (a GAN), or whose parts are all built, are
+        those of its parts."""
+        if not self.built and self._runs_forward() and not self._parts_are_built():
             raise ValueError(f"{who(self)} has no weights yet: it is not built. Give its first layer an input_shape, call "
                              "it on data, or build() it with an input shape.")  # fmt: skip
         return super().weights
 
     variables = weights
+
+    def _parts_are_built(self) -> bool:
+        parts = [module for module in self.modules() if module is not self]
+        return bool(parts) and all(getattr(part, "built", True) for part in parts)
 
     # -- config --
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -30,18 +30,11 @@ _ABSENT = {
 }  # fmt: skip
 
 
-class Dataset:
-    """Elements, each a tensor or a structure of them, again and again.
+class Elements:
+    """Elements in some order: what a :class:`Dataset` does without a look at them.
 
     Arguments:
-        stream: makes the iterator of one pass: over elements, or over what stands for them.
-        length: how many there are; ``INFINITE`` or ``UNKNOWN``.
-        make: an element, from what stands for it.
-        collect: a batch, from a list of what stands for its elements.
-
-    >>> rows = Dataset.from_tensor_slices([1, 2, 3, 4, 5]).map(lambda x: x * 2).batch(2)
-    >>> [batch.tolist() for batch in rows], len(rows)
-    ([[2, 4], [6, 8], [10]], 3)
+        stream, length, make, collect: as for that.
     """
 
     def __init__(
@@ -55,6 +48,167 @@ class Dataset:
         self._length = length
         self._make = make or _as_it_is
         self._collect = collect or (lambda many: stacked([self._make(one) for one in many]))
+
+    # ---- what is in it ----
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._make, self._stream())
+
+    def __len__(self) -> int:
+        if self._length < 0:
+            raise TypeError(
+                "The dataset goes on for ever." if self._length == INFINITE else "The dataset length is unknown."
+            )
+        return self._length
+
+    def __bool__(self) -> bool:
+        return True
+
+    def cardinality(self, name: Any = None) -> torch.Tensor:
+        """The number of elements; -1: it goes on for ever, -2: not known before it was gone through."""
+        return torch.tensor(self._length)
+
+    def as_numpy_iterator(self, name: Any = None) -> Iterator[Any]:
+        """The elements, with arrays."""
+        return (map_structure(_as_array, element) for element in self)
+
+    @property
+    def element_spec(self) -> Any:
+        """Shapes and types, as the first element has them."""
+        return map_structure(TensorSpec.from_tensor, next(iter(self)))
+
+    def get_single_element(self, name: Any = None) -> Any:
+        """The only element."""
+        found = list(itertools.islice(iter(self), 2))
+        if len(found) != 1:
+            raise ValueError("get_single_element needs a dataset of one element.")
+        return found[0]
+
+    def reduce(self, initial_state: Any, reduce_func: Callable[..., Any], name: Any = None) -> Any:
+        """The last of ``state = reduce_func(state, element)``."""
+        state = _structure(initial_state, _leaf)
+        for element in self:
+            state = reduce_func(state, element)
+        return state
+
+    # ---- orders: what stands for elements stays what it is ----
+
+    def _ordered(self, stream: Stream, length: int) -> Self:
+        return type(self)(stream, length, self._make, self._collect)
+
+    def shuffle(self, buffer_size: Any, seed: Any = None, reshuffle_each_iteration: bool | None = True,
+                name: Any = None) -> Self:  # fmt: skip
+        """In a random order: each element is drawn from the next ``buffer_size``."""
+        size = int(number(buffer_size))
+        if size < 1:
+            raise ValueError(f"shuffle needs a buffer_size of at least 1, and got {size}.")
+        generator = torch.Generator()
+        fixed = int(torch.randint(2**31, ())) if seed is None else int(number(seed))
+        if seed is not None:
+            generator.manual_seed(fixed)
+        again = reshuffle_each_iteration is not False
+
+        def stream() -> Iterator[Any]:
+            if not again:
+                generator.manual_seed(fixed)
+            drawn = None if again and seed is None else generator  # None: torch's own, which tf.random.set_seed seeds
+            waiting: list[Any] = []
+            for one in self._stream():
+                waiting.append(one)
+                if len(waiting) >= size:
+                    yield _drawn(waiting, drawn)
+            yield from (waiting[place] for place in torch.randperm(len(waiting), generator=drawn).tolist())
+
+        return self._ordered(stream, self._length)
+
+    def repeat(self, count: Any = None, name: Any = None) -> Self:
+        """So many times; for ever by default."""
+        times = -1 if count is None else int(number(count))
+
+        def stream() -> Iterator[Any]:
+            for _ in itertools.count() if times < 0 else builtins.range(times):
+                empty = True
+                for one in self._stream():
+                    empty = False
+                    yield one
+                if empty:
+                    return
+
+        return self._ordered(stream, INFINITE if times < 0 and self._length else self._scaled(max(times, 0)))
+
+    def _scaled(self, times: int) -> int:
+        return self._length * times if self._length >= 0 else self._length if times else 0
+
+    def take(self, count: Any, name: Any = None) -> Self:
+        """The first so many; -1: all."""
+        most = int(number(count))
+        if most < 0:
+            return self
+        known = most if self._length == INFINITE else min(most, self._length) if self._length >= 0 else UNKNOWN
+        return self._ordered(lambda: itertools.islice(self._stream(), most), known)
+
+    def skip(self, count: Any, name: Any = None) -> Self:
+        """All but the first so many; -1: none."""
+        left_out = int(number(count))
+        if left_out < 0:
+            return self._ordered(lambda: iter(()), 0)
+        known = max(self._length - left_out, 0) if self._length >= 0 else self._length
+        return self._ordered(lambda: itertools.islice(self._stream(), left_out, None), known)
+
+    def shard(self, num_shards: Any, index: Any, name: Any = None) -> Self:
+        """Each ``num_shards``-th, from the ``index``-th."""
+        step, first = int(number(num_shards)), int(number(index))
+        known = len(builtins.range(first, self._length, step)) if self._length >= 0 else self._length
+        return self._ordered(lambda: itertools.islice(self._stream(), first, None, step), known)
+
+    def prefetch(self, buffer_size: Any = None, name: Any = None) -> Self:
+        """The same elements: nothing runs beside the program."""
+        return self
+
+    def with_options(self, options: Any, name: Any = None) -> Self:
+        """The same elements."""
+        return self
+
+    def options(self) -> Options:
+        """What :meth:`with_options` would take."""
+        return Options()
+
+    def apply(self, transformation_func: Callable[[Any], Any]) -> Any:
+        """What a function makes of it."""
+        return transformation_func(self)
+
+    def cache(self, filename: Any = "", name: Any = None) -> Self:
+        """The elements, which are kept in memory at the first whole pass."""
+        kept: list[Any] = []
+        whole = False
+
+        def stream() -> Iterator[Any]:
+            nonlocal whole
+            if whole:
+                yield from kept
+                return
+            found = []
+            for one in self._stream():
+                found.append(one)
+                yield one
+            kept[:], whole = found, True
+
+        return self._ordered(stream, self._length)
+
+
+class Dataset(Elements):
+    """Elements, each a tensor or a structure of them, again and again.
+
+    Arguments:
+        stream: makes the iterator of one pass: over elements, or over what stands for them.
+        length: how many there are; ``INFINITE`` or ``UNKNOWN``.
+        make: an element, from what stands for it.
+        collect: a batch, from a list of what stands for its elements.
+
+    >>> rows = Dataset.from_tensor_slices([1, 2, 3, 4, 5]).map(lambda x: x * 2).batch(2)
+    >>> [batch.tolist() for batch in rows], len(rows)
+    ([[2, 4], [6, 8], [10]], 3)
+    """
 
     # ---- making ----
 
@@ -122,152 +276,6 @@ class Dataset:
 
         known = [one._length for one in inner if one._length != INFINITE]
         return Dataset(stream, UNKNOWN if UNKNOWN in known else min(known, default=INFINITE))
-
-    # ---- what is in it ----
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._make, self._stream())
-
-    def __len__(self) -> int:
-        if self._length < 0:
-            raise TypeError(
-                "The dataset goes on for ever." if self._length == INFINITE else "The dataset length is unknown."
-            )
-        return self._length
-
-    def __bool__(self) -> bool:
-        return True
-
-    def cardinality(self, name: Any = None) -> torch.Tensor:
-        """The number of elements; -1: it goes on for ever, -2: not known before it was gone through."""
-        return torch.tensor(self._length)
-
-    def as_numpy_iterator(self, name: Any = None) -> Iterator[Any]:
-        """The elements, with arrays."""
-        return (map_structure(_as_array, element) for element in self)
-
-    @property
-    def element_spec(self) -> Any:
-        """Shapes and types, as the first element has them."""
-        return map_structure(TensorSpec.from_tensor, next(iter(self)))
-
-    def get_single_element(self, name: Any = None) -> Any:
-        """The only element."""
-        found = list(itertools.islice(iter(self), 2))
-        if len(found) != 1:
-            raise ValueError("get_single_element needs a dataset of one element.")
-        return found[0]
-
-    def reduce(self, initial_state: Any, reduce_func: Callable[..., Any], name: Any = None) -> Any:
-        """The last of ``state = reduce_func(state, element)``."""
-        state = _structure(initial_state, _leaf)
-        for element in self:
-            state = reduce_func(state, element)
-        return state
-
-    # ---- orders: what stands for elements stays what it is ----
-
-    def _ordered(self, stream: Stream, length: int) -> Dataset:
-        return Dataset(stream, length, self._make, self._collect)
-
-    def shuffle(self, buffer_size: Any, seed: Any = None, reshuffle_each_iteration: bool | None = True,
-                name: Any = None) -> Dataset:  # fmt: skip
-        """In a random order: each element is drawn from the next ``buffer_size``."""
-        size = int(number(buffer_size))
-        if size < 1:
-            raise ValueError(f"shuffle needs a buffer_size of at least 1, and got {size}.")
-        generator = torch.Generator()
-        fixed = int(torch.randint(2**31, ())) if seed is None else int(number(seed))
-        if seed is not None:
-            generator.manual_seed(fixed)
-        again = reshuffle_each_iteration is not False
-
-        def stream() -> Iterator[Any]:
-            if not again:
-                generator.manual_seed(fixed)
-            drawn = None if again and seed is None else generator  # None: torch's own, which tf.random.set_seed seeds
-            waiting: list[Any] = []
-            for one in self._stream():
-                waiting.append(one)
-                if len(waiting) >= size:
-                    yield _drawn(waiting, drawn)
-            yield from (waiting[place] for place in torch.randperm(len(waiting), generator=drawn).tolist())
-
-        return self._ordered(stream, self._length)
-
-    def repeat(self, count: Any = None, name: Any = None) -> Dataset:
-        """So many times; for ever by default."""
-        times = -1 if count is None else int(number(count))
-
-        def stream() -> Iterator[Any]:
-            for _ in itertools.count() if times < 0 else builtins.range(times):
-                empty = True
-                for one in self._stream():
-                    empty = False
-                    yield one
-                if empty:
-                    return
-
-        return self._ordered(stream, INFINITE if times < 0 and self._length else self._scaled(max(times, 0)))
-
-    def _scaled(self, times: int) -> int:
-        return self._length * times if self._length >= 0 else self._length if times else 0
-
-    def take(self, count: Any, name: Any = None) -> Dataset:
-        """The first so many; -1: all."""
-        most = int(number(count))
-        if most < 0:
-            return self
-        known = most if self._length == INFINITE else min(most, self._length) if self._length >= 0 else UNKNOWN
-        return self._ordered(lambda: itertools.islice(self._stream(), most), known)
-
-    def skip(self, count: Any, name: Any = None) -> Dataset:
-        """All but the first so many; -1: none."""
-        left_out = int(number(count))
-        if left_out < 0:
-            return self._ordered(lambda: iter(()), 0)
-        known = max(self._length - left_out, 0) if self._length >= 0 else self._length
-        return self._ordered(lambda: itertools.islice(self._stream(), left_out, None), known)
-
-    def shard(self, num_shards: Any, index: Any, name: Any = None) -> Dataset:
-        """Each ``num_shards``-th, from the ``index``-th."""
-        step, first = int(number(num_shards)), int(number(index))
-        known = len(builtins.range(first, self._length, step)) if self._length >= 0 else self._length
-        return self._ordered(lambda: itertools.islice(self._stream(), first, None, step), known)
-
-    def prefetch(self, buffer_size: Any = None, name: Any = None) -> Dataset:
-        """The same elements: nothing runs beside the program."""
-        return self
-
-    def with_options(self, options: Any, name: Any = None) -> Dataset:
-        """The same elements."""
-        return self
-
-    def options(self) -> Options:
-        """What :meth:`with_options` would take."""
-        return Options()
-
-    def apply(self, transformation_func: Callable[[Dataset], Dataset]) -> Dataset:
-        """What a function makes of it."""
-        return transformation_func(self)
-
-    def cache(self, filename: Any = "", name: Any = None) -> Dataset:
-        """The elements, which are kept in memory at the first whole pass."""
-        kept: list[Any] = []
-        whole = False
-
-        def stream() -> Iterator[Any]:
-            nonlocal whole
-            if whole:
-                yield from kept
-                return
-            found = []
-            for one in self._stream():
-                found.append(one)
-                yield one
-            kept[:], whole = found, True
-
-        return self._ordered(stream, self._length)
 
     # ---- elements ----
 

@@ -118,7 +118,7 @@ class Session:
 
 def _numbers(x: Any) -> Any:
     if isinstance(x, torch.Tensor):
-        return np.array(x.detach().cpu())
+        return x.detach().cpu().numpy().copy()
     return np.asarray(x) if isinstance(x, (Size, Sizes)) else None
 
 

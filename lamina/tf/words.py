@@ -6,6 +6,7 @@ are torch's) stays as it is.
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 
 from lamina.graph.nests import leaves, map_structure
 from lamina.graph.shapes import TensorShape, check_shape
+from lamina.graph.symbolic import get_item, goes_backwards
 from lamina.tf.table import together
 
 _before: dict[str, Any] = {}
@@ -30,7 +32,14 @@ def _numpy(self: torch.Tensor, *, force: bool = False) -> np.ndarray:
 
 def _eval(self: torch.Tensor, feed_dict: Any = None, session: Any = None) -> np.ndarray:
     """The numbers, as an array."""
-    return np.array(_numpy(self))
+    return _numpy(self).copy()
+
+
+def _array(self: torch.Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    """What NumPy asks for."""
+    found = _numpy(self)
+    wanted = found if dtype is None else found.astype(dtype, copy=False)
+    return wanted.copy() if copy and wanted is found else wanted
 
 
 def _get_shape(self: torch.Tensor) -> TensorShape:
@@ -107,9 +116,52 @@ def _caller() -> str:
     return ""
 
 
-_WORDS = {"numpy": _numpy, "eval": _eval, "get_shape": _get_shape, "set_shape": _set_shape, "read_value": _read_value,
-          "initialized_value": _read_value, "ref": _ref, "experimental_ref": _ref,
-          "__float__": _float, "__array_ufunc__": _array_ufunc, "__array_function__": _array_function}  # fmt: skip
+_OPERATORS = "add sub mul truediv floordiv mod pow matmul"
+_ROOMS_OF_TORCH = ("torch", "lamina")
+
+
+def _taking_lists(name: str) -> Any:
+    """An operator that takes a list of numbers for a tensor, as TensorFlow's do."""
+    of_torch = getattr(torch.Tensor, name)
+
+    def operate(self: torch.Tensor, other: Any) -> Any:
+        return of_torch(self, together(self, other)[1] if type(other) is list else other)
+
+    operate.__name__ = name
+    return operate
+
+
+def _not_in_place(name: str) -> Any:
+    """``x += y`` that gives a new tensor, as in TensorFlow; torch's and lamina's own code means it in place."""
+    in_place = getattr(torch.Tensor, f"__i{name}__")
+    anew = getattr(operator, name)
+
+    def operate(self: torch.Tensor, other: Any) -> Any:
+        asking = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
+        return in_place(self, other) if asking in _ROOMS_OF_TORCH else anew(self, other)
+
+    operate.__name__ = f"__i{name}__"
+    return operate
+
+
+_item_of_torch = torch.Tensor.__getitem__
+
+
+def _getitem(self: torch.Tensor, index: Any) -> Any:
+    """``x[index]``, where slices may go backwards."""
+    if type(index) in (slice, tuple) and goes_backwards(index):
+        return get_item(self, index)
+    return _item_of_torch(self, index)
+
+
+_WORDS = {
+    "numpy": _numpy, "eval": _eval, "get_shape": _get_shape, "set_shape": _set_shape, "read_value": _read_value,
+    "initialized_value": _read_value, "ref": _ref, "experimental_ref": _ref, "__float__": _float, "__array__": _array,
+    "__getitem__": _getitem, "__array_ufunc__": _array_ufunc, "__array_function__": _array_function,
+    **{f"__{name}__": _taking_lists(f"__{name}__") for name in _OPERATORS.split()},
+    **{f"__r{name}__": _taking_lists(f"__r{name}__") for name in _OPERATORS.split()},
+    **{f"__i{name}__": _not_in_place(name) for name in _OPERATORS.split() if name != "matmul"},
+}  # fmt: skip
 
 
 def speak() -> None:

@@ -208,8 +208,12 @@ class Compiled(WeightOwner):
     @property
     def metrics(self) -> list[Metric]:
         """As in Keras 3: the mean of the loss, ``compile_metrics`` (all that were compiled, as one), the loss of each
-        output where there are several, and the metrics that are attributes of the model and its layers."""
-        return [*(self._objective or ()), *metrics_in(self, but=Compiled)]
+        output where there are several, and the metrics that are attributes of the model and its layers. In tf.keras's
+        dialect each compiled metric for itself."""
+        objective = self._objective
+        if objective is not None and objective.habits.metrics_apart:
+            return [*objective.one_by_one(), *metrics_in(self, but=Compiled)]
+        return [*(objective or ()), *metrics_in(self, but=Compiled)]
 
     @property
     def metrics_names(self) -> list[str]:
@@ -217,7 +221,8 @@ class Compiled(WeightOwner):
         names: list[str] = []
         of_outputs: list[str] = []
         early = _objective_without_data(self)
-        for metric in [*(early or ()), *metrics_in(self, but=Compiled)] if early else self.metrics:
+        compiled = early if early is not None or type(self).metrics is not Compiled.metrics else self._objective
+        for metric in self.metrics if compiled is None else [*compiled, *metrics_in(self, but=Compiled)]:
             if isinstance(metric, Metrics):
                 several = metric.outputs is not None and metric.outputs.count > 1
                 (of_outputs if several else names).extend(metric.names)

@@ -277,6 +277,18 @@ class Objective:
         if self.losses is not None:
             yield from self.losses.trackers
 
+    def has_something(self) -> bool:
+        """Whether ``compile`` was told a loss or a metric."""
+        return self.losses is not None or (self.metrics is not None and any(leaves(self.metrics._told)))
+
+    def one_by_one(self) -> list[Metric]:
+        """The mean of the loss, of each output's own, and each metric, called as in logs."""
+        apart = [] if self.metrics is None else self.metrics.entries
+        for _, metric, _, name in apart:
+            metric.name = name
+        trackers = [] if self.losses is None else self.losses.trackers
+        return [self.loss_mean, *trackers, *(metric for _, metric, *_ in apart)]
+
     def reset(self) -> None:
         """Start all means again."""
         for metric in self:

@@ -198,10 +198,17 @@ class OneBatch(Compiled):
     def _prepare_own(self, batch: Any) -> None:
         """Build the model and its optimizer before a step of the author's, as far as there is something to build."""
         objective = self._objective
-        told = objective is not None and (objective.losses is not None or objective.metrics is not None)
+        told = objective is not None and objective.has_something()
         unbuilt = any(not getattr(module, "built", True) for module in self.modules() if module is not self)
-        if unbuilt or told or self._runs_forward():
+        if told:
             self._bound(*batch[:2])
+        elif unbuilt or self._runs_forward():
+            try:
+                self._bound(*batch[:2])
+            except Exception:  # the step may do something else with the data than to call the model on the first part
+                if not any(is_overridden(self, name) for name in ("train_step", "test_step")):
+                    raise
+                return
         if self.optimizer is not None and not self.optimizer.built:
             build_optimizer(self.optimizer, self, [weight for weight in self.weights if weight.requires_grad])  # pyright: ignore[reportArgumentType]
 
