@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import string
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -216,39 +217,38 @@ class Writer:
 
     # -- functions of K, which Keras 3 lacks --
 
-    def backend(self, name: str, op: Op, call: cst.Call) -> cst.BaseExpression:
-        """A call of ``K.name``, by Keras 3's function."""
+    def backend(self, name: str, op: Op, call: cst.Call, owner: str = "K") -> cst.BaseExpression:
+        """A call of ``K.name`` or ``tf.name``, by Keras 3's function."""
+        what, order = f"{owner}.{name}", op.order.split()
         if any(arg.star for arg in call.args):
-            raise Unsure(f"K.{name}: its arguments come from a list or a dictionary (* or **).")
-        order = op.order.split()
+            raise Unsure(f"{what}: its arguments come from a list or a dictionary (* or **).")
         given: dict[str, cst.Arg] = {}
         for number, arg in enumerate(call.args):
             if arg.keyword is None and number >= len(order):
-                raise Unsure(f"K.{name} takes {len(order)} positional arguments, and got more.")
+                raise Unsure(f"{what} is given {len(call.args)} arguments, and Keras 3's takes {len(order)} of them.")
             given[arg.keyword.value if arg.keyword is not None else order[number]] = arg
-        refused = [key for key in given if key in op.refused]
-        if refused:
-            raise Unsure(f"K.{name}({refused[0]}=...) has no counterpart in Keras 3.")
+        given.pop("name", None) if owner == "tf" else None
+        unknown = [key for key in given if key in op.refused or key not in (*order, *op.renamed)]
+        if unknown:
+            raise Unsure(f"{what}({unknown[0]}=...) has no counterpart in Keras 3.")
         if "{" in op.target:
-            return self._from_template(name, op, given)
+            return self._from_template(what, op, given)
         args = [arg.with_changes(keyword=cst.Name(op.renamed[arg.keyword.value])) if arg.keyword is not None
-                and arg.keyword.value in op.renamed else arg for arg in call.args]  # fmt: skip
+                and arg.keyword.value in op.renamed else arg for arg in given.values()]  # fmt: skip
+        if args:
+            args[-1] = args[-1].with_changes(comma=call.args[-1].comma)
         missing = [(key, value) for key, value in op.defaults.items() if key not in given]
         args = _with_more(args, [_argument(key, cst.parse_expression(value)) for key, value in missing])
         return call.with_changes(func=self.needs(op.target), args=args)
 
-    def _from_template(self, name: str, op: Op, given: Mapping[str, cst.Arg]) -> cst.BaseExpression:
-        codes = {key: code_of(arg.value) for key, arg in given.items()}
-        whole = self.needs("")
-        try:
-            text = op.target.format(keras=code_of(whole), **codes)
-        except KeyError as missing:
-            raise Unsure(f"K.{name} needs {missing}.") from missing
-        if set(codes) - {part for part in codes if f"{{{part}}}" in op.target}:
-            raise Unsure(f"K.{name}: Keras 3 has no such arguments.")
-        if not isinstance(next(iter(given.values())).value, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)):
-            first = next(iter(codes))
-            text = op.target.format(keras=code_of(whole), **{**codes, first: f"({codes[first]})"})
+    def _from_template(self, what: str, op: Op, given: Mapping[str, cst.Arg]) -> cst.BaseExpression:
+        codes = {key: (_in_brackets if _is_owner(key, op.target) else code_of)(arg.value) for key, arg in given.items()}
+        if any(f"{{{key}}}" not in op.target for key in codes):
+            raise Unsure(f"{what}: Keras 3 has no such arguments.")
+        missing = [name for _, name, _, _ in string.Formatter().parse(op.target) if name not in (None, "keras", *codes)]
+        if missing:
+            raise Unsure(f"{what} needs {missing[0]}.")
+        text = op.target.format(keras=code_of(self.needs("")), **codes)
         return cst.parse_expression(text)
 
     # -- writing --
@@ -377,3 +377,14 @@ def _home(class_name: str) -> str:
 def _default(name: str, parameter: str) -> Any:
     """A parameter's default today."""
     return inspect.signature(getattr(optimizers, name)).parameters[parameter].default
+
+
+def _is_owner(key: str, template: str) -> bool:
+    """Whether something stands behind an argument in a template: ``{x}.shape``, ``{x} / ...``."""
+    return f"{{{key}}}." in template or f"{{{key}}} " in template
+
+
+def _in_brackets(node: cst.BaseExpression) -> str:
+    """The code of an expression, so that something can stand behind it."""
+    is_whole = isinstance(node, (cst.Name, cst.Attribute, cst.Call, cst.Subscript)) or bool(getattr(node, "lpar", ()))
+    return code_of(node) if is_whole else f"({code_of(node)})"

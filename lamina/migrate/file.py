@@ -11,6 +11,7 @@ import libcst as cst
 from libcst import metadata
 
 from lamina.compat import paths
+from lamina.dialects.tf_names import TF_OWN
 from lamina.migrate import names
 from lamina.migrate.calls import Facts
 from lamina.migrate.kinds import Kinds
@@ -180,21 +181,29 @@ class File:
                     return f"{path}.{name}"
         return None
 
-    def uses_around(self, local: str) -> bool:
-        """Whether a name of what is around Keras (``tf``) is used for more than Keras, or for nothing."""
-        return local not in self.uses or local in self._around
+    def tf_path(self, node: cst.CSTNode) -> tuple[str, str] | None:
+        """The name in the file, and the path behind it, of a dotted name of TensorFlow's that is none of Keras's."""
+        rest: list[str] = []
+        while isinstance(node, cst.Attribute):
+            rest.insert(0, node.attr.value)
+            node = node.value
+        found = self._bound(node) if isinstance(node, cst.Name) and rest else None
+        if found is None or found[1] != "around":
+            return None
+        whole = ".".join((found[0], *rest))
+        return (node.value, whole.partition(".")[2]) if below_root(whole) is None else None  # pyright: ignore[reportAttributeAccessIssue]
 
     def _read_uses(self) -> None:
         self.uses: Counter[str] = Counter()
-        self._around: set[str] = set()
+        self.leaves_tf = True  # nothing in it makes tensors of TensorFlow's own
         for node in _all(self.module, cst.Name):
             if not isinstance(self.parents.get(node), (cst.ImportAlias, cst.AsName)) and self.qualified.get(node):
                 whole: cst.CSTNode = node
                 while self._is_dotted(whole):
                     whole = self.parents[whole]
                 self.uses[node.value] += 1
-                if self.chain_of(whole) is None:
-                    self._around.add(node.value)
+                path = self.tf_path(whole)
+                self.leaves_tf = self.leaves_tf and (path is None or path[1].partition(".")[0] not in TF_OWN)
 
     # -- what imports become --
 

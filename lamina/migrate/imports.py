@@ -122,7 +122,7 @@ class Imports:
             local = alias.asname.name.value if alias.asname is not None else name.partition(".")[0]  # pyright: ignore[reportAttributeAccessIssue]
             if path is None:
                 around = any(root.startswith(f"{name}.") for root in paths.ROOTS)
-                if not around or self._is_used_otherwise(local):
+                if not around or self._is_needed(local, ""):
                     staying.append(alias)
                 continue
             bound = path if alias.asname is not None else ""
@@ -130,9 +130,6 @@ class Imports:
         if staying:
             staying[-1] = staying[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)
             yield node.with_changes(names=staying)
-
-    def _is_used_otherwise(self, local: str) -> bool:
-        return self.file.uses_around(local)
 
     def _binding(self, chain: Chain, alias: cst.ImportAlias, top: bool) -> Iterator[Any]:
         found = names.place(chain.path, self.to, self.dialect)

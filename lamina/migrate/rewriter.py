@@ -9,6 +9,7 @@ import libcst as cst
 
 from lamina.dialects import absent, keras1, keras3
 from lamina.dialects.backend_names import KERAS1_OPS, OPS
+from lamina.dialects.tf_names import TF_OPS, TF_WORDS
 from lamina.migrate import names
 from lamina.migrate.calls import NO_SPACE, Unsure, Writer
 from lamina.migrate.file import Chain, File
@@ -181,11 +182,14 @@ class Rewriter(Marks):
     def _leave(self, original: Any, updated: Any) -> Any:
         if id(original) in self.touched or not self.file.is_use(original):
             return updated
+        of_tf = self.file.tf_path(original)
+        if of_tf is not None:
+            return self._word_of_tensorflow(*of_tf, original, updated)
         return self._rewritten_name(original, updated)
 
     def visit_Attribute(self, node: cst.Attribute) -> bool:
         """The names inside a dotted name of Keras's are part of it."""
-        if self.file.chain_of(node) is None or id(node) in self.touched:
+        if id(node) in self.touched or (self.file.chain_of(node) is None and self.file.tf_path(node) is None):
             return True
         self._touch_inside(node)
         return False
@@ -200,7 +204,7 @@ class Rewriter(Marks):
     def visit_Call(self, node: cst.Call) -> None:
         """Where we are; the function of a merge, and of ``K`` in Keras 3, is written with its call."""
         self.line = self.file.line_of(node)
-        if self._is_whole(self.path_of(node.func)):
+        if self._is_whole(self.path_of(node.func)) or self.file.tf_path(node.func) is not None:
             self.touched.add(id(node.func))
             self._touch_inside(node.func)
 
@@ -217,6 +221,9 @@ class Rewriter(Marks):
         try:
             if path is not None:
                 return self._call(path, original_node, updated_node)
+            of_tf = self.file.tf_path(original_node.func)
+            if of_tf is not None:
+                return self._of_tensorflow(*of_tf, updated_node)
             return self._method(original_node, updated_node)
         except Unsure as unsure:
             self._unsure(original_node, str(unsure))
@@ -252,6 +259,31 @@ class Rewriter(Marks):
         if op is None:
             raise Unsure(f"Keras 3 has no K.{name}.{absent.reason(path)}")
         return self.writer.backend(name, op, updated)
+
+    def _word_of_tensorflow(self, local: str, path: str, original: cst.CSTNode, updated: Any) -> Any:
+        """``tf.float32``, ``activation=tf.nn.relu``"""
+        op = TF_OPS.get(path)
+        if path in TF_WORDS and self.file.leaves_tf:
+            self.moved[local] += 1
+            return cst.parse_expression(TF_WORDS[path])
+        if self.file.leaves_tf and op is not None and "{" not in op.target and not op.defaults:
+            self.moved[local] += 1
+            return self.code_for(op.target)
+        if self.to == "lamina":
+            self._unsure(original, f"tf.{path} is TensorFlow's, and lamina's tensors are torch's.")
+        return updated
+
+    def _of_tensorflow(self, local: str, path: str, updated: cst.Call) -> cst.BaseExpression:
+        """``tf.reduce_mean(x)``, where nothing in the file makes tensors of TensorFlow's own."""
+        op = TF_OPS.get(path) if self.file.leaves_tf else None
+        if op is None:
+            if self.to == "lamina":
+                raise Unsure(f"tf.{path} is TensorFlow's, and lamina's tensors are torch's; see lamina.ops.")
+            self._differs(f"tf.{path} takes Keras 3's tensors on TensorFlow only.")
+            return updated
+        new = self.writer.backend(path, op, updated, "tf")
+        self.moved[local] += 1
+        return new
 
     def _merge(self, updated: cst.Call) -> cst.BaseExpression:
         order = keras1.MERGE_ORDER.split()

@@ -32,8 +32,8 @@ REWRITTEN = [
      "from lamina.layers import AveragePooling2D\nAveragePooling2D(pool_size=2)", None),
     ("tf_keras", "import tensorflow as tf\ntf.keras.layers.LeakyReLU(alpha=0.1)",
      "import lamina\nlamina.layers.LeakyReLU(negative_slope=0.1)", None),
-    ("tf_keras", "import tensorflow as tf\nx = tf.constant(1)\ntf.keras.layers.Dense(2)(x)",
-     "import lamina\nimport tensorflow as tf\nx = tf.constant(1)\nlamina.layers.Dense(2)(x)", None),
+    ("tf_keras", "import tensorflow as tf\nx = tf.constant(1)\ntf.keras.layers.Dense(2, activation=tf.nn.relu)(x)",
+     "import lamina\nx = lamina.ops.convert_to_tensor(1)\nlamina.layers.Dense(2, activation=lamina.ops.relu)(x)", None),
     ("keras2", "from keras.layers import CuDNNLSTM\nCuDNNLSTM(3)",
      "from lamina.layers import LSTM\nLSTM(3, activation=\"tanh\", recurrent_activation=\"sigmoid\")", None),
     # imports
