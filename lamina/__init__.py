@@ -54,8 +54,8 @@ __all__ = [
     "Loss", "Metric", "Model", "Operation", "Optimizer", "Regularizer", "RematScope", "Sequential",
     "StatelessScope", "Variable", "activations", "as_keras", "backend", "callbacks", "compare", "config",
     "constraints", "datasets", "device", "dialects", "dtype_policies", "initializers", "layers", "legacy", "losses", "metrics",
-    "mixed_precision", "models", "name_scope", "ops", "optimizers", "random", "regularizers", "remat", "saving",
-    "tree", "utils", "version", "visualization", "wrappers",
+    "mixed_precision", "models", "name_scope", "ops", "optimizers", "preprocessing", "random", "regularizers", "remat",
+    "saving", "tree", "utils", "version", "visualization", "wrappers",
 ]  # fmt: skip
 
 if typing.TYPE_CHECKING:
@@ -64,12 +64,22 @@ if typing.TYPE_CHECKING:
     from lamina import legacy as legacy
     from lamina import mixed_precision as mixed_precision
     from lamina import ops as ops
+    from lamina import preprocessing as preprocessing
     from lamina import visualization as visualization
     from lamina import wrappers as wrappers
 
 __version__ = "0.1.0"
 # Imported when they are first asked for: no part of lamina needs them.
-_WHEN_ASKED_FOR = ("backend", "dtype_policies", "legacy", "mixed_precision", "ops", "visualization", "wrappers")
+_WHEN_ASKED_FOR = (
+    "backend",
+    "dtype_policies",
+    "legacy",
+    "mixed_precision",
+    "ops",
+    "preprocessing",
+    "visualization",
+    "wrappers",
+)
 
 
 def version() -> str:

@@ -305,5 +305,21 @@ GENERATION = Generation(
         ),
         "Input": Call("shape batch_shape name dtype sparse tensor"),
         "get_file": Call("fname origin untar md5_hash cache_subdir"),
+        "ImageDataGenerator": Call(
+            "self featurewise_center samplewise_center featurewise_std_normalization samplewise_std_normalization "
+            "zca_whitening rotation_range width_shift_range height_shift_range shear_range zoom_range "
+            "channel_shift_range fill_mode cval horizontal_flip vertical_flip rescale preprocessing_function dim_ordering"
+        ),
+        "flow": Call(
+            "self x y batch_size shuffle seed save_to_dir save_prefix save_format",
+            {"X": "x"},
+            defaults={"save_format": "jpeg"},
+        ),
+        "flow_from_directory": Call(
+            "self directory target_size color_mode classes class_mode batch_size shuffle seed save_to_dir save_prefix "
+            "save_format follow_links",
+            defaults={"save_format": "jpeg"},
+        ),
+        "load_img": Call("path grayscale target_size"),
     },
 )

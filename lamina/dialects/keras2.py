@@ -149,6 +149,10 @@ GENERATION = Generation(
         "Adamax": Call("lr beta_1 beta_2 epsilon decay", _OPTIMIZER, defaults={"lr": 0.002}),
         "Nadam": Call("lr beta_1 beta_2 epsilon schedule_decay", _OPTIMIZER, defaults=_NADAM),
         "Input": Call("shape batch_shape name dtype sparse tensor"),
+        "flow": Call("self x y batch_size shuffle sample_weight seed save_to_dir save_prefix save_format subset"),
+        "apply_affine_transform": Call("x theta tx ty shear zx zy row_axis col_axis channel_axis fill_mode cval order",
+                                       defaults={"row_axis": 0, "col_axis": 1, "channel_axis": 2}),
+        "load_img": Call("path grayscale color_mode target_size interpolation"),
     },
 )  # fmt: skip
 

@@ -194,6 +194,22 @@ CALLS = {
     "random_normal": Call(renamed={"std": "stddev"}),
     "random_uniform": Call(renamed={"low": "minval", "high": "maxval"}),
     "plot_model": Call(),
+    "Tokenizer": Call(renamed={"nb_words": "num_words"}),
+    "text_to_word_sequence": Call(renamed={"input_text": "text"}),
+    "one_hot_text": Call(renamed={"input_text": "text"}),
+    "hashing_trick": Call(renamed={"input_text": "text"}),
+    "ImageDataGenerator": Call(renamed={"dim_ordering": "data_format"}),
+    "flow": Call(renamed={"X": "x"}),
+    "flow_from_dataframe": Call(
+        gone={
+            "has_ext": Gone(
+                (True, None), "the names of files have their endings: dataframe[column] + '.jpg' adds them."
+            ),
+            "sort": Gone((), ""),
+        }
+    ),
+    "fit_pictures": Call(renamed={"X": "x"}),
+    **dict.fromkeys(("array_to_img", "img_to_array", "save_img"), Call(renamed={"dim_ordering": "data_format"})),
     "get_file": Call(),
     "Input": Call(gone={"type_spec": _TYPE_SPEC}),
     "l1": Call(renamed={"l": "l1"}),

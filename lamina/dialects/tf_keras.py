@@ -102,6 +102,7 @@ GENERATION = Generation(
         "save_model": Call("model filepath overwrite save_format"),
         "ModelCheckpoint": Call("self filepath monitor verbose save_best_only save_weights_only mode save_freq options "
                                 "initial_value_threshold"),
+        "load_img": Call("path grayscale color_mode target_size interpolation keep_aspect_ratio"),
         "Input": Call("shape batch_size name dtype sparse tensor ragged type_spec optional"),
     },
 )  # fmt: skip

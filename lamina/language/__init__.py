@@ -9,7 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import config
-from lamina.language import command_line, compare, contents, convert, demo, diagnosis, files, notebook, plots, screen
+from lamina.language import (
+    command_line,
+    compare,
+    contents,
+    convert,
+    demo,
+    diagnosis,
+    files,
+    notebook,
+    pictures,
+    plots,
+    screen,
+)
 
 __all__ = ["SENTENCES", "say"]
 
@@ -26,6 +38,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         ("diagnosis", diagnosis.SENTENCES),
         ("files", files.SENTENCES),
         ("notebook", notebook.SENTENCES),
+        ("pictures", pictures.SENTENCES),
         ("plots", plots.SENTENCES),
         ("screen", screen.SENTENCES),
     )

@@ -350,6 +350,8 @@ def _from_iterable(
     def batches(given: Iterable[Any]) -> Iterator[Batch]:
         return filter(_has_rows, map(read, given))
 
+    if isinstance(source, PyDataset) and not source.by_number:
+        return Batches(lambda: batches(source), None, steps)
     if isinstance(source, PyDataset):
         length = source.num_batches
         if length is None:

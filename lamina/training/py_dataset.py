@@ -63,6 +63,8 @@ class PyDataset(abc.ABC):
     workers = 1
     use_multiprocessing = False
     max_queue_size = 10
+    # Whether the loops ask for batches by number; otherwise for the next one, again and again.
+    by_number = True
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
         self.workers = workers

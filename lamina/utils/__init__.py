@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import typing
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,6 +14,7 @@ import torch
 from lamina import config, registry
 from lamina.config import disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled
 from lamina.dialects import any_spelling
+from lamina.dialects.absent import no_such
 from lamina.dtypes import dtype_name as standardize_dtype
 from lamina.graph.symbolic import SymbolicTensor
 from lamina.random import set_random_seed
@@ -31,12 +33,26 @@ from lamina.utils import legacy
 from lamina.utils.named_values import Config
 
 __all__ = [
-    "Config", "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "clear_session", "custom_object_scope",
-    "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging", "get_custom_objects",
-    "get_file", "get_registered_name", "get_registered_object", "get_source_inputs", "is_interactive_logging_enabled",
-    "is_keras_tensor", "legacy", "normalize", "pack_x_y_sample_weight", "register_keras_serializable", "serialize_keras_object",
+    "Config", "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "array_to_img", "clear_session",
+    "custom_object_scope", "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging",
+    "get_custom_objects", "get_file", "get_registered_name", "get_registered_object", "get_source_inputs",
+    "img_to_array", "is_interactive_logging_enabled", "is_keras_tensor", "legacy", "load_img", "normalize",
+    "pack_x_y_sample_weight", "pad_sequences", "register_keras_serializable", "save_img", "serialize_keras_object",
     "set_random_seed", "standardize_dtype", "to_categorical", "unpack_x_y_sample_weight",
 ]  # fmt: skip
+
+if typing.TYPE_CHECKING:
+    from lamina.preprocessing.image.pictures import array_to_img as array_to_img
+    from lamina.preprocessing.image.pictures import img_to_array as img_to_array
+    from lamina.preprocessing.image.pictures import load_img as load_img
+    from lamina.preprocessing.image.pictures import save_img as save_img
+    from lamina.preprocessing.sequence import pad_sequences as pad_sequences
+
+# Imported when they are first asked for: no part of lamina needs them.
+_WHEN_ASKED_FOR = {
+    "pad_sequences": "lamina.preprocessing.sequence",
+    **dict.fromkeys(("array_to_img", "img_to_array", "load_img", "save_img"), "lamina.preprocessing.image"),
+}
 
 serialize_keras_object = registry.serialize
 
@@ -209,6 +225,14 @@ def clear_session(free_memory: bool = True) -> None:
     >>> clear_session()
     """
     importlib.import_module("lamina.backend").clear_session(free_memory)  # which no part of lamina needs otherwise
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHEN_ASKED_FOR:
+        return getattr(importlib.import_module(_WHEN_ASKED_FOR[name]), name)
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise AttributeError(no_such("utils", name, __all__), name=name)
 
 
 def __dir__() -> list[str]:
