@@ -12,7 +12,9 @@ from lamina.naming import Style
 class Gone(NamedTuple):
     """An argument that lamina has no counterpart for."""
 
-    harmless: tuple[Any, ...]  # values with which the argument changed nothing, so that it can be left out
+    harmless: tuple[
+        Any, ...
+    ]  # values with which the argument changed nothing, so that it can be left out; or tests of them
     sentence: str  # what to say about any other value; empty: there is nothing to say, it is left out
     error: type[Exception] | None = TypeError  # None: warn, and leave the argument out
 
@@ -41,6 +43,7 @@ class Habits(NamedTuple):
         names_early: ``metrics_names`` is whole right after ``compile``.
         cells_see_constants: a cell is built for the shapes of a step and of the constants, as a list.
         sizes_have_values: the sizes in a shape are no numbers yet: ``x.shape[1].value`` is one.
+        computes_nothing: a layer whose author wrote no ``call`` gives what it gets.
         backend: what ``K.backend()`` says, which scripts of the age ask before they go on.
         shares_optimizers: one optimizer may train several models, with a state for each and one count of steps.
         metrics_apart: ``model.metrics`` has each compiled metric, by its name in logs; otherwise all of them as one.
@@ -56,6 +59,7 @@ class Habits(NamedTuple):
     rate: str = "learning_rate"
     scheduler_logs_rate: bool = True
     names_early: bool = False
+    computes_nothing: bool = False
     backend: str = "torch"
     shares_optimizers: bool = False
     callback_words: tuple[str, str] | None = None

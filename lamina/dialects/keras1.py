@@ -239,6 +239,7 @@ GENERATION = Generation(
         sizes_have_values=True,
         shares_optimizers=True,
         backend="tensorflow",
+        computes_nothing=True,
         callback_words=("nb_sample", "nb_epoch"),
     ),
     names=Style(from_one=True, words=_CLASSES | _WORDS, snake=False, after_first=True),

@@ -65,7 +65,8 @@ GENERATION = Generation(
     version="2.2.4",
     habits=Habits(accuracy_from_loss=True, counts_nonzero_weights=True, sums_activity=True, owns_variables=False, rate="lr",
                   cells_see_constants=True, weighted="weighted_", names_early=True,
-                  sizes_have_values=True, shares_optimizers=True, backend="tensorflow", callback_words=("samples", "epochs")),
+                  sizes_have_values=True, shares_optimizers=True, backend="tensorflow",
+                  computes_nothing=True, callback_words=("samples", "epochs")),
     names=Style(from_one=True, words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "
@@ -166,7 +167,7 @@ GENERATION_2_3 = replace(
     name="keras2.3",
     version="2.3.1",
     habits=Habits(accuracy_from_loss=True, leaves_masked_out=False, sums_activity=True, rate="lr", cells_see_constants=True,
-                  names_early=True, sizes_have_values=True, shares_optimizers=True, backend="tensorflow",
+                  names_early=True, sizes_have_values=True, shares_optimizers=True, backend="tensorflow", computes_nothing=True,
                   callback_words=("samples", "epochs")),
     order={**GENERATION.order, "DepthwiseConv2D": (
         "kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lamina.dialects.generation import Call, Generation, Gone
 
 GENERATION = Generation(
@@ -140,10 +142,18 @@ SAME_TABLES = {
 
 _HINTS = {name: _HINT for name in ("max_queue_size", "workers", "use_multiprocessing",
                                    "max_q_size", "nb_worker", "pickle_safe")}  # fmt: skip
+
+
+def _are_placeholders(value: Any) -> bool:
+    """Whether targets are to come by ``fit`` all the same: what ``K.placeholder`` and ``Input`` give has no data."""
+    each = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    return all(one is None or type(one).__name__ == "SymbolicTensor" for one in each)
+
+
 _FITTED = {"nb_epoch": "epochs", "nb_val_samples": "validation_steps"}
 _COMPILED = {
     "sample_weight_mode": Gone((None, "temporal"), "it is None, or 'temporal' for weights of each time step."),
-    "target_tensors": Gone((None,), "give the targets to fit()."),
+    "target_tensors": Gone((None, _are_placeholders), "they hold data; give the targets to fit()."),
     "pss_evaluation_shards": _HINT,
     "experimental_run_tf_function": _HINT,
 }

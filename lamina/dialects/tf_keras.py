@@ -24,7 +24,7 @@ _HINTS = "max_queue_size workers use_multiprocessing"
 GENERATION = Generation(
     name="tf_keras",
     version="2.21.0",
-    habits=Habits(rate="lr", cells_see_constants=True, shares_optimizers=True, backend="tensorflow", metrics_apart=True),
+    habits=Habits(rate="lr", cells_see_constants=True, shares_optimizers=True, backend="tensorflow", computes_nothing=True),
     names=Style(words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "

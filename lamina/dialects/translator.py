@@ -367,7 +367,9 @@ def _leave_out(name: str, kwargs: dict[str, Any], gone: Mapping[str, Gone]) -> N
     for argument in [key for key in kwargs if key in gone]:
         harmless, sentence, error = gone[argument]
         value = kwargs[argument]
-        if sentence and not any(value is known or value == known for known in harmless):
+        if sentence and not any(
+            known(value) if callable(known) else value is known or value == known for known in harmless
+        ):
             message = f"{name} got {argument}={value!r}: {sentence}"
             if error is not None:
                 raise error(message)

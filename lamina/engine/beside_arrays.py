@@ -102,6 +102,23 @@ def are_among_arrays(structure: Any) -> bool:
     return any(type(x) is AmongArrays for x in (structure if isinstance(structure, (list, tuple)) else (structure,)))
 
 
+class Standing(torch.nn.Parameter):
+    """A weight in ``if self.bias:``, which asks whether there is one, as it did of TensorFlow's variables."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def asks_for_weights(error: Exception, owner: torch.nn.Module) -> bool:
+    """Whether a call failed since it asks a weight whether it is true, and may be made again: from now on they are."""
+    plain = [weight for weight in owner.parameters(recurse=False) if type(weight) is torch.nn.Parameter]
+    if not plain or "Boolean value of Tensor" not in str(error):
+        return False
+    for weight in plain:
+        weight.__class__ = Standing
+    return True
+
+
 class BesideArrays:
     """The ``call`` of a layer, loss or metric of the user's, with tensors that arrays go with.
 
@@ -132,6 +149,16 @@ def is_about_arrays(error: Exception, owner: Any, method: str = "call") -> bool:
     else:
         is_one = isinstance(error, (TypeError, ValueError, RuntimeError)) and any(sign in str(error) for sign in _SIGNS)
     return is_one and method not in vars(owner)
+
+
+def is_mended(error: Exception, layer: torch.nn.Module) -> bool:
+    """Whether a layer whose call failed computes in another way from now on, so that the call may be made again."""
+    if asks_for_weights(error, layer):
+        return True
+    if is_about_arrays(error, layer, "forward"):
+        turn_to_arrays(layer, "call", "forward")
+        return True
+    return False
 
 
 def with_words_of_keras(compute_mask: Callable[..., Any]) -> Callable[..., Any]:

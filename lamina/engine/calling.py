@@ -18,7 +18,14 @@ from torch import nn
 from lamina import config
 from lamina.dtypes import as_dtype
 from lamina.engine import tracking
-from lamina.engine.beside_arrays import among_arrays, are_among_arrays, is_about_arrays, plain, turn_to_arrays
+from lamina.engine.beside_arrays import (
+    among_arrays,
+    are_among_arrays,
+    asks_for_weights,
+    is_mended,
+    plain,
+    turn_to_arrays,
+)
 from lamina.engine.devices import accelerator_or_none, apart, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
 from lamina.engine.modes import in_mode
@@ -38,6 +45,7 @@ from lamina.graph.symbolic import (
     map_structure,
 )
 from lamina.lasting import lasting
+from lamina.naming import names_differ
 
 if TYPE_CHECKING:
     from lamina.engine.layer import Layer
@@ -131,8 +139,7 @@ def _as_it_was_if_it_fails(layer: Layer) -> Iterator[None]:
 def is_made_again(layer: Layer, args: tuple[Any, ...], error: Exception) -> bool:
     """After a call that failed: whether it is to be made again, beside arrays, since code of the user's seems to want that.
     If not, ``error`` is explained."""
-    if _runs_users_code(layer) and is_about_arrays(error, layer, "forward"):
-        turn_to_arrays(layer, "call", "forward")
+    if _runs_users_code(layer) and is_mended(error, layer):
         return True
     explain(layer, args, error)
     return False
@@ -376,7 +383,7 @@ def _described(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], d
             run_without_data(layer, args, kwargs)
     outputs = symbolic_outputs(layer, args, kwargs)
     plan = getattr(layer, "_plan", None)
-    if plan is not None and plan.outputs is not plan.stated_outputs and not in_own_scope():
+    if plan is not None and plan.outputs is not plan.stated_outputs and not in_own_scope() and not names_differ():
         outputs = [outputs]  # without data a list of one is given as it was stated
     previous = _previous_mask(args, kwargs, lambda tensor: getattr(tensor, "mask", None)) if args else None
     if layer._makes_masks or (previous is not None and layer.supports_masking):
@@ -470,6 +477,8 @@ def run_without_data(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
         if count_of_refused() > refused and _runs_users_code(layer):
             turn_to_arrays(layer, "call", "forward")
     except (TypeError, ValueError, AttributeError, RuntimeError, NotImplementedError) as symbolic_error:
+        if _runs_users_code(layer) and asks_for_weights(symbolic_error, layer):
+            return run_without_data(layer, args, kwargs)
         try:
             outputs = _run_on_zeros(layer, args, moded)
         except Exception as error:
@@ -623,7 +632,8 @@ def input_shape_argument(kwargs: Any, class_name: str) -> tuple[Any, ...] | None
     batch_size = kwargs.pop("batch_size", None)
     full = [kwargs.pop(name) for name in ("batch_input_shape", "batch_shape") if name in kwargs]
     shape, dim = kwargs.pop("input_shape", None), kwargs.pop("input_dim", None)
-    for ignored in ("dynamic", "sparse", "ragged"):
+    kwargs.pop("sparse", None)  # rows are written out as they come
+    for ignored in ("dynamic", "ragged"):
         if kwargs.pop(ignored, False):
             raise ValueError(f"{class_name} was given {ignored}=True, which lamina does not support.")
     if full and full[0] is not None:

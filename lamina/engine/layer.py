@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
@@ -79,26 +80,28 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
 
     call: Callable[..., Any]
     _arguments: dict[str, Any]
-    _call_parameters: dict[str, inspect.Parameter]
-    _call_arguments: frozenset[str]
-    _infers_shape: bool  # whether `call` is run without data to see what it returns
-    _inherits_shape: bool  # ... although there is a rule, which is asked where that fails
-    _has_own_spec: bool
-    _makes_masks: bool
+    _call_parameters: Mapping[str, inspect.Parameter] = MappingProxyType({})
+    _call_arguments: frozenset[str] = frozenset()
+    _infers_shape: bool = True  # whether `call` is run without data to see what it returns
+    _inherits_shape: bool = False  # ... although there is a rule, which is asked where that fails
+    _has_own_spec: bool = False
+    _makes_masks: bool = False
     _builds_weights: bool = False  # whether `build` makes weights
     _begins_masks: bool = False  # whether it may do so when its inputs have none; asked of lamina's own layers only
-    _mask_arguments: tuple[str, ...]
+    _mask_arguments: tuple[str, ...] = ()
     _hands_over_mask: bool = False  # whether `call` appends the mask that it works out to a list `kept_masks`
     _built: bool = False
     _is_built_at_once: bool = False  # whether Keras says of a new one that it is built: no weights, no shape to know
-    _is_builtin: bool
+    _is_builtin: bool = False
     _training_after: str = ""  # the argument of `call` after which Keras's has `training`; by default the last
-    _runs_own_code: bool  # whether `call` is, or runs, code of the user's, which makes tensors where torch's default is
+    _runs_own_code: bool = (
+        True  # whether `call` is, or runs, code of the user's, which makes tensors where torch's default is
+    )
     _placed: bool = False  # whether somebody said where the layer is to be
     _away: torch.device | None = None  # that place, where it is an accelerator
     _takes_inputs_to: torch.device | None = None  # of a model that `fit` moved: tensors on the CPU come along
-    _call_is_builtin: bool
-    _keras_class_name: str
+    _call_is_builtin: bool = False
+    _keras_class_name: str = "Layer"
     _sums_activity: bool = False  # whether the penalty on outputs is added as it is, as in Keras 1 and 2
     _policies: DTypePolicyMap | None = None  # that the policy is one of
 
@@ -175,6 +178,13 @@ class Layer(Keras3Methods, metaclass=LayerMeta):
             cls.__init__ = for_subclasses(own["__init__"])  # pyright: ignore[reportAttributeAccessIssue]
         if "_keras_class_name" not in own:
             cls._keras_class_name = cls.__name__
+
+    def forward(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """What a layer computes whose author wrote no ``call``: in Keras 1, 2 and tf.keras, its inputs."""
+        if not habits().computes_nothing:
+            raise NotImplementedError(f"{type(self).__name__} {self.name!r} has no `call`: write `def call(self, inputs)`, "
+                                      "which returns what the layer computes.")  # fmt: skip
+        return inputs
 
     @property
     def built(self) -> bool:

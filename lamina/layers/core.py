@@ -79,8 +79,8 @@ class InputLayer(Layer):
         optional: bool = False,
         **kwargs: Unpack[_InputLayerOptions],
     ) -> None:
-        if sparse or ragged:
-            raise ValueError("Input does not support sparse or ragged tensors; pad them (pad_sequences) and mask them.")
+        if ragged:
+            raise ValueError("Input does not support ragged tensors; pad them (pad_sequences) and mask them.")
         super().__init__(name=name, **kwargs)
         if shape is not None and batch_shape is not None:
             raise ValueError("Input takes either shape (without the batch) or batch_shape (with it), and got both.")

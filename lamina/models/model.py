@@ -8,6 +8,7 @@ from typing import Any, Unpack
 import torch
 from torch import nn
 
+from lamina import naming
 from lamina.display import Code
 from lamina.engine.calling import as_shapes, run_for_shape, run_for_shapes, run_with_care, who
 from lamina.engine.layer import Layer
@@ -18,7 +19,7 @@ from lamina.engine.types import OptionsButName
 from lamina.engine.weights import within_memory
 from lamina.errors import describe
 from lamina.graph.nests import by_key, leaves, map_structure
-from lamina.graph.plan import Plan, compile_graph
+from lamina.graph.plan import Plan, compile_graph, without_list_of_one
 from lamina.graph.symbolic import SymbolicTensor, is_symbolic
 from lamina.layers.core import AddLoss, Aside, Input, InputLayer
 from lamina.models.files import FileMethods
@@ -271,22 +272,22 @@ class Model(Keras3Model, OlderModel, FileMethods, Keyed):
     @property
     def input(self) -> Any:
         """The symbolic input, or the structure of them."""
-        return self.symbols()[0]
+        return as_asked(self.symbols()[0])
 
     @property
     def output(self) -> Any:
         """The symbolic output, or the structure of them."""
-        return self.symbols()[1]
+        return as_asked(self.symbols()[1])
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
         """The symbolic inputs, as a list."""
-        return leaves(self.input)
+        return leaves(self.symbols()[0])
 
     @property
     def outputs(self) -> list[SymbolicTensor]:
         """The symbolic outputs, as a list."""
-        return leaves(self.output)
+        return leaves(self.symbols()[1])
 
     # -- any model --
 
@@ -409,6 +410,11 @@ def _adjusted(model: Model, x: Any, number: int) -> Any:
 
 
 Model._builds_weights = False  # its `build` runs `call`, in which its layers make theirs
+
+
+def as_asked(structure: Any) -> Any:
+    """The inputs or outputs of a model; a list of one is that one in older dialects, whatever the model was described by."""
+    return without_list_of_one(structure) if naming.names_differ() else structure
 
 
 def _recorded_again(model: Model, plan: Plan) -> tuple[Any, Any, list[Any]]:

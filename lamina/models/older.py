@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.engine.layer import Layer
 from lamina.engine.older import Also
 
 
@@ -33,6 +34,15 @@ def _is_stateful(model: Any) -> bool:
     return any(getattr(layer, "stateful", False) for layer in model.layers)
 
 
+def _trains_otherwise(model: Any) -> bool:
+    """Whether a layer computes something else while it trains, as far as lamina's own layers are concerned."""
+    parts = [part for part in model.modules() if isinstance(part, Layer) and not isinstance(part, OlderModel)]
+    return any(part.moved_in_training or any(getattr(part, name, 0) for name in _NOISES) for part in parts)
+
+
+_NOISES = ("rate", "stddev", "dropout", "recurrent_dropout")  # of Dropout, GaussianNoise, LSTM, ...
+
+
 class OlderModel:
     """The part of a model that has the names of Keras 1 and 2 for what few programs need today."""
 
@@ -50,6 +60,7 @@ class OlderModel:
                 reset()
 
     stateful = Also(_is_stateful)
+    uses_learning_phase = Also(_trains_otherwise)
     input_names = Also(_input_names)
     loss_weights = _told("loss_weights")
     weighted_metrics = _told("weighted_metrics")

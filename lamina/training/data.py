@@ -141,6 +141,10 @@ def make_batches(
                         "which gives batches.")  # fmt: skip
     structure = (x, y, sample_weight)
     structure = tuple(as_arrays(part) for part in structure)
+    if any(_is_sparse(leaf) for leaf in leaves(structure)):
+        rows, size = _common_length(structure), 32 if batch_size is None else _batch_size(batch_size)
+        pieces = _Pieces(structure, rows, size, shuffle)
+        return _from_iterable(pieces, steps, class_weight, dtype, device, False, copy)
     tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]
     rows = _common_length(structure)
     if class_weight is not None:
@@ -166,7 +170,7 @@ def make_batches(
 
 def is_batched(x: Any) -> bool:
     """Whether ``x`` comes in batches already."""
-    if isinstance(x, (np.ndarray, torch.Tensor, list, tuple, dict)) or hasattr(x, "to_numpy"):
+    if isinstance(x, (np.ndarray, torch.Tensor, list, tuple, dict)) or hasattr(x, "to_numpy") or _is_sparse(x):
         return False
     return isinstance(x, (PyDataset, torch.utils.data.DataLoader)) or hasattr(x, "__iter__") or hasattr(x, "__next__")
 
@@ -181,7 +185,7 @@ def to_tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
 
 def _as_plain_array(value: Any) -> np.ndarray:
     """An array such as torch takes: native numbers, writeable, strides that are not negative."""
-    array = np.asarray(value)
+    array = value.toarray() if _is_sparse(value) else np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"Data must be numbers, and got {describe(array)}: {array.reshape(-1)[:3].tolist()} ...")
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:  # torch does little with them
@@ -243,13 +247,7 @@ def _slices(
     """The batches of one epoch: rows are gathered in their order of this epoch a chunk at a time, then sliced."""
     row_bytes = max(1, sum(tensor.nbytes // max(1, rows) for tensor in tensors))
     chunk = max(1, GATHER_BYTES // (row_bytes * size)) * size
-    order = None
-    if shuffle == "batch":
-        whole = torch.arange(rows - rows % size, device="cpu").reshape(-1, size)
-        mixed = whole[torch.randperm(len(whole), device="cpu")].reshape(-1)
-        order = torch.cat([mixed, torch.arange(rows - rows % size, rows, device="cpu")])
-    elif shuffle:
-        order = torch.randperm(rows, device="cpu")
+    order = _order(rows, size, shuffle)
     for begin in range(0, rows, chunk):
         if order is None:
             parts = [tensor[begin : begin + chunk] for tensor in tensors]
@@ -259,6 +257,38 @@ def _slices(
             parts = [tensor.index_select(0, chosen.to(tensor.device)) for tensor in tensors]
         parts = [send(part, device) for part in parts]
         yield from zip(*(part.split(size) for part in parts), strict=True)
+
+
+def _order(rows: int, size: int, shuffle: bool | str) -> torch.Tensor | None:
+    """The order of the rows in one epoch; ``None`` for that in which they are."""
+    if shuffle == "batch":
+        whole = torch.arange(rows - rows % size, device="cpu").reshape(-1, size)
+        mixed = whole[torch.randperm(len(whole), device="cpu")].reshape(-1)
+        return torch.cat([mixed, torch.arange(rows - rows % size, rows, device="cpu")])
+    return torch.randperm(rows, device="cpu") if shuffle else None
+
+
+def _is_sparse(leaf: Any) -> bool:
+    """Whether it is a matrix of SciPy's of which only some numbers are kept."""
+    return hasattr(leaf, "tocsr") and hasattr(leaf, "toarray")
+
+
+class _Pieces:
+    """Batches of data among which are sparse matrices: of those, the rows of a batch alone are ever written out."""
+
+    def __init__(self, structure: Any, rows: int, size: int, shuffle: bool | str) -> None:
+        self._structure = structure
+        self._rows, self._size, self._shuffle = rows, size, shuffle
+
+    def __len__(self) -> int:
+        return math.ceil(self._rows / self._size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = _order(self._rows, self._size, self._shuffle)
+        numbers = np.arange(self._rows) if order is None else order.numpy()
+        for begin in range(0, self._rows, self._size):
+            chosen = numbers[begin : begin + self._size]
+            yield map_structure(lambda leaf, rows=chosen: None if leaf is None else leaf[rows], self._structure)
 
 
 def _assembler(structure: tuple[Any, ...]) -> Callable[[tuple[torch.Tensor, ...]], Batch]:
@@ -278,6 +308,8 @@ def as_arrays(part: Any) -> Any:
     """Data frames, and lists of plain numbers, as arrays; structures of arrays stay structures."""
     if hasattr(part, "to_numpy"):
         part = part.to_numpy()
+    if _is_sparse(part):
+        return part.tocsr()
     if isinstance(part, dict):
         return {key: as_arrays(value) for key, value in part.items()}
     if isinstance(part, (list, tuple)) and part:

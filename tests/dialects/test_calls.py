@@ -76,7 +76,7 @@ ERRORS = [
     ("Model.fit", {"show_accuracy": True}, TypeError,
      "Model.fit got show_accuracy=True: give `metrics=['accuracy']` to compile()."),
     ("Model.compile", {"target_tensors": [1]}, TypeError,
-     "Model.compile got target_tensors=[1]: give the targets to fit()."),
+     "Model.compile got target_tensors=[1]: they hold data; give the targets to fit()."),
 ]  # fmt: skip
 
 

@@ -186,3 +186,83 @@ def test_tools_may_ask_for_any_attribute():
     for one in (called, built, model, *fresh):
         for name in dir(one):
             hasattr(one, name)
+
+
+# ---- habits of authors -----------------------------------------------------------------------------------------------
+
+
+class SaysNothing(layers.Layer):
+    pass
+
+
+@pytest.mark.parametrize("cls", [layers.Layer, SaysNothing])
+@pytest.mark.parametrize("dialect", ["keras1", "keras2", "tf_keras"])
+def test_a_layer_without_a_call_gives_what_it_gets(cls, dialect):
+    x = np.ones((2, 3), "float32")
+    with using_dialect(dialect):
+        np.testing.assert_array_equal(cls()(x), x)
+        np.testing.assert_array_equal(Sequential([cls(input_shape=(3,))]).predict(x, verbose=0), x)
+
+
+@pytest.mark.parametrize("cls", [layers.Layer, SaysNothing])
+def test_today_its_author_is_told(cls):
+    with pytest.raises(NotImplementedError, match=f"{cls.__name__} '.*' has no `call`: write"):
+        cls()(np.ones((2, 3), "float32"))
+
+
+class AsksItsWeight(layers.Layer):
+    def build(self, input_shape):
+        self.bias = self.add_weight(name="bias", shape=(3,), initializer="ones")
+        self.factor = self.add_weight(name="factor", shape=(), initializer="zeros")
+
+    def call(self, x):
+        if self.bias:
+            x = x + self.bias
+        return x * self.factor if self.factor else x
+
+
+def test_weights_in_conditions_are_there():
+    """``if self.bias:`` asked whether there is one; a weight of one number that is 0 is there, too."""
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(AsksItsWeight()(x).detach(), 0 * x)
+    model = Sequential([AsksItsWeight(input_shape=(3,))])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), 0 * x)
+    model.compile("sgd", "mse")
+    model.fit(x, x, verbose=0)
+    assert [type(weight).__bool__(weight) for weight in model.weights] == [True, True]
+
+
+class AsksItsInput(AsksItsWeight):
+    def call(self, x):
+        return x + self.bias if x > 0 else x
+
+
+def test_data_in_conditions_are_still_refused():
+    with pytest.raises(RuntimeError, match="Boolean value of Tensor"):
+        AsksItsInput()(np.ones((2, 3), "float32"))
+
+
+@pytest.mark.parametrize("dialect", ["keras1", "keras2", "tf_keras"])
+def test_lists_of_one(dialect):
+    with using_dialect(dialect):
+        x = layers.Input((3,))
+        model = lamina.Model([x], [layers.Dense(2)(x)])
+        assert model.output.shape == (None, 2)
+        assert model.input is x
+        assert (model.inputs, [one.shape for one in model.outputs]) == ([x], [(None, 2)])
+        assert lamina.Model(x, layers.Dense(1)(model([x]))).predict([np.ones((4, 3))], verbose=0).shape == (4, 1)
+
+
+def test_targets_without_data_are_none():
+    model = Sequential([layers.Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse", target_tensors=[K.placeholder((None, 1))])
+    model.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
+    with pytest.raises(TypeError, match="they hold data; give the targets to fit"):
+        model.compile("sgd", "mse", target_tensors=[np.ones((4, 1))])
+
+
+def test_models_that_train_otherwise():
+    plain = Sequential([layers.Dense(1, input_shape=(3,)), layers.Dropout(0.0)])
+    assert not plain.uses_learning_phase
+    for layer in (layers.Dropout(0.5), layers.BatchNormalization(), layers.GaussianNoise(0.1)):
+        assert Sequential([layers.Dense(1, input_shape=(3,)), layer]).uses_learning_phase

@@ -408,3 +408,36 @@ def test_a_shuffled_epoch_in_several_chunks(rows, monkeypatch):
     order = torch.cat([y for _, y, _ in batches])
     assert sorted(order.tolist()) == list(range(rows))
     torch.testing.assert_close(torch.cat([x for x, _, _ in batches]), torch.from_numpy(X)[order])
+
+
+# ---- sparse matrices -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["csr_matrix", "csc_matrix", "coo_matrix", "lil_matrix", "csr_array"])
+def test_sparse_matrices_are_data(kind):
+    """As their numbers, everywhere where arrays may be; only the rows of a batch are ever written out."""
+    sparse = pytest.importorskip("scipy.sparse")
+    rng = np.random.default_rng(0)
+    dense = rng.random((40, 6), "float32") * (rng.random((40, 6)) < 0.3)
+    given, targets = getattr(sparse, kind)(dense), rng.random((40, 1), "float32")
+
+    def trained(x, **kwargs):
+        lamina.utils.set_random_seed(3)
+        inputs = lamina.layers.Input((6,), sparse=True)
+        model = lamina.Model(inputs, lamina.layers.Dense(1)(inputs))
+        model.compile("sgd", "mse")
+        history = model.fit(x, targets, batch_size=16, epochs=2, verbose=0, validation_split=0.25, **kwargs)
+        return model, history.history
+
+    for kwargs in ({"shuffle": False}, {"shuffle": True}, {"class_weight": {0: 2.0, 1: 0.5}}):
+        model, found = trained(given, **kwargs)
+        expected_model, expected = trained(dense, **kwargs)
+        assert found.keys() == expected.keys()
+        for key in expected:
+            np.testing.assert_allclose(found[key], expected[key], rtol=1e-6)
+        np.testing.assert_allclose(model.predict(given, verbose=0), expected_model.predict(dense, verbose=0), rtol=1e-6)
+    assert model.evaluate(given, targets, verbose=0) == pytest.approx(model.evaluate(dense, targets, verbose=0))
+    assert model.test_on_batch(given, targets) == pytest.approx(model.test_on_batch(dense, targets))
+    np.testing.assert_allclose(model.predict_on_batch(given), model.predict_on_batch(dense), rtol=1e-6)
+    with pytest.raises(ValueError, match="the same number of rows: x has 40, y has 39"):
+        model.fit(given, targets[1:], verbose=0)
