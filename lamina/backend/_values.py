@@ -163,7 +163,7 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
     array([2., 3.], dtype=float32)
     """
     made = as_tensor(value, as_dtype(dtype)) if dtype is not None or not hasattr(value, "dtype") else as_tensor(value)
-    if dtype is None and not made.dtype.is_floating_point:
+    if dtype is None and not (made.dtype.is_floating_point and isinstance(value, torch.Tensor)):  # arrays are floatx
         made = made.to(as_dtype(None))
     if not made.dtype.is_floating_point:
         return Variable(made, trainable=False, name=name or "")

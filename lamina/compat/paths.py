@@ -55,7 +55,9 @@ PATHS: dict[str, tuple[str, ...]] = {
     "utils.bounding_boxes": ("lamina.utils.bounding_boxes",),
     **{f"utils.{name}": _UTILS for name in _UTIL_FILES.split()},
     "initializations": ("lamina.initializers",),
-    "objectives": ("lamina.losses",),
+    "losses": ("lamina.losses.older", "lamina.losses"),
+    "objectives": ("lamina.losses.older", "lamina.losses"),
+    "metrics": ("lamina.metrics.older", "lamina.losses.older", "lamina.metrics"),
     "backend.common": ("lamina.backend", "lamina.config"),
     "backend.load_backend": ("lamina.backend", "lamina.config"),
     **{f"backend.{name}_backend": ("lamina.backend",) for name in ("tensorflow", "theano", "cntk", "numpy")},
@@ -117,9 +119,29 @@ NAMES: dict[str, dict[str, str]] = {
 MEANT = {"activations": {"hard_sigmoid": "hard_sigmoid_keras2"}}
 
 # The same of one dialect alone.
+_LOSSES = {name: f"{name}_keras2" for name in ("hinge", "squared_hinge", "binary_crossentropy")}
+_LOSSES_1 = _LOSSES | dict.fromkeys(("cosine_proximity", "cosine"), "cosine_proximity_keras1")
+_LOSSES_TF = dict.fromkeys(("binary_crossentropy", "bce", "BCE"), "binary_crossentropy_tf_keras")
+_METRICS_1 = """binary_accuracy categorical_accuracy sparse_categorical_accuracy top_k_categorical_accuracy mean_squared_error
+    mean_absolute_error mean_absolute_percentage_error mean_squared_logarithmic_error hinge squared_hinge
+    categorical_crossentropy sparse_categorical_crossentropy binary_crossentropy kullback_leibler_divergence poisson
+    cosine_proximity mse mae mape msle MSE MAE MAPE MSLE cosine"""
+_ACCURACIES = {
+    name: f"{name}_keras2"
+    for name in ("binary_accuracy", "top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy")
+}
+_COSINE = dict.fromkeys(("cosine_proximity", "cosine", "cosine_similarity"), "cosine_similarity_keras2")
 MEANT_IN = {
-    "keras1": {"backend": {name: f"{name}_keras1" for name in ("categorical_crossentropy", "binary_crossentropy",
-                                                               "sparse_categorical_crossentropy")}},
+    "keras1": {
+        "backend": {name: f"{name}_keras1" for name in ("categorical_crossentropy", "binary_crossentropy",
+                                                        "sparse_categorical_crossentropy")},
+        "losses": _LOSSES_1, "objectives": _LOSSES_1,
+        "metrics": {name: f"{name}_keras1" for name in _METRICS_1.split()},
+    },
+    "keras2": {"losses": _LOSSES, "objectives": _LOSSES, "metrics": _LOSSES | _ACCURACIES},
+    "keras2.3": {"losses": _LOSSES_TF, "objectives": _LOSSES_TF,
+                 "metrics": _LOSSES_TF | _COSINE | {"binary_accuracy": "binary_accuracy_keras2"}},
+    "tf_keras": {"losses": _LOSSES_TF, "metrics": _LOSSES_TF | {"binary_accuracy": "binary_accuracy_tf_keras"}},
 }  # fmt: skip
 
 # Functions that exist under their old names only; they are written in ``lamina.compat.bygone``.

@@ -47,6 +47,14 @@ class Habits(NamedTuple):
         backend: what ``K.backend()`` says, which scripts of the age ask before they go on.
         shares_optimizers: one optimizer may train several models, with a state for each and one count of steps.
         metrics_apart: ``model.metrics`` has each compiled metric, by its name in logs; otherwise all of them as one.
+        losses, metrics: which names of losses and of metrics meant another formula, and that formula's name in lamina.
+        means_of_batches: a metric in logs is the mean of the batches' own means, each counted by its rows.
+        masks_metrics: metrics leave out what a mask does.
+        outputs_by_batch: the loss of each output in logs is the mean over batches, whatever their sizes.
+        column_targets: targets of one number for each row are columns.
+        checks_targets: targets must have their output's shape.
+        strict_class_weights: class weights may be for several outputs and must name every class; what is no dict is let pass.
+        sample_weight_replaces: of class weights and sample weights, the class weights are left out.
         callback_words: where callbacks were told of more than today, what ``params`` called the number of rows and of epochs.
     """
 
@@ -66,6 +74,15 @@ class Habits(NamedTuple):
     cells_see_constants: bool = False
     sizes_have_values: bool = False
     metrics_apart: bool = False
+    losses: Mapping[str, str] = {}
+    metrics: Mapping[str, str] = {}
+    means_of_batches: bool = False
+    masks_metrics: bool = True
+    outputs_by_batch: bool = False
+    column_targets: bool = False
+    checks_targets: bool = False
+    strict_class_weights: bool = False
+    sample_weight_replaces: bool = False
 
 
 @dataclass(frozen=True)

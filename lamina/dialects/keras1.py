@@ -220,6 +220,13 @@ METRICS = {"accuracy": "acc", "mse": "mean_squared_error", "mae": "mean_absolute
            "kld": "kullback_leibler_divergence", "cosine": "cosine_proximity"}  # fmt: skip
 METRICS |= {name.upper(): function for name, function in METRICS.items() if len(name) < 5}
 
+# Formulas of then that lamina has beside today's.
+LOSSES = {name: f"{name}_keras2" for name in ("hinge", "squared_hinge", "binary_crossentropy")}
+_MEASURED = ("binary_accuracy", "hinge", "squared_hinge", "binary_crossentropy")
+MEASURED = {name: f"{name}_keras2" for name in _MEASURED}
+_BY_BATCH = {"precision": "precision_keras1", "recall": "recall_keras1"}
+_COSINE = dict.fromkeys(("cosine_proximity", "cosine"), "cosine_proximity_keras1")
+
 # Layers are called after the classes of then.
 _CLASSES = {"Conv1D": "Convolution1D", "Conv2D": "Convolution2D", "Conv3D": "Convolution3D",
             "SeparableConv2D": "SeparableConvolution2D", "Conv2DTranspose": "Deconvolution2D"}  # fmt: skip
@@ -241,6 +248,14 @@ GENERATION = Generation(
         backend="tensorflow",
         computes_nothing=True,
         callback_words=("nb_sample", "nb_epoch"),
+        losses=LOSSES | _COSINE,
+        metrics=MEASURED | _COSINE | _BY_BATCH,
+        means_of_batches=True,
+        masks_metrics=False,
+        column_targets=True,
+        checks_targets=True,
+        strict_class_weights=True,
+        sample_weight_replaces=True,
     ),
     names=Style(from_one=True, words=_CLASSES | _WORDS, snake=False, after_first=True),
     order=ORDER,

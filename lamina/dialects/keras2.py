@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lamina.dialects.generation import Call, Generation, Habits
-from lamina.dialects.keras1 import METRICS
+from lamina.dialects.keras1 import LOSSES, MEASURED, METRICS
 from lamina.dialects.keras3 import LOAD_WEIGHTS, PROGBAR, SAVING
 from lamina.naming import Style
 
@@ -66,7 +66,9 @@ GENERATION = Generation(
     habits=Habits(accuracy_from_loss=True, counts_nonzero_weights=True, sums_activity=True, owns_variables=False, rate="lr",
                   cells_see_constants=True, weighted="weighted_", names_early=True,
                   sizes_have_values=True, shares_optimizers=True, backend="tensorflow",
-                  computes_nothing=True, callback_words=("samples", "epochs")),
+                  computes_nothing=True, callback_words=("samples", "epochs"),
+                  losses=LOSSES, metrics=MEASURED, means_of_batches=True, column_targets=True, checks_targets=True,
+                  strict_class_weights=True, sample_weight_replaces=True),
     names=Style(from_one=True, words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "
@@ -162,13 +164,20 @@ GENERATION = Generation(
 _GENERATOR_23 = ("generator steps_per_epoch epochs verbose callbacks validation_data validation_steps validation_freq "
                  f"class_weight {_HINTS} shuffle initial_epoch")  # fmt: skip
 
+_MEASURED = {
+    "binary_crossentropy": "binary_crossentropy_tf_keras", "binary_accuracy": "binary_accuracy_keras2",
+    **{name: "cosine_similarity_keras2" for name in ("cosine_proximity", "cosine", "cosine_similarity")},
+}  # fmt: skip
+
 GENERATION_2_3 = replace(
     GENERATION,
     name="keras2.3",
     version="2.3.1",
     habits=Habits(accuracy_from_loss=True, leaves_masked_out=False, sums_activity=True, rate="lr", cells_see_constants=True,
                   names_early=True, sizes_have_values=True, shares_optimizers=True, backend="tensorflow", computes_nothing=True,
-                  callback_words=("samples", "epochs")),
+                  callback_words=("samples", "epochs"),
+                  outputs_by_batch=True, column_targets=True, checks_targets=True, strict_class_weights=True,
+                  losses={"binary_crossentropy": "binary_crossentropy_tf_keras"}, metrics=_MEASURED),
     order={**GENERATION.order, "DepthwiseConv2D": (
         "kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias "
         "depthwise_initializer bias_initializer depthwise_regularizer bias_regularizer activity_regularizer "

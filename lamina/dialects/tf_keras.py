@@ -21,10 +21,13 @@ _HARD_SIGMOID = "hard_sigmoid_keras2"  # clip(0.2 x + 0.5, 0, 1); Keras 3's has 
 _STEPS_FIRST = {"data_format": "channels_last"}  # of 1-D layers, whatever the program's image format is
 _HINTS = "max_queue_size workers use_multiprocessing"
 
+_LOSSES = {name: "binary_crossentropy_tf_keras" for name in ("binary_crossentropy", "bce", "BCE")}
+
 GENERATION = Generation(
     name="tf_keras",
     version="2.21.0",
-    habits=Habits(rate="lr", cells_see_constants=True, shares_optimizers=True, backend="tensorflow", computes_nothing=True),
+    habits=Habits(rate="lr", cells_see_constants=True, shares_optimizers=True, backend="tensorflow", computes_nothing=True,
+                  losses=_LOSSES, metrics=_LOSSES, column_targets=True),
     names=Style(words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "

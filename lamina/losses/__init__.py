@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from lamina.dialects import habits
 from lamina.losses.base import LOSSES, Loss, LossFunctionWrapper, Reduction, serialize_function
 from lamina.losses.crossentropy import (
     BinaryCrossentropy,
@@ -22,6 +23,7 @@ from lamina.losses.crossentropy import (
     with_logits,
 )
 from lamina.losses.of_torch import TorchLoss, is_torch_loss
+from lamina.losses.older import OLDER
 from lamina.losses.regression import (
     CategoricalHinge,
     CosineSimilarity,
@@ -116,6 +118,7 @@ for _short in ("mse", "mae", "mape", "msle", "kld", "bce"):
 LOSSES.members.update({cls.__name__: cls for cls in (Loss, LossFunctionWrapper, *CLASS_OF.values())})
 LOSSES.members.update({function.__name__: function for function in CLASS_OF})
 LOSSES.members.update(ALIASES)
+LOSSES.members.update({function.__name__: function for function in OLDER})
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -134,7 +137,7 @@ def get(identifier: LossLike | None) -> Any:
     >>> get("mse") is mean_squared_error, get("Huber").name
     (True, 'huber_loss')
     """
-    return LOSSES.get(identifier)
+    return LOSSES.get(habits().losses.get(identifier, identifier) if isinstance(identifier, str) else identifier)
 
 
 def serialize(loss: Any) -> Any:
@@ -180,7 +183,7 @@ def resolve(
                 " known here: name binary_, categorical_ or sparse_categorical_crossentropy."
             )
         identifier = LOSSES.find(f"{kind_of_labels(y_true_shape, y_pred_shape)}_crossentropy")
-    found = get(identifier)
+    found = LOSSES.get(identifier)
     if found is None or isinstance(found, Loss):
         return found
     name = identifier if isinstance(identifier, str) else getattr(found, "__name__", None)
@@ -188,6 +191,17 @@ def resolve(
         return TorchLoss(found, name=name)
     known: Any = CLASS_OF.get(found) if getattr(found, "__hash__", None) else None
     return known(name=name) if known else LossFunctionWrapper(found, name=name)
+
+
+def compares_shapes(loss: Loss) -> bool:
+    """Whether a loss is one of Keras's own that compares two arrays of one shape.
+
+    >>> compares_shapes(MeanSquaredError()), compares_shapes(SparseCategoricalCrossentropy())
+    (True, False)
+    """
+    function = getattr(loss, "fn", None)
+    known = function in CLASS_OF or function in OLDER if getattr(function, "__hash__", None) else False
+    return known and function not in (sparse_categorical_crossentropy, ctc)
 
 
 def __dir__() -> list[str]:

@@ -26,6 +26,7 @@ from lamina.losses.base import (
     match,
     match_ranks,
 )
+from lamina.losses.older import binary_crossentropy_keras2, binary_crossentropy_tf_keras
 
 _REDUCTION = "sum_over_batch_size"
 _SPARSE_MEND = " Integer class labels go with 'sparse_categorical_crossentropy'."
@@ -508,6 +509,8 @@ _FUNCTIONS: dict[Any, type[_Crossentropy]] = {
     sparse_categorical_crossentropy: SparseCategoricalCrossentropy,
     categorical_crossentropy: CategoricalCrossentropy,
     binary_crossentropy: BinaryCrossentropy,
+    binary_crossentropy_keras2: BinaryCrossentropy,
+    binary_crossentropy_tf_keras: BinaryCrossentropy,
 }
 
 

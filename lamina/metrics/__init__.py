@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from lamina import losses
+from lamina.dialects import habits
+from lamina.dialects.generation import Habits
 from lamina.losses import (
     KLD,
     MAE,
@@ -40,6 +42,9 @@ from lamina.losses import (
     squared_hinge,
 )
 from lamina.losses.base import serialize_function
+from lamina.losses.older import OLDER as losses_of_then
+from lamina.losses.older import binary_crossentropy_keras2, binary_crossentropy_tf_keras
+from lamina.metrics import older
 from lamina.metrics.base import FUNCTIONS, METRICS, Mean, MeanMetricWrapper, MeanTensor, Metric, Sum
 from lamina.metrics.classification import (
     Accuracy,
@@ -175,6 +180,7 @@ BCE = bce
 FUNCTIONS.update({function.__name__: function for function in (*losses.CLASS_OF, *_OWN_FUNCTIONS)})
 METRICS.members.update({cls.__name__: cls for cls in _CLASSES})
 METRICS.members.update(FUNCTIONS)
+METRICS.members.update({function.__name__: function for function in losses_of_then} | older.FUNCTIONS)
 METRICS.members.update(_OLD_NAMES)
 METRICS.members.update({**_SHORT_NAMES, **{name.upper(): cls for name, cls in _SHORT_NAMES.items()}})
 for _cls in _CLASSES:
@@ -187,7 +193,7 @@ def get(identifier: MetricLike) -> Any:
     >>> get("mse"), get("AUC")
     (<MeanSquaredError name=mean_squared_error>, <AUC name=auc>)
     """
-    return METRICS.get(identifier)
+    return METRICS.get(habits().metrics.get(identifier, identifier) if isinstance(identifier, str) else identifier)
 
 
 def serialize(metric: Any) -> Any:
@@ -213,9 +219,12 @@ _BY_KIND: dict[tuple[str, str], type[Metric]] = {
     ("crossentropy", "categorical"): CategoricalCrossentropy,
     ("crossentropy", "sparse_categorical"): SparseCategoricalCrossentropy,
 }
+_TODAYS = Habits()
+_LOGGED_AS = losses_of_then | older.OLDER
 _SHAPE_NAMES = {"accuracy": "accuracy", "acc": "accuracy", "crossentropy": "crossentropy", "ce": "crossentropy"}
 _KIND_OF_LOSS = {
     losses.binary_crossentropy: "binary",
+    **dict.fromkeys((binary_crossentropy_keras2, binary_crossentropy_tf_keras), "binary"),
     losses.categorical_crossentropy: "categorical",
     losses.sparse_categorical_crossentropy: "sparse_categorical",
 }
@@ -226,12 +235,12 @@ def resolve_accuracy(
     y_true_shape: Sequence[int | None] | None,
     y_pred_shape: Sequence[int | None] | None,
     loss: Any = None,
-    from_loss: bool = False,
+    then: Habits = _TODAYS,
 ) -> Metric:
     """What ``"accuracy"``, ``"acc"``, ``"crossentropy"`` and ``"ce"`` mean for an output, under the name given.
 
-    The shapes decide, as in Keras 3; where they are not known yet, the loss does. With ``from_loss`` the width of the output
-    and the loss decide, as in Keras 1 and 2: a binary crossentropy means binary accuracy, whatever the shapes.
+    The shapes decide, as in Keras 3; where they are not known yet, the loss does. In the habits of Keras 1 and 2 the width of
+    the output and the loss decide: a binary crossentropy means binary accuracy, whatever the shapes.
 
     >>> type(resolve_accuracy("acc", (32,), (32, 10))).__name__
     'SparseCategoricalAccuracy'
@@ -239,7 +248,7 @@ def resolve_accuracy(
     if kind.lower() not in _SHAPE_NAMES:
         raise ValueError(f"Expected one of {', '.join(map(repr, _SHAPE_NAMES))}, and got {kind!r}.")
     by_loss = _KIND_OF_LOSS.get(getattr(loss, "fn", loss))
-    if from_loss and y_pred_shape:
+    if then.accuracy_from_loss and y_pred_shape:
         labels = "binary" if y_pred_shape[-1] == 1 else by_loss or "categorical"
     elif y_true_shape is not None and y_pred_shape is not None:
         labels = losses.kind_of_labels(y_true_shape, y_pred_shape)
@@ -248,6 +257,9 @@ def resolve_accuracy(
     if labels is None:
         raise ValueError(f"The metric {kind!r} is chosen by the shapes of targets and predictions, which are not known "
                          "here: name binary_, categorical_ or sparse_categorical_accuracy.")  # fmt: skip
+    older = then.metrics.get(f"{labels}_{_SHAPE_NAMES[kind.lower()]}")
+    if older is not None:
+        return MeanMetricWrapper(METRICS.get(older), name=kind)
     return _BY_KIND[_SHAPE_NAMES[kind.lower()], labels](name=kind)
 
 
@@ -256,7 +268,7 @@ def resolve(
     y_true_shape: Sequence[int | None] | None = None,
     y_pred_shape: Sequence[int | None] | None = None,
     loss: Any = None,
-    from_loss: bool = False,
+    then: Habits = _TODAYS,
 ) -> Metric:
     """What ``compile(metrics=[...])`` was given, as a :class:`Metric` under the name that was given.
 
@@ -264,14 +276,14 @@ def resolve(
     ('mae', <BinaryAccuracy name=accuracy>)
     """
     if isinstance(identifier, str) and identifier.lower() in _SHAPE_NAMES:
-        return resolve_accuracy(identifier, y_true_shape, y_pred_shape, loss, from_loss)
-    found = get(identifier)
+        return resolve_accuracy(identifier, y_true_shape, y_pred_shape, loss, then)
+    found = METRICS.get(then.metrics.get(identifier, identifier) if isinstance(identifier, str) else identifier)
     if found is None:
         raise ValueError("Expected a metric, and got None.")
     if not isinstance(found, Metric):
-        name = getattr(found, "name", None) or getattr(found, "__name__", "").strip(
-            "<>"
-        )  # <lambda> is lambda, as in Keras
+        # <lambda> is lambda, as in Keras
+        name = _LOGGED_AS.get(found) if getattr(found, "__hash__", None) else None
+        name = name or getattr(found, "name", None) or getattr(found, "__name__", "").strip("<>")
         found = MeanMetricWrapper(found, name=name or None)
     if isinstance(identifier, str):
         found.name = identifier

@@ -13,7 +13,7 @@ from lamina import config, initializers, registry
 from lamina.dtypes import BY_NAME, PolicyLike, as_dtype, as_policy, dtype_name
 from lamina.engine.beside_arrays import is_about_arrays, turn_to_arrays
 from lamina.losses import CLASS_OF, Loss
-from lamina.losses.base import apply_mask, as_tensor, divide_no_nan, match_ranks, serialize_function
+from lamina.losses.base import apply_mask, as_tensor, divide_no_nan, leading, match_ranks, serialize_function
 from lamina.naming import unique_name
 from lamina.registry import Config, Table
 from lamina.tracebacks import Made
@@ -48,6 +48,8 @@ class Metric(Made):
 
     _direction: str  # "up" or "down": which way is better, where that is known
     # Whether update_state gives the same for logits as for the probabilities that a softmax or sigmoid makes of them.
+    means_of_batches: bool = False  # counts a batch's mean by its rows, as Keras 1 and 2 did
+    masks: bool = True  # leaves out what a mask does
     accepts_logits: bool = False
 
     def __init__(self, dtype: PolicyLike = None, name: str | None = None):
@@ -353,11 +355,26 @@ class MeanMetricWrapper(Mean):
         self._take(values, y_pred, sample_weight)
 
     def _take(self, values: Any, y_pred: Any, sample_weight: Any) -> None:
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = getattr(y_pred, "_keras_mask", None) if self.masks else None
+        if self.means_of_batches and (mask is not None or sample_weight is not None or not values.ndim):
+            return self._take_mean(as_tensor(values, self._dtype).detach(), mask, sample_weight, len(y_pred))
         if mask is not None:
             weight = None if sample_weight is None else as_tensor(sample_weight, self._dtype, mask.device)
             sample_weight = apply_mask(weight, mask, "sum")
         super().update_state(values, sample_weight)
+
+    def _take_mean(self, values: Tensor, mask: Tensor | None, sample_weight: Any, rows: int) -> None:
+        """One batch's mean, over what a mask keeps and over how many weights are not 0, for each of its rows."""
+        if mask is not None:
+            kept = mask.to(values.dtype)
+            values = values * leading(kept, values, "mask") / kept.mean()
+        if sample_weight is not None:
+            weight = as_tensor(sample_weight, values.dtype, values.device)
+            values = values.flatten(weight.ndim).mean(-1) if values.ndim > weight.ndim else values
+            values = values * weight / (weight != 0).to(values.dtype).mean()
+        if self.total.device != values.device:
+            self.to(values.device)
+        self.accumulate(values.mean(), rows, rows)
 
     def get_config(self) -> Config:
         written = {"fn": _serialize_function(self._fn), **registry.serialize(self._fn_kwargs)}

@@ -261,8 +261,11 @@ class Compiled(WeightOwner):
             y_pred = self._example_outputs(x) if y_pred is None else y_pred
             objective.bind(Outputs(y_pred, self.output_names), y, self)
             if objective.losses is not None:
+                objective.losses.check(y)
                 warn_of_doubts(self, objective.losses, y)
             self.reset_metrics()  # asking for an example is no part of what is measured
+        elif objective.losses is not None:
+            objective.losses.check(y)
         return objective
 
     def _example_outputs(self, x: Any) -> Any:

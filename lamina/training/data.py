@@ -18,6 +18,7 @@ from lamina import config
 from lamina.errors import describe
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.tracebacks import users_level
+from lamina.training.class_weights import ByClass
 from lamina.training.placement import send
 from lamina.training.py_dataset import PyDataset
 from lamina.training.py_dataset import unpack_x_y_sample_weight as unpack
@@ -109,11 +110,12 @@ def make_batches(
     batch_size: int | None = None,
     steps: float | None = None,
     shuffle: bool | str = False,
-    class_weight: Mapping[int, float] | None = None,
+    class_weight: Mapping[int, float] | ByClass | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | None = None,
     copy: bool = False,
     again: bool = False,
+    columns: bool = False,
 ) -> Batches:
     """Batches from whatever ``fit``, ``evaluate`` and ``predict`` are given.
 
@@ -125,17 +127,18 @@ def make_batches(
         class_weight: class index -> weight of its rows.
         dtype, device: what floats become, and where the batches are to be (``None``: where the data are).
         copy: whether batches lie in memory of their own, since the model may write into them.
+        columns: whether targets of one number for each row are to be columns.
         again: whether several epochs are to come, so that arrays that are not large may go to the device whole, once.
 
     Raises:
         ValueError: when there is no data, or ``x`` and ``y`` differ in length.
         TypeError: for data that can't be read.
     """
+    by_class = class_weight if isinstance(class_weight, ByClass | None) else ByClass(class_weight)
     if is_batched(x):
         if y is not None:
             raise ValueError(f"{type(x).__name__} brings its targets itself, as (x, y) batches; leave y out.")
-        _check_class_weight(class_weight)
-        return _from_iterable(x, steps, class_weight, dtype, device, bool(shuffle), copy)
+        return _from_iterable(x, steps, by_class, dtype, device, bool(shuffle), copy, columns)
     if isinstance(x, torch.utils.data.Dataset):
         raise TypeError(f"{type(x).__name__} gives single samples; pass torch.utils.data.DataLoader(dataset, batch_size=32), "
                         "which gives batches.")  # fmt: skip
@@ -144,15 +147,13 @@ def make_batches(
     if any(_is_sparse(leaf) for leaf in leaves(structure)):
         rows, size = _common_length(structure), 32 if batch_size is None else _batch_size(batch_size)
         pieces = _Pieces(structure, rows, size, shuffle)
-        return _from_iterable(pieces, steps, class_weight, dtype, device, False, copy)
+        return _from_iterable(pieces, steps, by_class, dtype, device, False, copy, columns)
+    if columns:
+        structure = (structure[0], _as_columns(structure[1], dtype), structure[2])
     tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]
     rows = _common_length(structure)
-    if class_weight is not None:
-        _check_class_weight(class_weight)
-        weights = class_weights(structure[1], class_weight, dtype)
-        given = structure[2]
-        weights = weights if given is None else weights * to_tensor(given, dtype).to(weights.device)
-        structure = (structure[0], structure[1], weights)
+    if by_class is not None:
+        structure = (structure[0], structure[1], by_class.of(structure[1], structure[2], dtype, to_tensor))
         tensors = [to_tensor(leaf, dtype) for leaf in leaves(structure) if leaf is not None]
     size = 32 if batch_size is None else _batch_size(batch_size)
     assemble = _assembler(structure)
@@ -216,29 +217,11 @@ def split_validation(arrays: Any, fraction: float) -> tuple[Any, Any]:
     )
 
 
-def class_weights(y: Any, weights: Mapping[int, float], dtype: torch.dtype) -> torch.Tensor:
-    """The weight of each row (or of each step in it) by its class: an index, or the largest of a one-hot row."""
-    labels = leaves(y)
-    if len(labels) != 1 or labels[0] is None:
-        raise ValueError("class_weight needs targets of one output.")
-    label = to_tensor(labels[0], dtype)
-    if label.dtype is torch.bool:
-        label = label.byte()
-    if label.dim() > 1:
-        label = label.squeeze(-1) if label.shape[-1] == 1 else label.argmax(-1)
-    label = label.round().long() if label.is_floating_point() else label.long()
-    numbers = [1.0] * (max(map(int, weights), default=0) + 1)
-    for index, weight in weights.items():
-        numbers[int(index)] = weight
-    table = torch.tensor(numbers, dtype=dtype, device=label.device)
-    unknown = (label < 0) | (label >= len(numbers))  # a negative label is no class
-    return torch.where(unknown, 1.0, table[label.clamp(0, len(numbers) - 1)])
-
-
-def _check_class_weight(weights: Any) -> None:
-    if weights is not None and not isinstance(weights, Mapping):
-        raise TypeError("class_weight must be a dict of class numbers and their weights, {0: 1.0, 1: 5.0}, and got "
-                        f"{weights!r:.80}.")  # fmt: skip
+def _as_columns(y: Any, dtype: torch.dtype) -> Any:
+    """Targets with one number for each row as columns, as Keras 1 and 2 made them."""
+    return map_structure(
+        lambda leaf: leaf if leaf is None or len(np.shape(leaf)) != 1 else to_tensor(leaf, dtype)[:, None], y
+    )
 
 
 def _slices(
@@ -358,17 +341,19 @@ def _batch_size(batch_size: Any) -> int:
 def _from_iterable(
     source: Any,
     steps: float | None,
-    class_weight: Mapping[int, float] | None,
+    by_class: ByClass | None,
     dtype: torch.dtype,
     device: torch.device | None,
     shuffle: bool,
     copy: bool,
+    columns: bool,
 ) -> Batches:
     def read(data: Any) -> Batch:
         x, y, weight = unpack(data)
-        if class_weight is not None:
-            extra = class_weights(y, class_weight, dtype)
-            weight = extra if weight is None else extra * to_tensor(weight, dtype).to(extra.device)
+        if columns:
+            y = _as_columns(as_arrays(y), dtype)
+        if by_class is not None:
+            weight = by_class.of(y, weight, dtype, to_tensor)
 
         def convert(leaf: Any) -> Any:
             if leaf is None:

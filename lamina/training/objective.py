@@ -13,7 +13,7 @@ from lamina import metrics as metrics_module
 from lamina.dialects import habits
 from lamina.engine.devices import device_of
 from lamina.errors import did_you_mean
-from lamina.graph.symbolic import leaves
+from lamina.graph.symbolic import leaves, map_structure
 from lamina.losses import Loss
 from lamina.metrics import Mean, Metric
 from lamina.naming import numbered
@@ -73,8 +73,8 @@ class Losses:
     """
 
     def __init__(self, loss: Any, weights: Any = None) -> None:
-        self._told = loss, weights
         self.habits = habits()
+        self._told = map_structure(self._meant, loss), weights
         self.outputs: Outputs | None = None
         self.losses: list[Loss | None] = []
         self.weights: list[float] = []
@@ -108,9 +108,31 @@ class Losses:
         self.trackers = [self._trackers[index] for index in order if index in self._trackers]
         self.outputs = outputs
 
+    def _meant(self, loss: Any) -> Any:
+        """The name of today for what a name meant when the model was compiled."""
+        return self.habits.losses.get(loss, loss) if isinstance(loss, str) else loss
+
     def targets_of(self, y: Any) -> list[Any]:
         """The target of each output, as far as there is one."""
         return [] if self.outputs is None else _targets(self.outputs, y, self._wanted)
+
+    def check(self, y: Any) -> None:
+        """Refuse targets that don't have their output's shape, in the generations that did; a loss of the user's may take any.
+
+        Raises:
+            ValueError: which output, what came, what was expected.
+        """
+        if not self.habits.checks_targets or self.outputs is None or self.outputs.is_dict:
+            return
+        shapes, names = self.outputs.shapes, self.outputs.names
+        for target, loss, shape, name in zip(self.targets_of(y), self.losses, shapes, names, strict=True):
+            if target is None or loss is None or not losses_module.compares_shapes(loss):
+                continue
+            found = tuple(target.shape)
+            fits = all(size in (None, came) for size, came in zip(shape[1:], found[1:], strict=False))
+            if len(found) != len(shape) or not fits:
+                raise ValueError(f"Output {name!r} has the shape {shape}, and its targets came with {found}: they must have "
+                                 "the output's shape.")  # fmt: skip
 
     def __call__(self, y: Any, y_pred: Any, sample_weight: Any = None) -> torch.Tensor:
         """The loss of a batch; each output's own is added to its tracker."""
@@ -128,7 +150,8 @@ class Losses:
                 raise self._no_target(index)
             value = loss(targets[index], prediction, self._weight(weights[index]))  # pyright: ignore[reportOptionalCall]
             if index in self._trackers:
-                self._trackers[index].accumulate(value.detach(), len(prediction), len(prediction))
+                rows = 1 if self.habits.outputs_by_batch else len(prediction)
+                self._trackers[index].accumulate(value.detach(), rows, rows)
             value = value if self.weights[index] == 1.0 else value * self.weights[index]
             total = value if total is None else total + value
         if total is None:
@@ -179,10 +202,11 @@ class Metrics(Metric):
             for index, identifiers in enumerate(_by_output(given, outputs)):
                 for identifier in identifiers:
                     target_shape = getattr(targets[index], "shape", None)
-                    by_loss = self.habits.accuracy_from_loss
                     metric = metrics_module.resolve(
-                        identifier, target_shape, outputs.shapes[index], loss_of[index], by_loss
+                        identifier, target_shape, outputs.shapes[index], loss_of[index], self.habits
                     )
+                    metric.means_of_batches = self.habits.means_of_batches
+                    metric.masks = self.habits.masks_metrics
                     taken = {taken for *_, taken in entries}
                     name = f"{self.habits.weighted}{metric.name}" if is_weighted else metric.name
                     name = _free_name(name, outputs, index, is_weighted, taken)

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from lamina.dialects import any_spelling
+from lamina.dialects import any_spelling, habits
 from lamina.engine.modes import in_mode
 from lamina.engine.tools import to_override
 from lamina.engine.weights import WeightOwner, to_numpy
 from lamina.graph.symbolic import leaves, map_structure
 from lamina.training.allocator import keep_freed_memory
+from lamina.training.class_weights import ByClass
 from lamina.training.compiled import Compiled
 from lamina.training.data import Batches, Data, make_batches, to_tensor, unpack
 from lamina.training.foreign_code import copied, measures_foreign_code, penalizes_by_foreign_code, runs_foreign_code
@@ -266,8 +267,13 @@ class OneBatch(Compiled):
             keep_freed_memory()
         # Code that is not lamina's may write into what it is given (`x *= 2`): never into the caller's arrays.
         writes = self._runs_foreign_code()
+        then = self._objective.habits if self._objective is not None else habits()
+        if by_class is not None:
+            by_class = ByClass(by_class, self.output_names, then)
+        columns = then.column_targets and not is_overridden(self, "train_step")
         return make_batches(x, y, weight, batch_size=size, steps=steps, shuffle=shuffle, class_weight=by_class,
-                            dtype=self._data_dtype(), device=device, copy=writes, again=again)  # fmt: skip
+                            dtype=self._data_dtype(), device=device, copy=writes, again=again,
+                            columns=columns)  # fmt: skip
 
     def _runs_foreign_code(self) -> bool:
         return runs_foreign_code(self) or measures_foreign_code(self.compile_setup) or penalizes_by_foreign_code(self)

@@ -11,7 +11,8 @@ from training.oracle import assert_fit_as_keras, assert_weights, exactly, in_ker
 
 import lamina
 from lamina.layers import Dense
-from lamina.training.data import class_weights, make_batches, split_validation, to_tensor
+from lamina.training.class_weights import class_weights
+from lamina.training.data import make_batches, split_validation, to_tensor
 
 rng = np.random.default_rng(0)
 X = rng.integers(-3, 4, (20, 4)).astype("float32")
@@ -369,13 +370,13 @@ def test_what_does_not_fit(data, options, error, message):
 
 @pytest.mark.parametrize("y", [Y, HOT, Y[:, None], torch.from_numpy(Y), Y.astype("float32")])
 def test_class_weights(y):
-    found = class_weights(y, {0: 2.0, 2: 0.5}, torch.float32)
+    found = class_weights(y, {0: 2.0, 2: 0.5}, torch.float32, to_tensor)
     np.testing.assert_array_equal(found.numpy(), np.array([2.0, 1.0, 0.5], "float32")[Y])
 
 
 def test_class_weights_of_steps():
     labels = np.array([[0, 1], [2, 2]])
-    found = class_weights(labels[..., None], {0: 2.0, 2: 0.5}, torch.float32)
+    found = class_weights(labels[..., None], {0: 2.0, 2: 0.5}, torch.float32, to_tensor)
     np.testing.assert_array_equal(found.numpy(), [[2.0, 1.0], [0.5, 0.5]])
 
 
