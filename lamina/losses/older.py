@@ -12,6 +12,11 @@ from lamina import config
 from lamina.losses.base import match
 from lamina.losses.regression import cosine_similarity
 
+__all__ = [
+    "binary_crossentropy_keras2", "binary_crossentropy_tf_keras", "cosine_proximity_keras1", "cosine_similarity_keras2",
+    "hinge_keras2", "squared_hinge_keras2",
+]  # fmt: skip
+
 
 def hinge_keras2(y_true: Any, y_pred: Any) -> Tensor:
     """``mean(max(1 - y_true * y_pred, 0))`` over the last axis; labels are -1 and 1, and a 0 is a 0 (up to Keras 2.2).

@@ -92,8 +92,7 @@ KERAS2 |= {"binary_accuracy_keras2": binary_accuracy_keras2, "binary_accuracy_tf
 FUNCTIONS = KERAS1 | KERAS2
 
 
-def __dir__() -> list[str]:
-    return sorted(FUNCTIONS)
+__all__ = sorted(FUNCTIONS)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
