@@ -63,9 +63,19 @@ class File:
         self._read_uses()
         self.given_names = {code_of(arg.value).strip("'\"") for arg in _all(self.module, cst.Arg)
                             if arg.keyword is not None and arg.keyword.value == "name"}  # fmt: skip
+        self.frozen_later = self._compiled() & {
+            code_of(target.target.value) for target in _all(self.module, cst.AssignTarget) if _freezes(target)
+        }
         self.kinds = Kinds(self.path_of, self.qualified)
         wrapper.visit(self.kinds)
         self.kinds.conclude()
+
+    def _compiled(self) -> set[str]:
+        """What ``compile`` is called of."""
+        calls = (call.func for call in _all(self.module, cst.Call))
+        return {
+            code_of(func.value) for func in calls if isinstance(func, cst.Attribute) and func.attr.value == "compile"
+        }
 
     # -- imports --
 
@@ -180,6 +190,12 @@ class File:
                 ):
                     return f"{path}.{name}"
         return None
+
+    def is_imported(self, node: cst.CSTNode) -> bool:
+        """Whether a name is an import's: ``re`` in ``re.compile``."""
+        known: Any = self.qualified.get(node, set())
+        known = known() if callable(known) else known
+        return any(one.source is _IMPORT for one in known)
 
     def tf_path(self, node: cst.CSTNode) -> tuple[str, str] | None:
         """The name in the file, and the path behind it, of a dotted name of TensorFlow's that is none of Keras's."""

@@ -147,8 +147,8 @@ class Imports:
     def _is_needed(self, local: str, path: str) -> bool:
         """Whether what an import gives is still used, or was never used."""
         uses = self.file.uses[local]
-        if not uses:
-            return not (self.to == "keras3" and path == "backend")  # which is imported out of habit
+        if not uses:  # imported out of habit
+            return names.place(path, self.to, self.dialect) is not None or (below_root(path) is None and path == "")
         return self.done.moved[local] < uses
 
     def _from(self, node: Any, module: str, top: bool) -> Iterator[Any]:

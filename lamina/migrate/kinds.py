@@ -10,6 +10,7 @@ import libcst as cst
 from libcst import metadata
 
 MODEL, SEQUENTIAL, HISTORY, TENSOR = "Model", "Sequential", "History", "Tensor"
+_INSTANCE = "instance of "  # and the class of the file
 _MAKERS = frozenset({"load_model", "model_from_json", "model_from_yaml", "model_from_config", "clone_model"})
 Kind = str | tuple[Any, ...] | None
 
@@ -29,8 +30,9 @@ class Kinds(cst.CSTVisitor):
         self.assigned: dict[str, list[tuple[cst.BaseExpression, int | None]]] = defaultdict(list)
         self.returned: dict[str, list[cst.BaseExpression]] = defaultdict(list)
         self.parameters: dict[str, list[str]] = {}
-        self.called: list[tuple[str, cst.Call]] = []
+        self.called: list[cst.Call] = []
         self.classes: dict[str, str] = {}
+        self.bases: dict[str, list[str]] = {}  # of each class of the file
         self.known: dict[str, Kind] = {}
         self.inside: list[str] = []  # functions around
         self.classes_around: list[str] = []
@@ -41,6 +43,7 @@ class Kinds(cst.CSTVisitor):
     def visit_ClassDef(self, node: cst.ClassDef) -> None:
         """A class of the file, which may be a model's."""
         name = self._own_name(node) or node.name.value
+        self.bases[name] = [own for base in node.bases if (own := self._own_name(base.value)) is not None]
         for base in node.bases:
             path = self.path_of(base.value)
             own = self._own_name(base.value)
@@ -79,15 +82,13 @@ class Kinds(cst.CSTVisitor):
             self._assign(node.target, node.value)
 
     def visit_Call(self, node: cst.Call) -> None:
-        """A call of a function of the file."""
-        name = self._own_name(node.func)
-        if name is not None:
-            self.called.append((name, node))
+        """A call, maybe of a function of the file."""
+        self.called.append(node)
 
-    def visit_Attribute(self, node: cst.Attribute) -> None:
-        """``self.model``, whose class is the one around."""
-        if self._is_self(node):
-            self.class_of[node] = self._class_around()
+    def visit_Name(self, node: cst.Name) -> None:
+        """``self``, whose class is the one around."""
+        if node.value == "self" and self.classes_around:
+            self.class_of[node] = self.classes_around[-1]
 
     def _assign(self, target: cst.BaseExpression, value: cst.BaseExpression) -> None:
         if isinstance(target, (cst.Tuple, cst.List)):
@@ -103,16 +104,32 @@ class Kinds(cst.CSTVisitor):
 
     def _key(self, node: cst.CSTNode) -> str | None:
         """What a variable or attribute is kept under."""
-        if isinstance(node, cst.Attribute) and self._is_self(node):
-            return f"{self.class_of.get(node) or self._class_around()}.self.{node.attr.value}"
+        if isinstance(node, cst.Attribute):
+            around = self._class_of(node.value)
+            return f"{around}.self.{node.attr.value}" if around is not None else None
         return self._own_name(node) if isinstance(node, cst.Name) else None
 
-    def _class_around(self) -> str:
-        return self.classes_around[-1] if self.classes_around else ""
+    def _class_of(self, node: cst.BaseExpression) -> str | None:
+        """The file's class whose instance an expression is."""
+        if isinstance(node, cst.Name) and node.value == "self":
+            return self.class_of.get(node, self.classes_around[-1] if self.classes_around else None)
+        kind = self.of(node)
+        return kind.removeprefix(_INSTANCE) if isinstance(kind, str) and kind.startswith(_INSTANCE) else None
 
-    @staticmethod
-    def _is_self(node: cst.Attribute) -> bool:
-        return isinstance(node.value, cst.Name) and node.value.value == "self"
+    def _with_bases(self, name: str) -> list[str]:
+        """A class of the file and those that it comes of."""
+        found = [name]
+        for one in found:
+            found += [base for base in self.bases.get(one, ()) if base not in found]
+        return found
+
+    def _called_name(self, function: cst.BaseExpression) -> str | None:
+        """The function or method of the file that a call runs."""
+        if not isinstance(function, cst.Attribute):
+            return self._own_name(function)
+        around = self._class_of(function.value)
+        methods = [f"{name}.{function.attr.value}" for name in self._with_bases(around)] if around is not None else []
+        return next((method for method in methods if method in self.parameters), None)
 
     def _own_name(self, node: cst.CSTNode) -> str | None:
         names: Any = self.qualified.get(node)
@@ -129,16 +146,23 @@ class Kinds(cst.CSTVisitor):
             for key, values in self.assigned.items():
                 self._learn(key, [_part(self.of(value), number) for value, number in values if not _is_none(value)])
             passed: dict[str, list[Kind]] = defaultdict(list)
-            for name, call in self.called:
-                for key, argument in self._passed(name, call):
+            for call in self.called:
+                for key, argument in self._passed(call):
                     passed[key].append(self.of(argument))
             for key, kinds in passed.items():
                 self._learn(key, kinds)
             if before == self.known:
                 return
 
-    def _passed(self, name: str, call: cst.Call) -> list[tuple[str, cst.BaseExpression]]:
-        parameters = self.parameters.get(name, [])
+    def _passed(self, call: cst.Call) -> list[tuple[str, cst.BaseExpression]]:
+        """The parameters of the file's functions that a call gives something."""
+        name = self._called_name(call.func)
+        if name in self.bases:  # a class is made
+            name = next(
+                (f"{one}.__init__" for one in self._with_bases(name) if f"{one}.__init__" in self.parameters), None
+            )
+        parameters = self.parameters.get(name or "", [])
+        parameters = parameters[1:] if parameters and parameters[0].endswith(".self") else parameters
         by_name = {key.rpartition(".")[2]: key for key in parameters}
         found = []
         for number, argument in enumerate(call.args):
@@ -166,9 +190,18 @@ class Kinds(cst.CSTVisitor):
         if isinstance(node, cst.BinaryOperation):
             return TENSOR if TENSOR in (self.of(node.left), self.of(node.right)) else None
         if isinstance(node, (cst.Name, cst.Attribute)):
-            key = self._key(node)
-            return self.known.get(key) if key is not None else None
+            return self._of_name(node)
         return None
+
+    def _of_name(self, node: cst.Name | cst.Attribute) -> Kind:
+        if isinstance(node, cst.Name) and node in self.class_of:
+            known = self.classes.get(self.class_of[node])
+            return known if known in (MODEL, SEQUENTIAL) else _INSTANCE + self.class_of[node]
+        if isinstance(node, cst.Attribute):
+            around = self._class_of(node.value)
+            keys = [f"{name}.self.{node.attr.value}" for name in self._with_bases(around)] if around is not None else []
+            return next((self.known[key] for key in keys if key in self.known), None)
+        return self.known.get(self._own_name(node) or "")
 
     def _of_call(self, node: cst.Call) -> Kind:
         path = self.path_of(node.func)
@@ -179,9 +212,9 @@ class Kinds(cst.CSTVisitor):
             if path.startswith("backend."):
                 return TENSOR
             return MODEL if name in _MAKERS or (path.startswith("applications.") and name[:1].isupper()) else None
-        own = self._own_name(node.func)
-        if own in self.classes:
-            return self.classes[own] if self.classes[own] in (MODEL, SEQUENTIAL) else None
+        own = self._called_name(node.func)
+        if own in self.bases:
+            return self.classes[own] if self.classes.get(own) in (MODEL, SEQUENTIAL) else _INSTANCE + own
         if own in self.returned:
             kinds = {self.of(value) for value in self.returned[own] if not _is_none(value)}
             return kinds.pop() if len(kinds) == 1 else MODEL if kinds == {MODEL, SEQUENTIAL} else None

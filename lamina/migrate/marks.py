@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import libcst as cst
 
-from lamina.dialects import keras3
 from lamina.dialects.translator import GENERATIONS
 from lamina.migrate import names
+from lamina.migrate.calls import Unsure
 from lamina.migrate.file import File
 from lamina.migrate.kinds import MODEL, SEQUENTIAL
 from lamina.migrate.values import code_of
@@ -53,8 +54,9 @@ class Marks(cst.CSTTransformer):
             local = code_of(alias.asname.name if alias.asname is not None else alias.name)
             if not path or path == "backend" or path.rpartition(".")[2] == "merge" or self.file.uses[local]:
                 continue
-            if names.place(path, self.to, self.dialect) is None:
-                self._unsure(node, names.why_not(path, self.to))
+            if names.place(path, self.to, self.dialect) is None:  # the import goes, as nothing uses it
+                self.line = self.file.line_of(node)
+                self._differs(f"{path} was imported here for nothing, and there is none today.")
 
     def _mark_weights(self, name: str, call: cst.Call, original: cst.Call) -> None:
         keywords = {arg.keyword.value for arg in call.args if arg.keyword is not None}
@@ -84,19 +86,32 @@ class Marks(cst.CSTTransformer):
             self._unsure(original, f"Layers are counted otherwise today: which one {name!r} is depends on all that were made "
                                    "before.")  # fmt: skip
 
-    def _mark_unknown(self, original: cst.Call, method: str, table: Any) -> None:
-        keywords = {arg.keyword.value for arg in original.args if arg.keyword is not None}
-        old = sorted(keywords & {*table.renamed, *keras3.SAMPLES, "nb_epoch"})
-        if self.file.imports_keras and (old or (method in METHODS)):
-            what = code_of(original.func.value)  # pyright: ignore[reportAttributeAccessIssue]
-            today = ", ".join(f"{name}= is {table.renamed.get(name, 'a number of batches')}=" for name in old)
-            today = today or f"it is {METHODS[method]} today"
-            self._unsure(original, f"{what} is not known to be a model of Keras here; if it is, {today}.")
+    def _mark_unknown(self, original: cst.Call, method: str, today: Callable[[], cst.Call]) -> None:
+        """A method of models' names, of what may be a model; ``today`` makes the call as it would be then."""
+        what: Any = original.func
+        if not self.file.imports_keras or self.file.is_imported(what.value):
+            return
+        try:
+            new = code_of(today().with_changes(func=cst.Name(METHODS.get(method, method))))
+        except Unsure as unsure:
+            new = str(unsure) if method in METHODS else ""
+        old = code_of(original.with_changes(func=cst.Name(method)))
+        if new and new != old:
+            hint = " ".join(new.split())
+            self._unsure(original, f"{code_of(what.value)} is not known to be a model of Keras here; if it is: {hint}")
 
-    def _mark_training(self, method: str, call: cst.Call) -> None:
+    def visit_Assign(self, node: cst.Assign) -> None:
+        """``discriminator.trainable = False`` of a model that is compiled by itself, too: a GAN."""
+        target = node.targets[0].target
+        if self.to == "lamina" or not isinstance(target, cst.Attribute) or target.attr.value != "trainable":
+            return
+        owner = code_of(target.value)
+        if self.dialect != "keras3" and owner in self.file.frozen_later:
+            self._unsure(node, f"{owner} was compiled by itself, and went on training as it was then; Keras 3 trains what is "
+                               f"trainable now: set {owner}.trainable where it is trained.")  # fmt: skip
+
+    def _mark_training(self, call: cst.Call) -> None:
         keywords = {arg.keyword.value for arg in call.args if arg.keyword is not None}
-        if method == "compile" and self.facts.freezes and self.to == "keras3":
-            self._differs("A model that was compiled before trainable was set trains as it is set then, in Keras 3.")
         if keywords & {"sample_weight", "class_weight"} and self._habits().counts_nonzero_weights:
             self._differs(
                 "A weighted loss is divided by the size of the batch today, not by how many weights are not 0."

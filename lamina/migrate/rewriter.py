@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from lamina.dialects import absent, keras1, keras3
+from lamina.dialects import absent, keras1, keras3, translator
 from lamina.dialects.backend_names import KERAS1_OPS, OPS
 from lamina.dialects.tf_names import TF_OPS, TF_WORDS
 from lamina.migrate import names
@@ -245,6 +245,8 @@ class Rewriter(Marks):
         if part in ("layers", "models", "") and name[:1].isupper() and name != "Input":
             new = self.writer.layer(name, f"{part}.{found.name}".lstrip("."), updated)
         else:
+            active = translator.GENERATIONS[self.dialect].calls
+            name = name if name in keras3.CALLS or name in active else found.name
             new = self.writer.function(name, f"{part}.{found.name}".lstrip("."), updated)
         self._mark_weights(name, new, original)
         if self.writer.batch_shape is not None:
@@ -306,12 +308,14 @@ class Rewriter(Marks):
             return updated
         kind = self.file.kinds.of(function.value)
         if kind not in (MODEL, SEQUENTIAL):
-            self._mark_unknown(original, method, table)
+            self._mark_unknown(
+                original, method, lambda: self.writer.method(MODEL, method, METHODS.get(method, method), original)
+            )
             return updated
         new = self.writer.method(kind, method, METHODS.get(method, method), updated)
         if method in METHODS and isinstance(new.func, cst.Attribute):
             new = new.with_changes(func=new.func.with_changes(attr=cst.Name(METHODS[method])))
-        self._mark_training(method, new)
+        self._mark_training(new)
         return new
 
     # -- what older layers and logs had --

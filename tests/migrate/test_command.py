@@ -57,7 +57,7 @@ def test_places_to_look_at(tmp_path, capsys):
     file.write_text("import keras\ndef t(m):\n    m.fit(x, nb_epoch=3)\n")
     assert main(["migrate", "--to", "keras3", "-q", str(file)]) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == f"{file}:3: m is not known to be a model of Keras here; if it is, nb_epoch= is epochs=."
+    assert out[0] == f"{file}:3: m is not known to be a model of Keras here; if it is: fit(x, epochs=3)"
     assert out[1] == "1 file read, 1 would change, 1 place to look at. --write changes them."
 
 

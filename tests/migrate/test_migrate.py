@@ -144,9 +144,9 @@ def test_a_name_that_is_keras_s_only_sometimes():
 
 UNSURE = [
     ("keras1", "def t(model):\n    model.fit(x, y, nb_epoch=3)\nimport keras", "lamina", 2,
-     "model is not known to be a model of Keras here; if it is, nb_epoch= is epochs=."),
+     "model is not known to be a model of Keras here; if it is: fit(x, y, epochs=3)"),
     ("keras2", "def t(model):\n    model.fit_generator(g)\nimport keras", "lamina", 2,
-     "model is not known to be a model of Keras here; if it is, it is fit today."),
+     "model is not known to be a model of Keras here; if it is: fit(g)"),
     ("keras1", "from keras.layers import Dense\nDense(**options)", "lamina", None, None),
     ("keras1", "from keras.layers import LSTM\nLSTM(**options)", "lamina", 2,
      "LSTM: its arguments come from a list or a dictionary"),
@@ -158,7 +158,6 @@ UNSURE = [
     ("keras1", "from keras.layers import MaxoutDense\nMaxoutDense(3)", "keras3", 2, "Keras 3 has no layers.MaxoutDense."),
     ("keras2", "from keras.layers import LSTM\nLSTM(3, batch_input_shape=(1, 2, 3))", "keras3", 2,
      "Keras 3 takes no batch_input_shape"),
-    ("keras2", "from keras.layers import MaxoutDense", "keras3", 1, "Keras 3 has no layers.MaxoutDense."),
     ("keras2", "from keras.models import Sequential\nm = Sequential()\nm.predict_classes(x)", "keras3", 3,
      "Keras 3's models have no predict_classes: predict(x).argmax(axis=-1)"),
     ("keras2", "from keras.models import load_model\nm = load_model('x')\nm.get_layer('dense_1')", "lamina", 3,
@@ -204,9 +203,54 @@ d.trainable = False
 def test_freezing_that_waits_for_compile():
     assert "d.compile('sgd', 'mse', keep_trainable=True)" in migrate(GAN, "lamina", "keras2").source
     assert "d.compile('sgd', 'mse')" in migrate(GAN.replace("d.trainable = False", ""), "lamina", "keras2").source
-    assert migrate(GAN, "keras3", "keras2").differs == [
-        (3, "A model that was compiled before trainable was set trains as it is set then, in Keras 3.")
-    ]
+    ((line, sentence),) = migrate(GAN, "keras3", "keras2").unsure
+    assert line == 4
+    assert sentence.startswith("d was compiled by itself, and went on training as it was then; Keras 3 trains what is")
+    alone = GAN.replace("d.compile('sgd', 'mse')", "m = Sequential([d])\nm.compile('sgd')")
+    assert migrate(alone, "keras3", "keras2").unsure == []
+
+
+def test_an_import_for_nothing():
+    source = "from keras.layers import MaxoutDense, Dense\nDense(3)\n"
+    found = migrate(source, "keras3", "keras2")
+    assert found.source == "from keras.layers import Dense\nDense(3)\n"
+    assert found.differs == [(1, "layers.MaxoutDense was imported here for nothing, and there is none today.")]
+    assert migrate(source, "lamina", "keras2").source == source.replace("keras", "lamina")
+
+
+IN_CLASSES = """from keras.models import Model
+class A(object):
+    def make(self):
+        return Model(a, b)
+    def run(self, m, n=3):
+        m.fit(x, nb_epoch=n)
+        self.kept = self.make()
+class B(A):
+    def go(self):
+        self.run(self.make(), n=2)
+        self.kept.fit(x, nb_epoch=1)
+b = B()
+b.kept.fit(x, nb_epoch=4)
+class C(Model):
+    def go(self):
+        self.fit(x, nb_epoch=5)
+C().fit(x, nb_epoch=6)
+"""
+
+
+def test_models_in_classes():
+    found = migrate(IN_CLASSES, "keras3", "keras1")
+    assert found.unsure == []
+    assert found.source == IN_CLASSES.replace("nb_epoch", "epochs")
+
+
+def test_a_compile_of_something_else():
+    source = (
+        "import re, keras\nre.compile('adam')\nx.compile('y')\ndef f(m):\n    m.compile('sgd', metrics=['accuracy'])\n"
+    )
+    found = migrate(source, "lamina", "keras2")
+    assert [line for line, _ in found.unsure] == [5]
+    assert found.unsure[0][1].endswith("if it is: compile('sgd', metrics=['acc'])")
 
 
 def test_a_target_that_is_none():

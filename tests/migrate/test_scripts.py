@@ -17,6 +17,9 @@ FOLDER = Path(__file__).parent / "scripts"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*_*.py"))
 DIALECTS = {"keras1": "keras1", "keras2": "keras2", "keras23": "keras2.3", "tf": "tf_keras", "keras3": "keras3"}
 
+# A GAN's discriminator, which was frozen for the other model only, can't be said in Keras 3's words.
+LEFT_TO_THEIR_AUTHORS = {("keras2_gan", "keras3")}
+
 
 def dialect_of(name):
     return DIALECTS[name.partition("_")[0]]
@@ -42,6 +45,9 @@ def as_it_is(name):
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_migrated_script_trains_as_the_old_one(tmp_path, name, to):
     done = migrate((FOLDER / f"{name}.py").read_text(), to, dialect_of(name))
+    if (name, to) in LEFT_TO_THEIR_AUTHORS:
+        assert done.unsure
+        return
     assert done.unsure == []
     (tmp_path / "new.py").write_text(done.source)
     wanted = as_it_is(name)
