@@ -22,6 +22,7 @@ from lamina.models.as_list import AsList
 from lamina.models.model import Model
 from lamina.models.summary import in_errors
 from lamina.registry import check_keys, deserialize, reading, serialize
+from lamina.saving.limits import check_outputs
 from lamina.training.callback_list import Callbacks
 from lamina.training.data import Data
 from lamina.training.older import Verbosity
@@ -271,7 +272,9 @@ class Sequential(AsList, Model):
         with within_memory():
             for entry in settings["layers"]:
                 with reading(entry):
-                    model.add(deserialize(entry, custom_objects, kind="layer"))
+                    layer = deserialize(entry, custom_objects, kind="layer")
+                    model.add(layer)
+                    check_outputs(model._chain and model._chain[1], layer)
             if not model.built and settings.get("build_input_shape") is not None:
                 model.build(as_shapes(settings["build_input_shape"]))
         if not settings.get("trainable", True):

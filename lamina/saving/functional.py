@@ -24,7 +24,7 @@ from lamina.graph.symbolic import SymbolicTensor, SymbolicValue, leaves, map_str
 from lamina.layers.core import AddLoss, AddMetric, Aside, InputLayer
 from lamina.registry import ConfigError, check_name, check_object, deserialize, reading, serialize, snake_case
 from lamina.saving.keras_operations import OPERATION_FUNCTIONS, KerasOperation
-from lamina.saving.limits import bounded
+from lamina.saving.limits import bounded, check_outputs
 from lamina.saving.operations import LAMINA_MODULE, PROPERTIES, describe_call, find_call, is_operation
 from lamina.saving.tf_functions import Composed, plain
 
@@ -325,6 +325,7 @@ class _Reader:
             if not isinstance(nodes, list):
                 raise ValueError(f"The inbound_nodes of {name!r} must be a list, and got {nodes!r:.80}.")
             if not nodes and hasattr(target, "batch_shape"):
+                check_outputs(target.output, target)
                 self.made[name, 0] = [target.output]
             self.nodes.update({(name, number): node for number, node in enumerate(nodes)})
 
@@ -377,6 +378,8 @@ class _Reader:
         with reading(node):
             args, kwargs = self._arguments(node)
             outputs = _call(target, args, kwargs | settings)
+            if isinstance(target, Layer):  # what an operation gives is bounded while it is tried out
+                check_outputs(outputs, target)
         self.made[place] = [leaf for leaf in leaves(outputs) if isinstance(leaf, SymbolicValue)]
 
     def _arguments(self, node: Any) -> tuple[tuple[Any, ...], Config]:

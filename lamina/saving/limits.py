@@ -12,6 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from lamina.engine.calling import who
 from lamina.graph.symbolic import PROBE_SIZES, SymbolicTensor, leaves
 
 # Elements of one tensor for one row of a batch; how many times larger than all that goes in a tensor may be; torch calls
@@ -19,6 +20,7 @@ from lamina.graph.symbolic import PROBE_SIZES, SymbolicTensor, leaves
 MAX_ELEMENTS, MAX_GROWTH, MAX_CALLS, MAX_PARTS = 2**27, 64, 10_000, 10_000
 # Calls of layers in all, those of models inside counted for each call of the model; objects: layers, initializers, tensors.
 MAX_LAYER_CALLS, MAX_OBJECTS = 4_000, 100_000
+MAX_OUTPUT = 2**33  # numbers that a layer may give for one row of a batch
 
 
 def check_counts(config: Any, where: str) -> None:
@@ -35,6 +37,16 @@ def check_counts(config: Any, where: str) -> None:
         )
     if objects > MAX_OBJECTS:
         raise ValueError(f"{where} describes {objects} objects, which is more than lamina opens: {MAX_OBJECTS}.")
+
+
+def check_outputs(outputs: Any, layer: Any) -> None:
+    """Refuse a layer that would give more numbers for one row of a batch than a machine can hold."""
+    for leaf in leaves(outputs):
+        if isinstance(leaf, SymbolicTensor):
+            count = math.prod(size for size in leaf.shape[1:] if isinstance(size, int))
+            if count > MAX_OUTPUT:
+                raise ValueError(f"{who(layer)} would give {tuple(leaf.shape)}, {count} numbers for each row of a batch, which "
+                                 "is more than a machine can hold.")  # fmt: skip
 
 
 def _counted(config: Any) -> tuple[int, int]:

@@ -182,11 +182,8 @@ class Judge:
             return "refused" if where in str(error) else f"no name of the file: {error!r}"
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
             return f"{type(error).__name__}: {error}"
-        self.described = (
-            3
-            * sum(weight.numel() * weight.element_size() for weight in model.weights)
-            * name.endswith((".json", ".yaml"))
-        )
+        if model.built and name.endswith((".json", ".yaml")):
+            self.described = 3 * sum(weight.numel() * weight.element_size() for weight in model.weights)
         shapes = [*leaves(model.output_shape)] if model._plan is not None else []
         if not all(size is None or (type(size) is int and size >= 0) for size in shapes):
             return f"opened with the output shape {model.output_shape}"

@@ -95,7 +95,7 @@ CONFIGS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "units as a list": (at("hidden", "config", "units", value=[3]), "needs a positive integer for units, and got [3]"),
     "units missing": (without("config", "layers", 2, "config", "units"), "config.layers[2]: Dense: missing"),
     "build shape": (at("hidden", "build_config", "input_shape", value=[None, HUGE]), "has shape (1000000000000, 3)"),
-    "input shape": (at("a", "config", "batch_shape", value=[None, HUGE]), "config.layers[2]"),
+    "input shape": (at("a", "config", "batch_shape", value=[None, HUGE]), "config.layers[0]: InputLayer 'a' would give"),
     "input shape as text": (at("a", "config", "batch_shape", value="wide"), "config.layers[0]"),
     "activation": (at("hidden", "config", "activation", value="rellu"), "'rellu' is not a known activation. Did you mean 'relu'?"),
     "initializer": (at("hidden", "config", "kernel_initializer", value={"class_name": "Dense", "config": {"units": 3}}),

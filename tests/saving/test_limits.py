@@ -45,6 +45,21 @@ def test_a_description_alone_asks_for_no_more_than_the_machine_has(read: str):
         READERS[read](stack(dense(HUGE)))
 
 
+def test_what_a_layer_would_give_is_bounded():
+    layer = {"module": "keras.layers", "class_name": "RepeatVector", "config": {"n": HUGE, "name": "r"}}
+    start = {"class_name": "InputLayer", "config": {"batch_shape": [None, 4]}, "name": "x", "inbound_nodes": []}
+    called = {**layer, "name": "r", "inbound_nodes": [{"args": [tensor("x")], "kwargs": {}}]}
+    model = {"module": "keras", "class_name": "Functional", "config": {
+        "name": "f", "layers": [start, called], "input_layers": ["x", 0, 0], "output_layers": ["r", 0, 0]}}  # fmt: skip
+    for config in (stack(layer), model):
+        with pytest.raises(
+            ValueError, match=r"RepeatVector 'r' would give \(None, 1000000000000, 4\), 4000000000000 numbers"
+        ):
+            READERS["json"](config)
+    with pytest.raises(ValueError, match="numbers for each row"):
+        READERS["json"](stack(width=HUGE))
+
+
 def test_many_large_layers_count_together(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(weights, "memory_of_the_machine", lambda: 2**20)
     assert READERS["json"](stack(dense(10_000))).count_params() == 50_000
