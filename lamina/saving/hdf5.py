@@ -26,7 +26,8 @@ class _Late:
     """h5py, imported when a file is first opened: that takes as long as importing all of lamina."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module("h5py"), name)
+        found = self.__dict__[name] = getattr(importlib.import_module("h5py"), name)
+        return found
 
 
 h5py: Any = _Late()

@@ -58,12 +58,12 @@ def save_model(model: Any, path: str | os.PathLike[str], include_optimizer: bool
         file.attrs[OWN_CONFIG] = json.dumps(described, allow_nan=False)
         try:
             file.attrs[CONFIG] = json.dumps(model_config(described), allow_nan=False)
-            if described.get("compile_config"):
-                file.attrs[TRAINING] = json.dumps(training_config(described["compile_config"]), allow_nan=False)
         except NoWords as error:  # rather a file for lamina alone than none, after hours of training
             warnings.warn(
                 f"{os.fspath(path)} can be opened by lamina alone, not by Keras: {error}", stacklevel=users_level()
             )
+        if described.get("compile_config"):
+            _write_training(file, described["compile_config"], path)
         _write_weights(file.create_group(WEIGHTS), model)
         if include_optimizer and model.optimizer is not None and model.optimizer.built:
             _write_optimizer(file, optimizer_of(model))
@@ -83,6 +83,18 @@ def save_weights(model: Any, path: str | os.PathLike[str], include_optimizer: bo
             _write_own_optimizer(file, optimizer_of(model))
             write_standing(file, model)
     _put(stream, path)
+
+
+def _write_training(file: Any, told: Any, path: str | os.PathLike[str]) -> None:
+    """Write how the model was compiled, in tf.keras's words, to a file that tf.keras can open."""
+    if CONFIG not in file.attrs:
+        return
+    try:
+        file.attrs[TRAINING] = json.dumps(training_config(told), allow_nan=False)
+    except NoWords as error:
+        warnings.warn(
+            f"{os.fspath(path)} opens in Keras as a model that is not compiled: {error}", stacklevel=users_level()
+        )
 
 
 def _put(stream: io.BytesIO, path: str | os.PathLike[str]) -> None:

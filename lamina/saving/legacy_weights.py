@@ -7,6 +7,7 @@ by the shapes in the file; where the shapes are today's already and nothing says
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -74,6 +75,10 @@ def in_todays_layout(layer: Any, arrays: Arrays, shapes: list[tuple[int, ...]], 
         arrays = _local(layer, arrays, shapes)
     if name in _CUDNN:
         arrays = _CUDNN[name](layer, arrays, shapes)
+    if name == "LayerNormalization":  # tf.keras's weights have the axes in the argument's order, but not their numbers
+        for place, shape in enumerate(shapes[: len(arrays)]):
+            if arrays[place].size == math.prod(shape):
+                arrays = [*arrays[:place], arrays[place].reshape(shape), *arrays[place + 1 :]]
     return arrays
 
 

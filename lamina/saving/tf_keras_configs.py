@@ -5,6 +5,7 @@ What Keras 3 added is left out where it says nothing, and refused where it says 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lamina.saving.legacy_weights import LOCAL
@@ -29,22 +30,31 @@ _ADDED: dict[str, dict[str, tuple[Any, ...]]] = {
         "GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal", "VarianceScaling")},
     "LayerNormalization": {"rms_scaling": (False,)},
     "ZeroPadding1D": {"data_format": ("channels_last",)},
+    "Conv3DTranspose": {"dilation_rate": (1, [1, 1, 1], (1, 1, 1))},  # which tf.keras takes, and passes on to nobody
     "BatchNormalization": {"frozen_statistics": _ANY, "variance_correction": _ANY},
 }  # fmt: skip
 _RENAMED: dict[str, dict[str, str]] = {
     "InputLayer": {"batch_shape": "batch_input_shape"},
     "LeakyReLU": {"negative_slope": "alpha"},
 }
-# Layers that tf.keras does not have.
-_LACKING = frozenset({
-    "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D", "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D", "ConvLSTM2DCell", "ConvRecurrent2D", "GroupQueryAttention", "Highway",
-    "MaxoutDense", "ParametricSoftplus", "RMSNormalization", "RandomFourierFeatures", "Recurrent", "ReversibleEmbedding",
-    "SReLU", "TorchModuleWrapper",
-})  # fmt: skip
 # Words that mean something else there.
 _WORDS = {"hard_sigmoid_keras2": "hard_sigmoid"}
 _REFUSED_WORDS = {"hard_sigmoid"}
+# What tf.keras does not find by its name.
+_CLASSES = """
+    AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
+    AdaptiveMaxPooling3D ConvLSTM2DCell ConvRecurrent2D GroupQueryAttention GroupedQueryAttention Highway
+    MaxoutDense ParametricSoftplus RMSNormalization RandomFourierFeatures Recurrent ReversibleEmbedding SReLU TorchModuleWrapper
+    SpectralNormalization STFTInitializer STFT
+    CTC CategoricalGeneralizedCrossEntropy Circle Dice Tversky ConcordanceCorrelation PearsonCorrelation
+    ctc categorical_generalized_cross_entropy circle dice tversky concordance_correlation pearson_correlation
+    Lamb Muon LossScaleOptimizer OptimizerMap
+"""
+_ACTIVATIONS = """
+    celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid soft_shrink sparse_plus sparse_sigmoid sparsemax
+    squareplus tanh_shrink threshold
+"""
+_ABSENT, _ABSENT_ACTIVATIONS = frozenset(_CLASSES.split()), frozenset(_ACTIVATIONS.split())
 _MODELS = ("Functional", "Sequential", "Model")
 # The names of positional arguments after the first, where layers are called with several.
 _CALLS = {"MultiHeadAttention": ("value", "key")}
@@ -79,7 +89,11 @@ def _value(value: Any, key: str = "", owner: str = "") -> Any:
     if isinstance(value, str) and key.endswith("activation"):
         if value in _REFUSED_WORDS:
             raise NoWords(f"{owner} has {key}={value!r}, which in tf.keras is another function.")
+        if value in _ABSENT_ACTIVATIONS:
+            raise NoWords(f"{owner} has {key}={value!r}, which tf.keras does not have.")
         return _WORDS.get(value, value)
+    if isinstance(value, str) and key in ("loss", "metrics", "weighted_metrics") and value in _ABSENT:
+        raise NoWords(f"the model was compiled with {value!r}, which tf.keras does not have.")
     return value
 
 
@@ -92,21 +106,63 @@ def _object(described: Config) -> Config:
     if name in ("function", "class"):
         return inner if "registered_name" not in described else described.get("config")  # pyright: ignore[reportReturnType]
     registered = described.get("registered_name")
-    written: Config = {"class_name": registered if registered and ">" in registered else name}
+    is_own = bool(registered and ">" in registered)
+    if name in _ABSENT and not is_own:
+        raise NoWords(f"{_called(name, inner)} is of a class that tf.keras does not have.")
+    written: Config = {"class_name": registered if is_own else name}
     written["config"] = config = _settings(name, inner) if isinstance(inner, dict) else inner
-    if name == "MultiHeadAttention" and isinstance(config, dict):  # which notes them in its config
-        shapes = (described.get("build_config") or {}).get("shapes_dict") or {}
-        query, value = shapes.get("query_shape"), shapes.get("value_shape")
-        config |= {"query_shape": query, "value_shape": value, "key_shape": shapes.get("key_shape", value)}
+    if name in _REWRITTEN and isinstance(config, dict) and not is_own:
+        _REWRITTEN[name](config, described.get("build_config") or {})
     if "inbound_nodes" in described:
         written["name"] = described["name"]
         written["inbound_nodes"] = [_node(node, name) for node in described["inbound_nodes"]]
     return written
 
 
+def _called(name: str, inner: Any) -> str:
+    return f"{name} {inner['name']!r}" if isinstance(inner, dict) and "name" in inner else name
+
+
+def _attention_heads(config: Config, built: Config) -> None:
+    """tf.keras notes the shapes in the config."""
+    shapes = built.get("shapes_dict") or {}
+    query, value = shapes.get("query_shape"), shapes.get("value_shape")
+    config |= {"query_shape": query, "value_shape": value, "key_shape": shapes.get("key_shape", value)}
+
+
+def _additive_attention(config: Config, built: Config) -> None:
+    shapes = built.get("input_shape") or []
+    if config.get("use_scale", True) and len(shapes) > 1 and shapes[0][-1] != shapes[1][-1]:
+        raise NoWords(f"AdditiveAttention {config.get('name')!r} has queries of {shapes[0][-1]} numbers and values of "
+                      f"{shapes[1][-1]}; tf.keras takes its scale for one of values.")  # fmt: skip
+
+
+def _layer_normalization(config: Config, built: Config) -> None:
+    """tf.keras has the axes of the weights in the order of the argument, lamina in that of the input."""
+    axes, rank = config.get("axis"), len(built.get("input_shape") or [])
+    if isinstance(axes, list) and rank:
+        config["axis"] = sorted(axis % rank for axis in axes)
+
+
+def _lambda(config: Config, built: Config) -> None:
+    for key in ("function", "output_shape", "mask"):
+        value = config.get(key)
+        is_function = isinstance(value, str)
+        if key == "mask" and value is None:
+            config.pop(key, None)
+        else:
+            config |= {key: value, f"{key}_type": "function" if is_function else "raw",
+                       "module" if key == "function" else f"{key}_module": None}  # fmt: skip
+
+
+# What else changes in the config of a class, which is handed over with the shapes that the layer was built for.
+_REWRITTEN: dict[str, Callable[[Config, Config], None]] = {
+    "MultiHeadAttention": _attention_heads, "AdditiveAttention": _additive_attention,
+    "LayerNormalization": _layer_normalization, "Lambda": _lambda,
+}  # fmt: skip
+
+
 def _settings(name: str, inner: Config) -> Config:
-    if name in _LACKING:
-        raise NoWords(f"tf.keras has no {name} ({inner.get('name')!r}).")
     if name in LOCAL and inner.get("implementation", 1) != 1:  # whose kernels tf.keras keeps in another layout
         if inner.get("padding") != "valid":
             who = f"{name} {inner.get('name')!r}"
@@ -117,8 +173,7 @@ def _settings(name: str, inner: Config) -> Config:
     for key, value in inner.items():
         if key in added:
             if added[key] and value not in added[key]:
-                who = f"{name} {inner.get('name', '')!r}"
-                raise NoWords(f"{who} has {key}={value!r:.80}, which tf.keras has no words for.")
+                raise NoWords(f"{_called(name, inner)} has {key}={value!r:.80}, which tf.keras has no words for.")
             continue
         if key == "layers" and "output_layers" in inner:
             found[key] = [_entry(entry) for entry in value]
@@ -200,9 +255,7 @@ def training_config(told: Config) -> Config:
     """The ``training_config`` of a compiled model, from its ``get_compile_config()``."""
     optimizer = told["optimizer"]
     return {
-        "loss": _value(told.get("loss")),
-        "metrics": _value(told.get("metrics")),
-        "weighted_metrics": _value(told.get("weighted_metrics")),
+        **{key: _value(told.get(key), key) for key in ("loss", "metrics", "weighted_metrics")},
         "loss_weights": told.get("loss_weights"),
         "optimizer_config": _optimizer(optimizer),
     }
@@ -213,6 +266,8 @@ def _optimizer(described: Config) -> Config:
     told = described["config"]
     if any(told.get(key) for key in _OLDER) and name in _OF_OLDER:
         return _older_optimizer(name, told)
+    if name in _ABSENT:
+        raise NoWords(f"the model was compiled with {name}, which tf.keras does not have.")
     config: Config = {}
     for key, value in told.items():
         if key in _OPTIMIZER:

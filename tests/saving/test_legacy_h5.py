@@ -571,3 +571,79 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         model.save(tmp_path / "m.h5")
     assert (tmp_path / "m.h5").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["m.h5"]
+
+
+# ---- what tf.keras has other words for, or none ----------------------------------------------------------------------
+
+
+def written_config(model: Any, path: Path) -> Any:
+    model.save(path)
+    with h5py.File(path) as file:
+        return json.loads(file.attrs["model_config"])["config"]["layers"][-1]["config"]
+
+
+@pytest.mark.parametrize(("layer", "shape", "said"), [
+    (lambda: layers.RMSNormalization(), (4,), "RMSNormalization .* is of a class that tf.keras does not have"),
+    (lambda: layers.Dense(2, activation="celu"), (4,), "Dense has activation='celu', which tf.keras does not have"),
+    (lambda: layers.Activation("sparsemax"), (4,), "activation='sparsemax'"),
+    (lambda: layers.Conv3DTranspose(2, 2, dilation_rate=2), (4, 4, 4, 1), "dilation_rate"),
+    (lambda: layers.LocallyConnected1D(2, 3, padding="same", implementation=2), (5, 2), "keeps its kernel in another layout"),
+])  # fmt: skip
+def test_what_tf_keras_cannot_open_is_warned_of(layer: Any, shape: Any, said: str, tmp_path: Path):
+    model = lamina.Sequential([layers.Input(shape), layer()])
+    with pytest.warns(UserWarning, match=f"can be opened by lamina alone, not by Keras: .*{said}"):
+        model.save(tmp_path / "m.h5")
+    x = np.random.default_rng(0).random((2, *shape), dtype="float32")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.h5").predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("told", [
+    {"optimizer": "muon", "loss": "mse"}, {"optimizer": "adam", "loss": "dice"},
+    {"optimizer": "adam", "loss": ["tversky"]}, {"optimizer": "adam", "loss": "mse", "metrics": ["pearson_correlation"]},
+    {"optimizer": "adam", "loss": "mse", "weighted_metrics": [lamina.metrics.ConcordanceCorrelation()]},
+    {"optimizer": lamina.optimizers.LossScaleOptimizer(lamina.optimizers.SGD()), "loss": "mse"},
+], ids=str)  # fmt: skip
+def test_what_training_tf_keras_lacks_does_not_close_the_file_to_it(told: Any, tmp_path: Path):
+    model = lamina.Sequential([layers.Input((4,)), layers.Dense(2)])
+    model.compile(**told)
+    with pytest.warns(UserWarning, match="opens in Keras as a model that is not compiled: .* tf.keras does not have"):
+        model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5") as file:
+        assert "model_config" in file.attrs
+        assert "training_config" not in file.attrs
+    assert load_model(tmp_path / "m.h5").optimizer.get_config() == model.optimizer.get_config()
+
+
+def test_words_of_tf_keras(tmp_path: Path):
+    def as_sequential(layer: Any, shape: Any) -> Any:
+        return lamina.Sequential([layers.Input(shape), layer])
+
+    norm = as_sequential(layers.LayerNormalization(axis=(-1, -3)), (4, 3, 5))
+    assert written_config(norm, tmp_path / "n.h5")["axis"] == [1, 3]
+    local = as_sequential(layers.LocallyConnected1D(2, 3, implementation=3), (5, 2))
+    assert written_config(local, tmp_path / "l.h5")["implementation"] == 1
+    with lamina.registry.CustomObjectScope({"halved_of_trips": halved_of_trips}):
+        code = written_config(as_sequential(layers.Lambda(halved_of_trips), (4,)), tmp_path / "c.h5")
+    assert (code["function"], code["function_type"], code["module"]) == ("halved_of_trips", "function", None)
+    assert (code["output_shape_type"], "mask" in code) == ("raw", False)
+
+
+def halved_of_trips(x: Any) -> Any:
+    return x / 2
+
+
+def test_axes_of_tf_keras_s_layer_normalization(tmp_path: Path):
+    """Its weights have the order of the argument and are reshaped, not turned, when they are used."""
+    model = lamina.Sequential([layers.Input((4, 3, 5)), layers.LayerNormalization(axis=(-1, -3))])
+    gamma, beta = (np.arange(20, dtype="float32").reshape(5, 4) + number for number in range(2))
+    path = tmp_path / "w.h5"
+    model.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        name = model.layers[0].name
+        group = file[name]
+        for place, array in zip(list(group.attrs["weight_names"]), (gamma, beta), strict=True):
+            del group[place]
+            group[place] = array
+    model.load_weights(path)
+    for weight, array in zip(model.get_weights(), (gamma, beta), strict=True):
+        np.testing.assert_array_equal(weight, array.reshape(4, 5))
