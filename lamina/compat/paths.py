@@ -54,6 +54,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "utils.legacy": ("lamina.utils.legacy",),
     "utils.bounding_boxes": ("lamina.utils.bounding_boxes",),
     **{f"utils.{name}": _UTILS for name in _UTIL_FILES.split()},
+    "utils.tf_utils": ("lamina.compat.tf_utils", *_UTILS),
     "initializations": ("lamina.initializers",),
     "losses": ("lamina.losses.older", "lamina.losses"),
     "objectives": ("lamina.losses.older", "lamina.losses"),

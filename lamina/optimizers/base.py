@@ -394,6 +394,9 @@ class Optimizer(OlderOptimizer, VariableOwner, Made):
             fitting = {place: like(grad, self._params[place]) for place, grad in by_place.items() if grad is not None}
             grads = [fitting.get(place) for place in range(len(self._params))]
         self.update(grads)
+        # torch's fused kernels don't tell that they wrote: a gradient that is still to be taken through the old numbers would
+        # be wrong, and not an error.
+        torch.autograd.graph.increment_version(self._params)
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Tensor]]) -> Any:
         """:meth:`apply` for ``zip(grads, variables)``; gives the number of iterations."""

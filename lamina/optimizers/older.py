@@ -191,6 +191,38 @@ class OlderOptimizer:
 
     # -- get_updates --
 
+    def minimize(
+        self, loss: Any, var_list: Any, grad_loss: Any = None, name: str | None = None, tape: Any = None
+    ) -> Any:
+        """One step of variables downhill: tf.keras's method.
+
+        Arguments:
+            loss: a function that computes the loss, or with a ``tape`` the loss itself.
+            var_list: the variables, or a function that gives them.
+            grad_loss: what the gradient of the loss is multiplied with.
+
+        Raises:
+            ValueError: for a loss that is no function, without a tape.
+
+        >>> from lamina.optimizers import SGD
+        >>> x = torch.nn.Parameter(torch.tensor(3.0))
+        >>> _ = SGD(0.5).minimize(lambda: x * x, [x])
+        >>> float(x.detach())
+        0.0
+        """
+        if not callable(loss) and tape is None:
+            raise ValueError(
+                "minimize takes a function that computes the loss, or the loss and the tape that noted it."
+            )
+        if tape is None:
+            with torch.enable_grad():
+                loss = loss()
+        variables = list(var_list() if callable(var_list) else var_list)
+        found = torch.autograd.grad(
+            loss.sum() if grad_loss is None else (loss * grad_loss).sum(), variables, allow_unused=True
+        )
+        return self.apply_gradients(zip(found, variables, strict=True))
+
     def get_gradients(self, loss: Any, params: Any) -> list[Any]:
         """The gradients of a loss by parameters; inside an author's ``get_updates`` what stands for them."""
         if self._asked is None:

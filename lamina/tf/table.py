@@ -78,6 +78,9 @@ def has_sizes(value: Any) -> bool:
     )
 
 
+_OF_NUMPY, _TENSORS = (np.ndarray, np.generic), (torch.Tensor, SymbolicTensor)
+
+
 def tensor(x: Any, dtype: Any = None) -> Any:
     """``x`` as a tensor: whole numbers become int32, fractions float32, arrays keep their type, as in TensorFlow."""
     if isinstance(x, (torch.Tensor, SymbolicTensor)):
@@ -88,6 +91,9 @@ def tensor(x: Any, dtype: Any = None) -> Any:
         raise TypeError(
             f"lamina's stand-in for TensorFlow has no tensors of text, and got {x!r:.60}; text stays Python's."
         )
+    parts = leaves(x) if isinstance(x, (list, tuple)) else []
+    if any(isinstance(leaf, _OF_NUMPY) for leaf in parts) and not any(isinstance(leaf, _TENSORS) for leaf in parts):
+        x = np.asarray(x)
     if isinstance(x, (Sizes, Size)):
         x = list(x) if isinstance(x, tuple) else int(x)
     return as_tensor(x, dtype, making_now())

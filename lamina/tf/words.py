@@ -23,8 +23,18 @@ _ABSENT = object()
 _numpy_of_torch = torch.Tensor.numpy
 
 
-def _numpy(self: torch.Tensor, *, force: bool = False) -> np.ndarray:
-    """The numbers, as an array."""
+def _numpy(self: torch.Tensor, *, force: bool = False) -> Any:
+    """The numbers, as an array; the one number of a tensor without axes as NumPy's. torch's and lamina's code gets an array."""
+    found = _as_array(self, force)
+    return found if self.dim() or _asking() in _ROOMS_OF_TORCH else found[()]
+
+
+def _asking() -> str:
+    """The package of the code that calls the word."""
+    return sys._getframe(2).f_globals.get("__name__", "").partition(".")[0]
+
+
+def _as_array(self: torch.Tensor, force: bool = False) -> np.ndarray:
     plain = self.detach() if self.requires_grad else self
     plain = plain.resolve_conj() if plain.is_conj() else plain
     return _numpy_of_torch(plain if plain.device.type == "cpu" else plain.cpu(), force=force)
@@ -32,12 +42,12 @@ def _numpy(self: torch.Tensor, *, force: bool = False) -> np.ndarray:
 
 def _eval(self: torch.Tensor, feed_dict: Any = None, session: Any = None) -> np.ndarray:
     """The numbers, as an array."""
-    return _numpy(self).copy()
+    return _as_array(self).copy()
 
 
 def _array(self: torch.Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     """What NumPy asks for."""
-    found = _numpy(self)
+    found = _as_array(self)
     wanted = found if dtype is None else found.astype(dtype, copy=False)
     return wanted.copy() if copy and wanted is found else wanted
 
@@ -137,8 +147,7 @@ def _not_in_place(name: str) -> Any:
     anew = getattr(operator, name)
 
     def operate(self: torch.Tensor, other: Any) -> Any:
-        asking = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
-        return in_place(self, other) if asking in _ROOMS_OF_TORCH else anew(self, other)
+        return in_place(self, other) if _asking() in _ROOMS_OF_TORCH else anew(self, other)
 
     operate.__name__ = f"__i{name}__"
     return operate
