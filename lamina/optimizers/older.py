@@ -166,6 +166,7 @@ class OlderOptimizer:
     _asked: Any = None  # (parameters, what stands for their gradients), while get_updates is read
     _recorded: Recorded | None = None
     apply: Any
+    apply_gradients: Any
     build: Any
     built: bool
     learning_rate: Any
@@ -214,13 +215,14 @@ class OlderOptimizer:
             raise ValueError(
                 "minimize takes a function that computes the loss, or the loss and the tape that noted it."
             )
+        value: Any = loss
         if tape is None:
             with torch.enable_grad():
-                loss = loss()
-        variables = list(var_list() if callable(var_list) else var_list)
-        found = torch.autograd.grad(
-            loss.sum() if grad_loss is None else (loss * grad_loss).sum(), variables, allow_unused=True
-        )
+                value = loss()
+        given: Any = var_list() if callable(var_list) else var_list
+        variables = list(given)
+        total = value.sum() if grad_loss is None else (value * grad_loss).sum()
+        found = torch.autograd.grad(total, variables, allow_unused=True)
         return self.apply_gradients(zip(found, variables, strict=True))
 
     def get_gradients(self, loss: Any, params: Any) -> list[Any]:
