@@ -27,7 +27,7 @@ GENERATION = Generation(
     name="tf_keras",
     version="2.21.0",
     habits=Habits(rate="lr", cells_see_constants=True, shares_optimizers=True, backend="tensorflow", computes_nothing=True,
-                  losses=_LOSSES, metrics=_LOSSES, column_targets=True),
+                  losses=_LOSSES, metrics=_LOSSES, column_targets=True, metrics_apart=True),
     names=Style(words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "
