@@ -114,8 +114,10 @@ class File:
         parent = self.parents.get(node)
         if isinstance(parent, cst.Attribute):
             return False if parent.attr is node else self.chain_of(parent) is None
-        if isinstance(parent, (cst.ImportAlias, cst.ImportFrom, cst.AsName, cst.Param, cst.AssignTarget, cst.NameItem)):
+        if isinstance(parent, (cst.ImportAlias, cst.ImportFrom, cst.AsName, cst.AssignTarget, cst.NameItem, cst.Del)):
             return False
+        if isinstance(parent, cst.Param):
+            return parent.name is not node
         if isinstance(parent, cst.Arg) and parent.keyword is node:
             return False
         return not (isinstance(parent, (cst.FunctionDef, cst.ClassDef)) and parent.name is node)

@@ -16,9 +16,10 @@ from lamina.migrate.file import Chain, File
 from lamina.migrate.kinds import HISTORY, MODEL, SEQUENTIAL, TENSOR
 from lamina.migrate.marks import METHODS, Marks
 from lamina.migrate.names import TARGETS, Place
-from lamina.migrate.values import code_of
+from lamina.migrate.values import code_of, value_of
 
 _OLD_LAYER_METHODS = {"get_output_shape_for": "compute_output_shape"}
+_ORDERINGS = ("set_image_dim_ordering", "image_dim_ordering")
 _OPERATORS = {
     cst.AddAssign: cst.Add, cst.SubtractAssign: cst.Subtract, cst.MultiplyAssign: cst.Multiply, cst.DivideAssign: cst.Divide,
     cst.PowerAssign: cst.Power,
@@ -140,7 +141,7 @@ class Rewriter(Marks):
         self, chain: Chain, path: str, original: cst.CSTNode, updated: cst.BaseExpression
     ) -> cst.BaseExpression:
         """``K.mean`` that is not called here."""
-        op = OPS.get(path.rpartition(".")[2])
+        op = OPS.get(path.partition(".")[2])
         if op is not None and "{" not in op.target and not (op.defaults or op.renamed or op.refused):
             self.moved[chain.local] += 1
             return self.code_for(op.target)
@@ -212,7 +213,9 @@ class Rewriter(Marks):
         """Whether a call's function is written with its arguments."""
         if path is None:
             return False
-        return path.rpartition(".")[2] == "merge" or (self.to == "keras3" and path.startswith("backend."))
+        return path.rpartition(".")[2] in ("merge", *_ORDERINGS) or (
+            self.to == "keras3" and path.startswith("backend.")
+        )
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         """A call of what is Keras's."""
@@ -232,7 +235,8 @@ class Rewriter(Marks):
     def _call(self, path: str, original: cst.Call, updated: cst.Call) -> cst.BaseExpression:
         name = path.rpartition(".")[2]
         if self._is_whole(path):
-            new = self._merge(updated) if name == "merge" else self._backend(path, updated)
+            whole = {"merge": self._merge, **dict.fromkeys(_ORDERINGS, lambda call: self._ordering(name, call))}
+            new = whole[name](updated) if name in whole else self._backend(path, updated)
             chain = self.file.chain_of(original.func)
             self.moved[chain.local if chain is not None else ""] += 1
             return new
@@ -286,6 +290,17 @@ class Rewriter(Marks):
         new = self.writer.backend(path, op, updated, "tf")
         self.moved[local] += 1
         return new
+
+    def _ordering(self, name: str, updated: cst.Call) -> cst.BaseExpression:
+        """``K.set_image_dim_ordering("th")``, ``K.image_dim_ordering()``"""
+        root = code_of(self.code_for(""))
+        if name == "image_dim_ordering":
+            return cst.parse_expression(f'("th" if {root}.config.image_data_format() == "channels_first" else "tf")')
+        word = value_of(updated.args[0].value) if updated.args else None
+        if word not in keras1.VALUES["data_format"]:
+            raise Unsure(f"{name}: which order this is is known when the script runs.")
+        text = f'{root}.config.set_image_data_format("{keras1.VALUES["data_format"][word]}")'
+        return cst.parse_expression(text)
 
     def _merge(self, updated: cst.Call) -> cst.BaseExpression:
         order = keras1.MERGE_ORDER.split()

@@ -91,6 +91,13 @@ REWRITTEN = [
      "        self.w = self.add_weight(name='w', shape=(3, 4), initializer='one')", None),
     ("keras1", "from keras.engine.topology import Layer\nclass A(Layer):\n    def get_output_shape_for(self, s): return s",
      "from lamina.layers import Layer\nclass A(Layer):\n    def compute_output_shape(self, s): return s", None),
+    # what K said of images
+    ("keras1", "from keras import backend as K\nK.set_image_dim_ordering('th')\nif K.image_dim_ordering() == 'th':\n    pass",
+     "import lamina\nlamina.config.set_image_data_format(\"channels_first\")\n"
+     "if (\"th\" if lamina.config.image_data_format() == \"channels_first\" else \"tf\") == 'th':\n    pass", None),
+    # defaults of parameters
+    ("keras1", "from keras.layers import Convolution2D\ndef f(layer=Convolution2D, n=3): return layer(n, 2, 2)",
+     "from lamina.layers import Conv2D\ndef f(layer=Conv2D, n=3): return layer(n, 2, 2)", None),
     # dictionaries of arguments
     ("tf_keras", "from keras.layers import Dense\nDense(3, **options)",
      "from lamina.layers import Dense\nDense(3, **options)", None),
@@ -154,6 +161,7 @@ UNSURE = [
      "fit_generator: samples_per_epoch counts samples, and today counts batches"),
     ("keras2", "from keras.layers import Conv2D\nConv2D(8, k, s)", "lamina", 2,
      "Conv2D: whether these are the kernel's sizes"),
+    ("keras2", "from keras import backend as K\ndef f(K2=K): return K2.mean(3)", "keras3", 2, "Keras 3 has no backend"),
     ("keras2", "from keras import backend as K\nK.function([a], [b])", "keras3", 2, "Keras 3 has no K.function."),
     ("keras1", "from keras.layers import MaxoutDense\nMaxoutDense(3)", "keras3", 2, "Keras 3 has no layers.MaxoutDense."),
     ("keras2", "from keras.layers import LSTM\nLSTM(3, batch_input_shape=(1, 2, 3))", "keras3", 2,
