@@ -223,7 +223,7 @@ def _arguments(found: dict[str, Found], words: dict[str, str]) -> list[str]:
                 where += [] if f"{name}({argument}=)" in where else [f"{name}({argument}=)"]
     lines = [words["argument_heads"], "|---|---|---|"]
     for (sentence, harmless), where in partly.items():
-        values = ", ".join(f"`{value!r}`" for value in harmless) or words["nothing"]
+        values = ", ".join(f"`{value!r}`" for value in harmless if not callable(value)) or words["nothing"]
         lines.append(f"| {', '.join(f'`{one}`' for one in where)} | {values} | {_cell(sentence)} |")
     return ["\n".join(counts), words["arguments_note"], "\n".join(lines)]
 

@@ -14,9 +14,11 @@ ROOTS = (
 )
 
 _LAYERS = ("lamina.layers",)
-_ENGINE = ("lamina.layers", "lamina.models", "lamina.engine.input_spec", "lamina.graph.symbolic")
+_ENGINE = ("lamina.layers", "lamina.models", "lamina.engine.input_spec", "lamina.graph.symbolic",
+           "lamina.utils.helpers")  # fmt: skip
 _MODELS = ("lamina.models", "lamina.saving", "lamina.layers")
-_UTILS = ("lamina.utils", "lamina.viz", "lamina.registry", "lamina.layers", "lamina.models")
+_UTILS = ("lamina.utils", "lamina.utils.helpers", "lamina.utils.hdf5", "lamina.utils.queues", "lamina.viz", "lamina.registry",
+          "lamina.layers", "lamina.models")  # fmt: skip
 
 _LAYER_FILES = """core convolutional pooling local recurrent convolutional_recurrent cudnn_recurrent embeddings merge
     merging advanced_activations activation normalization noise wrappers attention preprocessing regularization
@@ -79,6 +81,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "preprocessing": ("lamina.preprocessing", "lamina.utils"),
     **{f"preprocessing.{name}": (f"lamina.preprocessing.{name}", "lamina.preprocessing", "lamina.utils")
        for name in ("image", "sequence", "text")},
+    "backend_config": ("lamina.config", "lamina.backend"),
     "wrappers.scikit_learn": ("lamina.wrappers",),
 }  # fmt: skip
 

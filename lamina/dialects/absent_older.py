@@ -15,20 +15,15 @@ def _of(module: str, names: str) -> tuple[str, ...]:
 
 _SESSIONS = "get_graph v1_variable_initialization"
 _HELPERS = """
-    has_arg to_list unpack_singleton is_all_none object_list_uid func_dump func_load get_from_module getargspec
-    slice_arrays transpose_shape make_tuple check_for_unexpected_keys ask_to_proceed_with_overwrite
+    get_from_module getargspec make_tuple
 """
 _OF_FIT = """
     batch_shuffle check_array_length_consistency check_array_lengths check_loss_and_target_compatibility
-    check_num_samples collect_metrics make_batches slice_X standardize_class_weights
+    check_num_samples collect_metrics slice_X standardize_class_weights
     standardize_input_data standardize_sample_or_class_weights standardize_sample_weights standardize_single_array
     standardize_weights weighted_masked_objective weighted_objective fit_loop predict_loop test_loop
-    iter_sequence_infinite is_sequence should_run_validation prepare_loss_functions prepare_loss_weights
+    is_sequence should_run_validation prepare_loss_functions prepare_loss_weights
     prepare_sample_weights
-"""
-_LENGTHS = """
-    conv_input_length conv_output_length deconv_length normalize_padding normalize_tuple convert_kernel
-    convert_all_kernels_in_model convert_dense_weights_data_format
 """
 
 OLDER: tuple[tuple[tuple[str, ...], str, str], ...] = (
@@ -36,25 +31,20 @@ OLDER: tuple[tuple[tuple[str, ...], str, str], ...] = (
      "torch.nn.parallel.DistributedDataParallel(model) takes a model as it is."),
     (("models.Graph", "legacy.models.Graph"), "was the model with named nodes of Keras 0 and 1",
      "Describe it with Input() and Model(inputs, outputs)."),
-    (("utils.HDF5Matrix",), "read batches from an HDF5 file, and Keras took it away in 2.4",
-     "h5py.File(path)[name][:] is the array; a PyDataset can read a batch at a time."),
-    (_of("utils", "H5Dict h5dict load_from_binary_h5py save_to_binary_h5py load_array save_array"),
+    (_of("utils", "H5Dict h5dict load_from_binary_h5py save_to_binary_h5py"),
      "was for Keras's own files", "h5py and numpy.save read and write arrays."),
     (_of("engine", "load_weights_from_hdf5_group load_weights_from_hdf5_group_by_name save_weights_to_hdf5_group "
                    "preprocess_weights_for_loading load_attributes_from_hdf5_group save_attributes_to_hdf5_group "
                    "pickle_model unpickle_model"),
      "was for Keras's own files", "model.load_weights() and model.save_weights() read and write them; pickle takes a model."),
-    (_of("utils", "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer"), "made batches in threads or processes",
-     "fit takes a generator, a PyDataset or a torch.utils.data.DataLoader(..., num_workers=4) as it is."),
-    (_of("utils", "print_summary count_total_params"), "was a function of a model", "model.summary() prints the table."),
-    (_of("utils", "count_params"), "was a function of weights", "layer.count_params() counts them."),
-    (_of("utils", _LENGTHS), "was a helper of Keras's convolutions",
-     "layer.compute_output_shape(input_shape) says what a layer gives; weights have one layout everywhere."),
+    (("utils.count_total_params",), "was a function of a model", "model.count_params() counts them."),
+    (_of("utils", "func_dump func_load"), "wrote a function's byte code to a file, and read it",
+     "A file holds no code here: register_keras_serializable gives a function a name that files can hold."),
     ((*_of("utils", _HELPERS), *_of("engine", _HELPERS), *_of("models", _HELPERS)), "was a helper inside of Keras",
      "Python's inspect and lamina.tree do the like."),
     (_of("engine", _OF_FIT), "was inside of Keras's fit", "Override train_step, compute_loss or a callback's method."),
     (("legacy.interfaces",), "translated Keras 1's arguments", "lamina takes them everywhere, and needs no decorator."),
-    (_of("utils", "keras_test layer_test get_test_data"), "was for Keras's own tests", "lamina.testing checks a layer."),
+    (("utils.layer_test",), "was for Keras's own tests", "lamina.testing checks a layer."),
     (_of("utils", "to_ordinal"), "is of Keras 2.12 to 2.15 only",
      "(y[:, None] > np.arange(num_classes - 1)).astype('float32') is the same."),
     (_of("utils", "warmstart_embedding_matrix SidecarEvaluator StepsPerExecutionTuner TimedThread"),
@@ -65,9 +55,6 @@ OLDER: tuple[tuple[tuple[str, ...], str, str], ...] = (
      "fit does so itself: a callback's logs hold the averages."),
     (("callbacks.Progbar",), "was only visible there", "It is lamina.utils.Progbar."),
     (_of("callbacks", "SidecarEvaluatorModelExport UpdateEmbeddingCallback"), "is of TensorFlow's Keras only", ""),
-    (_of("wrappers", "KerasClassifier KerasRegressor BaseWrapper"),
-     "wrapped a function that makes a model for scikit-learn",
-     "lamina.wrappers.SKLearnClassifier and SKLearnRegressor take the model, or such a function."),
     (_of("backend", _SESSIONS), "was about sessions and graphs of TensorFlow 1, which are not needed here",
      "Leave the line out; K.get_value and K.set_value read and write weights."),
     (_of("backend", "learning_phase_scope symbolic"), "was about graphs of TensorFlow",

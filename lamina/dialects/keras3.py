@@ -204,6 +204,15 @@ CALLS = {
     "random_normal": Call(renamed={"std": "stddev"}),
     "random_uniform": Call(renamed={"low": "minval", "high": "maxval"}),
     "plot_model": Call(),
+    "get_test_data": Call(
+        renamed={
+            "nb_train": "num_train",
+            "nb_test": "num_test",
+            "nb_class": "num_classes",
+            "train_samples": "num_train",
+            "test_samples": "num_test",
+        }
+    ),
     "Tokenizer": Call(renamed={"nb_words": "num_words"}),
     "text_to_word_sequence": Call(renamed={"input_text": "text"}),
     "one_hot_text": Call(renamed={"input_text": "text"}),
