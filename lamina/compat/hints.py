@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from lamina.dialects.backend_names import OPS
 from lamina.dialects.translator import keras1_words
 
 
@@ -18,6 +19,8 @@ class Hints(NamedTuple):
     names: frozenset[str]
 
 
+# Functions of K, of which Keras 3's keras.backend has none.
+_OF_K = frozenset(f"K.{name}" for name, op in OPS.items() if not op.target.startswith(("config.", "utils.")))
 _OLD_FILES = ("core", "convolutional", "pooling", "local", "recurrent", "embeddings", "advanced_activations",
               "normalization", "noise", "wrappers", "merge", "convolutional_recurrent", "cudnn_recurrent")  # fmt: skip
 
@@ -54,7 +57,7 @@ HINTS = {
          *(f"keras.layers.{name}" for name in _OLD_FILES)),
         frozenset({"fit_generator", "predict_generator", "evaluate_generator", "predict_classes", "CuDNNLSTM",
                    "CuDNNGRU", "K.set_image_data_format", "maxnorm", "to_yaml", "tf.Session", "tf.ConfigProto",
-                   "tf.placeholder", "tf.set_random_seed", "tf.get_default_graph", "tf.global_variables_initializer"}),
+                   "tf.placeholder", "tf.set_random_seed", "tf.get_default_graph", "tf.global_variables_initializer"}) | _OF_K,
     ),
 }  # fmt: skip
 
@@ -80,6 +83,7 @@ class Words(ast.NodeVisitor):
         self.names: list[str] = []
         self.asserted: list[str] = []
         self.keras1: list[str] = []
+        self.strings: set[str] = set()
         for source in sources:
             self.visit(ast.parse(source))
 
@@ -120,6 +124,11 @@ class Words(ast.NodeVisitor):
         """``merge``"""
         self.names.append(node.id)
 
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """``"val_acc"``"""
+        if isinstance(node.value, str):
+            self.strings.add(node.value)
+
     def visit_Attribute(self, node: ast.Attribute) -> None:
         """``tf.keras``: the last name, and the whole dotted one"""
         self.names += [node.attr, ast.unparse(node)]
@@ -131,7 +140,7 @@ def guess(*sources: str, pins: Iterable[Pin] = ()) -> tuple[str | None, tuple[st
 
     Arguments:
         sources: the script, and what it imports from beside it.
-        pins: versions that stand beside it. An exact one goes before words, any other one after them.
+        pins: versions that stand beside it. An exact one that could run the words goes before them, any other one after.
 
     ``import tensorflow`` alone is no hint while there are others: scripts of all generations have it.
 
@@ -146,23 +155,43 @@ def guess(*sources: str, pins: Iterable[Pin] = ()) -> tuple[str | None, tuple[st
     pins = [*(Pin("keras", "==", version, f"keras.__version__ {version}") for version in words.asserted), *pins]
     if not found["tf_keras"]:
         pins = [pin for pin in pins if pin.package != "tensorflow"]
-    pinned = [(pin, generation) for pin in pins if (generation := generation_of(pin)) is not None]
+    newer = [word for word in dict.fromkeys(words.keywords) if word in _NOT_KERAS1]
+    by_words = _by_words(found, newer, words)
+    able = _ABLE.get(by_words[0] if by_words is not None else None, frozenset(_ABLE)) - ({"keras1"} if newer else set())
+    pinned = [(pin, generation) for pin in pins if (generation := generation_of(pin)) in able]
     exact = next(((generation, (pin.text,)) for pin, generation in pinned if pin.exact), None)
     if exact is not None:
         return exact
-    newer = [word for word in dict.fromkeys(words.keywords) if word in _NOT_KERAS1]
-    if found["keras1"] and newer and not found["tf_keras"]:
-        return "keras2", (*found["keras1"][:2], *newer[:2])
-    standing = [module for module in words.modules if module.partition(".")[0] == "keras"]
-    if found["keras1"] and standing and len(standing) > len(found["tf_keras"]):
-        return "keras1", found["keras1"]
-    by_words = next(((name, found[name]) for name in HINTS if found[name]), None)
     if by_words is not None:
         return by_words
     if pinned:
         return pinned[0][1], (pinned[0][0].text,)
     doors = [module for module in words.modules if module.partition(".")[0] == "tensorflow"]
-    return ("tf_keras", tuple(dict.fromkeys(doors))) if doors and not standing else (None, ())
+    return ("tf_keras", tuple(dict.fromkeys(doors))) if doors and not _standing(words) else (None, ())
+
+
+# By the generation that words speak of: the generations that could run them.
+_ABLE: dict[str | None, frozenset[str]] = {
+    "keras1": frozenset({"keras1", "keras2", "keras2.3"}),
+    "keras2": frozenset({"keras1", "keras2", "keras2.3", "tf_keras"}),
+    "keras2.3": frozenset({"keras2.3"}),
+    "tf_keras": frozenset({"tf_keras", "keras3"}),
+    "keras3": frozenset({"keras3"}),
+}
+
+
+def _by_words(found: dict[str, tuple[str, ...]], newer: list[str], words: Words) -> tuple[str, tuple[str, ...]] | None:
+    if found["keras1"] and newer and not found["tf_keras"]:
+        return "keras2", (*found["keras1"][:2], *newer[:2])
+    standing = _standing(words)
+    if found["keras1"] and standing and len(standing) > len(found["tf_keras"]):
+        return "keras1", found["keras1"]
+    return next(((name, found[name]) for name in HINTS if found[name]), None)
+
+
+def _standing(words: Words) -> list[str]:
+    """The modules of Keras alone, not TensorFlow's, that are imported."""
+    return [module for module in words.modules if module.partition(".")[0] == "keras"]
 
 
 class Pin(NamedTuple):
@@ -205,5 +234,9 @@ def _found(hints: Hints, words: Words) -> tuple[str, ...]:
                if any(module == known or module.startswith(f"{known}.") for known in hints.modules)]  # fmt: skip
     keywords = [word for word in words.keywords if word in hints.keywords]
     keywords += words.keras1 if hints is HINTS["keras1"] else []
+    # What metrics=["accuracy"] was called in logs.
+    keywords += (
+        sorted(words.strings & {"acc", "val_acc"}) if hints is HINTS["keras2"] and "accuracy" in words.strings else []
+    )
     names = [name for name in words.names if name in hints.names]
     return tuple(dict.fromkeys((*modules, *keywords, *names)))

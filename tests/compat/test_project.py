@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from lamina.compat.hints import Pin, generation_of
 from lamina.compat.project import guess_project, modules_of, stated
 
+# Scripts that have nothing of one generation only.
+ALIKE = {"keras1_rl": "keras2"} | dict.fromkeys(
+    ("keras2_callbacks", "keras2_cnn", "keras2_residual", "keras2_separable", "keras2_seq2seq", "keras2_stateful")
+)
+DIALECTS = {"tf": "tf_keras", "keras23": "keras2.3"}
 SCRIPT = "import tensorflow as tf\nfrom net import build\nbuild()\n"
 
 
@@ -28,6 +34,12 @@ PROJECTS = [
     ({"net.py": "import keras\nbuild = keras.Sequential"}, {"environment.yml": "dependencies:\n  - keras=1.2.2"}, "keras1"),
     ({"net.py": "import keras\nbuild = keras.Sequential"}, {"setup.py": "setup(requires=['keras>=2.0.8,<2.3'])"}, "keras2"),
     ({"net.py": "import keras\nbuild = keras.Sequential"}, {"requirements.txt": "keras>=3"}, "keras3"),
+    # an exact version that could not run the words is that of another program
+    ({"net.py": "import keras\nmodel.fit(x, nb_epoch=1)"}, {"requirements.txt": "keras==3.15.1"}, "keras1"),
+    ({"net.py": "from keras.layers.core import Dense"}, {"requirements.txt": "keras==3.0.0"}, "keras2"),
+    ({"net.py": "from keras.layers import Dense\nDense(units=3)"}, {"requirements.txt": "keras==1.2.2"}, None),
+    ({"net.py": "import keras\nmodel.fit(x, nb_epoch=1)"}, {"requirements.txt": "keras==2.1.6"}, "keras2"),
+    ({"net.py": "import keras\nSGD(lr=1)"}, {"requirements.txt": "keras==2.8"}, "tf_keras"),
     # words go before a version that says only from which on
     ({"net.py": "import keras\nmodel.fit(x, nb_epoch=1)"}, {"requirements.txt": "keras>=2"}, "keras1"),
     ({"net.py": "import keras\nassert keras.__version__ == '2.3.1'"}, {}, "keras2.3"),
@@ -45,6 +57,14 @@ PROJECTS = [
 def test_guess_of_a_project(tmp_path, beside, more, dialect):
     project(tmp_path, {**beside, **more, "run.py": SCRIPT})
     assert guess_project(SCRIPT, tmp_path / "run.py")[0] == dialect
+
+
+def test_the_scripts_that_are_migrated_are_taken_for_what_they_are():
+    scripts = Path(__file__).parents[1] / "migrate" / "scripts"
+    taken = {file.stem: guess_project(file.read_text(), None)[0] for file in scripts.glob("*_*.py")}
+    ages = {name: name.partition("_")[0] for name in taken}
+    wrong = {name: found for name, found in taken.items() if found != DIALECTS.get(ages[name], ages[name])}
+    assert wrong == ALIKE
 
 
 def test_modules_that_import_each_other(tmp_path):
