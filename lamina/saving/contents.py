@@ -125,10 +125,10 @@ def describe(path: str | os.PathLike[str], figures: bool = False) -> Contents:
         FileNotFoundError: when there is no such file.
 
     >>> import tempfile
-    >>> from lamina.layers import Dense
+    >>> from lamina.layers import Dense, Input
     >>> from lamina.models import Sequential
     >>> file = tempfile.mkdtemp() + "/model.keras"
-    >>> Sequential([Dense(2, input_shape=(3,), name="last")]).save(file)
+    >>> Sequential([Input((3,), name="input"), Dense(2, name="last")]).save(file)
     >>> contents = describe(file)
     >>> contents.generation, [(layer.name, layer.output_shape, layer.count) for layer in contents.layers]
     ('Keras 3.15.1', [('input', [None, 3], 0), ('last', [None, 2], 8)])

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lamina.dialects.absent import reason
 from lamina.dialects.translator import known_words
 from lamina.layers.core import is_code
 from lamina.registry import TABLES, ConfigError, find_custom, find_named, is_value, look_up
@@ -57,6 +58,7 @@ class Needed:
         places: where in the config, the first of them first.
         words: of code, the names and texts in it.
         given: whether it is registered, or among the custom objects.
+        lacking: of Keras's own, why lamina lacks it, and what to do.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Needed:
     places: list[str] = field(default_factory=list)
     words: tuple[str, ...] = ()
     given: bool = False
+    lacking: str = ""
 
     @property
     def python_name(self) -> str:
@@ -129,7 +132,13 @@ def missing_objects(config: Any, place: str = "", kind: str | None = "layer") ->
 
 
 def advice(needed: Sequence[Needed]) -> str:
-    """What is missing, with its arguments, and the lines to add."""
+    """What is missing, with its arguments, and the lines to add; of what is Keras's own, why lamina lacks it."""
+    of_keras = [one for one in needed if one.lacking]
+    if of_keras:
+        told = [f"- {one.call()}, at {places_of(one)}.{one.lacking}" for one in of_keras[:_LISTED]]
+        rest = [one for one in needed if not one.lacking]
+        lines = ["The file has layers of Keras's that lamina lacks:", *told]
+        return "\n".join([*lines, advice(rest)] if rest else lines)
     shown = needed[:_LISTED]
     more = [f"- and {len(needed) - len(shown)} more"] if len(needed) > len(shown) else []
     count = "one object" if len(needed) == 1 else f"{len(needed)} objects"
@@ -216,7 +225,8 @@ def _walk_object(config: Config, place: str, kind: str | None) -> Iterator[Neede
         full = registered if isinstance(registered, str) and ">" in registered else plain
         form = "function" if name == "function" else "class"
         arguments = dict(inner) if isinstance(inner, dict) else {}
-        yield Needed(full, kind or "object", form, arguments, [place], given=whose == "caller")
+        lacking = "" if full != plain or kind != "layer" or whose == "caller" else reason(f"layers.{plain}")
+        yield Needed(full, kind or "object", form, arguments, [place], given=whose == "caller", lacking=lacking)
     if is_function or whose == "caller":
         return  # what a class of the author's makes of its settings is the author's business
     if isinstance(inner, list):  # the layers of a Sequential, as Keras 1 and 2 wrote them

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from lamina.dialects.absent import reason
 from lamina.registry import KERAS_PACKAGES, TABLES, is_value, snake_case
 
 Config = dict[str, Any]
@@ -339,7 +340,8 @@ def _suspicion(item: Config, place: str) -> Iterator[str]:
     elif top in KERAS_PACKAGES - {"lamina", "builtins"} and not _may_be_keras_s(
         str(called).rpartition(">")[2], str(module)
     ):
-        yield f"{place:.200} names {called!r:.60} of {module!r:.60}, which is no part of a model that lamina knows."
+        why = reason(f"layers.{called}")  # of those that lamina lacks
+        yield f"{place:.200} names {called!r:.60} of {module!r:.60}, which is no part of a model that lamina knows.{why}"
 
 
 def _may_be_keras_s(name: str, module: str) -> bool:

@@ -119,10 +119,13 @@ def optimizer_state(
         version: that of the Keras that wrote the file. Keras 3's optimizers keep their variables in the order of lamina's,
             Keras 1's and 2.0's in that of the names of the weights.
     """
-    params = built_for(model)
-    optimizer = optimizer_of(model)
     try:
         stored = [(name, group.read_at(name)) for name in group.strings("weight_names") or []]
+        if not model.optimizer.built and [array.shape for _, array in stored] == _shapes(model.optimizer):
+            model.optimizer._set_state([torch.as_tensor(array) for _, array in stored])  # saved before the first step
+            return
+        params = built_for(model)
+        optimizer = optimizer_of(model)
         if version.startswith("3"):
             state = [array for _, array in stored]
         else:
@@ -198,9 +201,13 @@ def built_for(model: Any) -> list[Any]:
     return params
 
 
+def _shapes(optimizer: Any) -> list[tuple[int, ...]]:
+    return [tuple(variable.shape) for variable in optimizer.variables]
+
+
 def check_shapes(optimizer: Any, state: Sequence[np.ndarray | Numbers]) -> None:
     """Refuse arrays that are not what an optimizer's variables are."""
-    mine = [tuple(variable.shape) for variable in optimizer.variables]
+    mine = _shapes(optimizer)
     if mine != [array.shape for array in state]:
         raise ValueError(f"{type(optimizer).__name__} has {len(mine)} variables of the shapes {mine!s:.200}, and the file has "
                          f"{len(state)} of {[array.shape for array in state]!s:.200}.")  # fmt: skip

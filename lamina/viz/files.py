@@ -114,7 +114,7 @@ class _Printer:
             self.console.print(self._layers())
         if self.weights and (found.arrays or found.state):
             self.console.print(self._arrays([*found.arrays, *found.state]))
-        self._own([needed for needed in found.own if not needed.given])
+        self._own([needed for needed in found.own if not needed.given and not needed.lacking])
         self._list("unusual", [note.text(self.language) for note in found.unusual], "yellow")
         self._list("wrong", found.faults, "red")
         if not found.faults and found.layout:

@@ -647,3 +647,13 @@ def test_axes_of_tf_keras_s_layer_normalization(tmp_path: Path):
     model.load_weights(path)
     for weight, array in zip(model.get_weights(), (gamma, beta), strict=True):
         np.testing.assert_array_equal(weight, array.reshape(4, 5))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+def test_a_model_of_keras_that_never_took_a_step(tmp_path: Path):
+    theirs = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    theirs.compile(keras.optimizers.Adam(0.25), "mse")
+    theirs.save(tmp_path / "m.h5")
+    ours = load_model(tmp_path / "m.h5")
+    assert (ours.optimizer.built, ours.optimizer.iterations, ours.optimizer.learning_rate) == (False, 0, 0.25)
+    ours.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)

@@ -268,3 +268,23 @@ def test_names_of_a_hostile_file_are_shown_as_text():
             {"class_name": f"Own{number}", "config": {"a" * 1000: "b" * 1000}} for number in range(300)]}))  # fmt: skip
     assert "- and 288 more\n" in str(error.value)
     assert len(str(error.value)) < 10_000
+
+
+def test_keras_s_own_that_lamina_lacks_is_told_apart():
+    """``TFSMLayer`` is nobody's to define."""
+    layer = {
+        "module": "keras.layers",
+        "class_name": "TFSMLayer",
+        "config": {"filepath": "there"},
+        "registered_name": None,
+    }
+    stack = {"class_name": "Sequential", "module": "keras", "config": {"layers": [
+        {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 2]}}, layer]}}  # fmt: skip
+    with pytest.raises(
+        ValueError, match=r"Keras's that lamina lacks:\n- TFSMLayer.*at config.layers.1.. It runs a SavedModel"
+    ) as caught:
+        model_from_json(json.dumps(stack))
+    assert "of yours" not in str(caught.value)
+    stack["config"]["layers"].append({"class_name": "OwnOne", "config": {}})
+    with pytest.raises(ValueError, match=r"(?s)lamina lacks:.*The file needs one object of yours:\n- layer OwnOne"):
+        model_from_json(json.dumps(stack))
