@@ -144,11 +144,15 @@ def _is_there(below: str) -> bool:
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """What makes ``import keras...`` find :class:`OldModule`."""
 
+    is_door = True
+
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         """The spec of an old module; ``None`` for what is no business of Keras's."""
         if fullname.partition(".")[0] not in _TOP:
             return None
         below = _below_root(fullname)
+        if below is None and fullname not in tensorflow.MODULES and tensorflow.real_module(fullname) is not None:
+            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         if fullname not in tensorflow.MODULES and (below is None or not _is_there(below)):
             # `from keras.layers import Name` comes here, too, when the module has no such name.
             raise ImportError(self._sentence(fullname, below), name=fullname)
@@ -156,6 +160,8 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """An empty module: names are looked up when they are asked for."""
+        if _below_root(spec.name) is None and spec.name not in tensorflow.MODULES:
+            return tensorflow.real_module(spec.name) or types.ModuleType(spec.name)
         return (Shell if spec.name in tensorflow.MODULES else OldModule)(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:

@@ -5,9 +5,13 @@ Where a real TensorFlow is installed, a name that the table lacks is its own.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
+import importlib.machinery
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from lamina.compat import paths
@@ -71,6 +75,9 @@ class Shell(types.ModuleType):
         try:
             return _door().find(path, name, _is_old())
         except AttributeError:
+            found = real(path, name)
+            if found is not None:
+                return found
             notes.missing(child)
             raise
 
@@ -81,6 +88,70 @@ class Shell(types.ModuleType):
 
     def __repr__(self) -> str:
         return f"<module {self.__name__!r}, lamina's stand-in>"
+
+
+# ---- a real TensorFlow ---------------------------------------------------------------------------------------------
+
+_real_modules: dict[
+    str, types.ModuleType
+] = {}  # those of the real one and of what it imports, while they are set aside
+
+
+def _is_ours(name: str) -> bool:
+    return name.partition(".")[0] in (ROOT, "keras", "tf_keras")
+
+
+@contextlib.contextmanager
+def _set_aside() -> Iterator[None]:
+    """Inside, ``import tensorflow`` means the real one."""
+    finders = sys.meta_path[:]
+    ours = {name: module for name, module in sys.modules.items() if _is_ours(name)}
+    sys.meta_path[:] = [one for one in finders if not hasattr(one, "is_door")]
+    for name in ours:
+        del sys.modules[name]
+    sys.modules.update(_real_modules)
+    try:
+        yield
+    finally:
+        _real_modules.update({name: module for name, module in sys.modules.items() if _is_ours(name)})
+        for name in _real_modules:
+            sys.modules.pop(name, None)
+        sys.modules.update(ours)
+        sys.meta_path[:] = finders
+
+
+def real(path: str, name: str) -> Any:
+    """What a real TensorFlow has under a name that the table lacks; ``None`` where there is none, or it has no such name.
+    A function of it runs while ``import tensorflow`` means the real one."""
+    if importlib.machinery.PathFinder.find_spec(ROOT) is None:
+        return None
+    with _set_aside():
+        try:
+            found = getattr(importlib.import_module(f"{ROOT}.{path}".rstrip(".")), name, None)
+        except ModuleNotFoundError:  # of a module that only other versions have
+            return None
+    if not isinstance(found, types.FunctionType):
+        return found
+
+    @functools.wraps(found)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with _set_aside():
+            return found(*args, **kwargs)
+
+    return call
+
+
+def real_module(fullname: str) -> types.ModuleType | None:
+    """A module of a real TensorFlow that is none of the table's."""
+    if importlib.machinery.PathFinder.find_spec(ROOT) is None:
+        return None
+    with _set_aside():
+        try:
+            return importlib.import_module(fullname)
+        except ModuleNotFoundError as error:
+            if error.name is None or not fullname.startswith(error.name):  # something that it needs
+                raise
+            return None
 
 
 def opened() -> None:
