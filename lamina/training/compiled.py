@@ -258,12 +258,14 @@ class Compiled(WeightOwner):
                 f"Model {self.name!r} must be compiled first: call model.compile(optimizer=..., loss=...)."
             )
         if objective.outputs is None:
-            y_pred = self._example_outputs(x) if y_pred is None else y_pred
+            asked = y_pred is None
+            y_pred = self._example_outputs(x) if asked else y_pred
             objective.bind(Outputs(y_pred, self.output_names), y, self)
             if objective.losses is not None:
                 objective.losses.check(y)
                 warn_of_doubts(self, objective.losses, y)
-            self.reset_metrics()  # asking for an example is no part of what is measured
+            if asked:
+                self.reset_metrics()  # asking for an example is no part of what is measured
         elif objective.losses is not None:
             objective.losses.check(y)
         return objective

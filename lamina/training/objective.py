@@ -311,7 +311,9 @@ class Objective:
         for _, metric, _, name in apart:
             metric.name = name
         trackers = [] if self.losses is None else self.losses.trackers
-        return [self.loss_mean, *trackers, *(metric for _, metric, *_ in apart)]
+        # Of a step of the author's that computes its loss by itself, there is none to tell.
+        mean = [self.loss_mean] if self.losses is not None or bool(self.loss_mean.count) else []
+        return [*mean, *trackers, *(metric for _, metric, *_ in apart)]
 
     def reset(self) -> None:
         """Start all means again."""

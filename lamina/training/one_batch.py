@@ -201,9 +201,7 @@ class OneBatch(Compiled):
         objective = self._objective
         told = objective is not None and objective.has_something()
         unbuilt = any(not getattr(module, "built", True) for module in self.modules() if module is not self)
-        if told:
-            self._bound(*batch[:2])
-        elif unbuilt or self._runs_forward():
+        if told or unbuilt or self._runs_forward():
             try:
                 self._bound(*batch[:2])
             except Exception:  # the step may do something else with the data than to call the model on the first part

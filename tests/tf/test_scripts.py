@@ -311,6 +311,38 @@ def test_a_step_that_takes_three_inputs(tf):
     assert len(model.trainable_weights) == 2
 
 
+def test_a_model_that_only_trains_another(tf):
+    """A distiller has no call, and its metrics know nothing of its outputs before its step tells them."""
+
+    class Distiller(tf.keras.Model):
+        def __init__(self, student, teacher):
+            super().__init__()
+            self.student, self.teacher, self.tracker = student, teacher, tf.keras.metrics.Mean(name="distance")
+
+        def train_step(self, data):
+            x, y = data
+            wanted = tf.nn.softmax(self.teacher(x, training=False) / 3.0, axis=1)
+            with tf.GradientTape() as tape:
+                y_pred = self.student(x, training=True)
+                loss = tf.reduce_mean(tf.keras.losses.kl_divergence(wanted, tf.nn.softmax(y_pred / 3.0, axis=1)))
+            grads = tape.gradient(loss, self.student.trainable_variables)
+            self.optimizer.apply_gradients(zip(grads, self.student.trainable_variables, strict=True))
+            self.tracker.update_state(loss)
+            self.compiled_metrics.update_state(y, y_pred)
+            logs = {m.name: m.result() for m in self.metrics}
+            logs.update({"last": loss})
+            return logs
+
+    model = Distiller(classifier(tf), classifier(tf))
+    for weight in model.teacher.trainable_variables:
+        weight.assign_add(tf.ones_like(weight) * 0.5)
+    model.compile("adam", metrics=[tf.keras.metrics.SparseCategoricalAccuracy(name="hits")])
+    history = model.fit(X, LABELS, epochs=2, batch_size=64, shuffle=False, verbose=0).history
+    assert history.keys() == {"hits", "distance", "last"}
+    assert history["distance"][1] < history["distance"][0]
+    same(history["distance"], history["last"])  # of the first batch, too
+
+
 def test_scripts_of_tensorflow_1():
     with as_keras("keras2"):
         import keras
