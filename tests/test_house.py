@@ -264,6 +264,7 @@ FORBIDDEN_MODULES = {"pickle", "marshal", "dill", "cloudpickle", "shelve", "urll
 # (module, what): why it may.
 ALLOWED: dict[tuple[str, str], str] = {
     ("lamina.graph.plan", "exec"): "compiles the forward that lamina itself generated from a graph of known layers",
+    ("lamina.utils.fetched", "urllib.parse"): "reads the path in a file:// address; nothing is fetched",
     ("lamina.callbacks.remote", "urllib.parse"): "RemoteMonitor sends to the address that its user gives it",
     ("lamina.callbacks.remote", "urllib.request"): "as above",
 }

@@ -17,8 +17,8 @@ _LAYERS = ("lamina.layers",)
 _ENGINE = ("lamina.layers", "lamina.models", "lamina.engine.input_spec", "lamina.graph.symbolic",
            "lamina.utils.helpers")  # fmt: skip
 _MODELS = ("lamina.models", "lamina.saving", "lamina.layers")
-_UTILS = ("lamina.utils", "lamina.utils.helpers", "lamina.utils.hdf5", "lamina.utils.queues", "lamina.viz", "lamina.registry",
-          "lamina.layers", "lamina.models")  # fmt: skip
+_UTILS = ("lamina.utils", "lamina.utils.helpers", "lamina.utils.hdf5", "lamina.utils.queues", "lamina.utils.fetched",
+          "lamina.viz", "lamina.registry", "lamina.layers", "lamina.models")  # fmt: skip
 
 _LAYER_FILES = """core convolutional pooling local recurrent convolutional_recurrent cudnn_recurrent embeddings merge
     merging advanced_activations activation normalization noise wrappers attention preprocessing regularization

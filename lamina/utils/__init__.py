@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
 import typing
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -30,6 +28,7 @@ from lamina.registry import (
 from lamina.training.progbar import Progbar
 from lamina.training.py_dataset import PyDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from lamina.utils import legacy
+from lamina.utils.fetched import get_file
 from lamina.utils.named_values import Config
 
 __all__ = [
@@ -142,46 +141,6 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
 
 
 Sequence = PyDataset
-
-
-@any_spelling("get_file")
-def get_file(
-    fname: str | os.PathLike[str] | None = None,
-    origin: str | None = None,
-    untar: bool = False,
-    md5_hash: str | None = None,
-    file_hash: str | None = None,
-    cache_subdir: str = "datasets",
-    hash_algorithm: str = "auto",
-    extract: bool = False,
-    archive_format: str | list[str] | tuple[str, ...] | None = "auto",
-    cache_dir: str | os.PathLike[str] | None = None,
-    force_download: bool = False,
-) -> str:
-    """The path of a file that Keras's ``get_file`` has downloaded before; lamina itself downloads nothing.
-
-    Arguments:
-        fname: the file's name, by default the last part of ``origin``.
-        origin: where Keras would fetch it from; only named in the error.
-        cache_subdir, cache_dir: the folder, ``datasets`` in ``$KERAS_HOME`` by default.
-        untar, md5_hash, file_hash, hash_algorithm, extract, archive_format, force_download: what Keras does with what it
-            has fetched; here they say nothing.
-
-    Raises:
-        FileNotFoundError: when the file is not there.
-        ValueError: when neither ``fname`` nor ``origin`` names a file.
-    """
-    name = os.fspath(fname) if fname else (origin or "").rpartition("/")[2]
-    if not name:
-        raise ValueError("get_file needs the name of a file, as `fname` or as the last part of `origin`.")
-    home = config.keras_home() if cache_dir is None else Path(cache_dir)
-    path = home / cache_subdir / name
-    if not path.exists():
-        source = f"fetch {origin} yourself" if origin else "fetch it yourself"
-        raise FileNotFoundError(
-            f"{str(path)!r} is not there, and lamina downloads nothing: {source}, and put it there."
-        )
-    return str(path)
 
 
 def is_keras_tensor(x: Any) -> bool:
