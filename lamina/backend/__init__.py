@@ -79,6 +79,7 @@ from lamina.backend._values import (
     argmin,
     backend,
     batch_dot,
+    batch_dot_keras2,
     batch_flatten,
     batch_get_value,
     batch_set_value,
@@ -185,7 +186,8 @@ from lamina.ops import (
 
 __all__ = [
     "abs", "all", "any", "arange", "argmax", "argmin", "asymmetric_spatial_2d_padding", "asymmetric_temporal_padding",
-    "backend", "batch_dot", "batch_flatten", "batch_get_value", "batch_normalization", "batch_set_value", "bias_add",
+    "backend", "batch_dot", "batch_dot_keras2", "batch_flatten", "batch_get_value", "batch_normalization",
+    "batch_set_value", "bias_add",
     "binary_crossentropy", "binary_crossentropy_keras1", "binary_focal_crossentropy", "cast", "cast_to_floatx",
     "categorical_crossentropy", "categorical_crossentropy_keras1", "categorical_focal_crossentropy",
     "classification_error", "clear_session", "clip", "concatenate", "constant", "control_dependencies", "conv1d",

@@ -12,6 +12,7 @@ from torch import nn
 
 from lamina import ops
 from lamina.backend._values import is_placeholder, set_value
+from lamina.engine.modes import fix_phase, fixed_phase
 from lamina.engine.older import SelfMade
 from lamina.engine.tracking import parameters_of
 from lamina.graph.foreign import in_own_scope
@@ -32,13 +33,11 @@ class LearningPhase(int):
     """1 while training, 0 otherwise; among the inputs of ``function`` it stands for the mode to run in."""
 
 
-_phase: int | None = None
-
-
 def learning_phase() -> LearningPhase:
     """What ``set_learning_phase`` set; else whether the layer whose ``call`` is running trains: 1 or 0."""
-    if _phase is not None:
-        return LearningPhase(_phase)
+    phase = fixed_phase()
+    if phase is not None:
+        return LearningPhase(phase)
     frame = sys._getframe(1)
     while frame is not None:
         if frame.f_code is _MODULE_CALL:
@@ -50,12 +49,12 @@ def learning_phase() -> LearningPhase:
 def set_learning_phase(value: int | None) -> None:
     """Fix what ``learning_phase`` and ``in_train_phase`` go by; ``None`` goes back to the layers' own mode.
 
-    lamina's layers follow their own ``training`` flag (``model.train()``, ``model.eval()``) whatever is set here.
+    Layers that are called on symbolic tensors from now on infer (0) or train (1) in those calls for good, as in Keras 1 and
+    2; those called before follow ``fit``, ``predict``, ``model.train()`` and ``model.eval()`` as ever.
     """
-    global _phase
     if value not in (0, 1, None):
         raise ValueError(f"The learning phase is 0 or 1, and got {value!r}.")
-    _phase = None if value is None else int(value)
+    fix_phase(None if value is None else int(value))
 
 
 def in_train_phase(x: Any, alt: Any, training: Any = None) -> Any:
@@ -109,6 +108,7 @@ class BackendFunction:
         self._inputs = [one for one in given if not isinstance(one, LearningPhase)]
         self._single = not isinstance(outputs, (list, tuple))
         pairs = [one for one in updates if not isinstance(one, (SymbolicStep, SelfMade))]
+        self._moves = any(isinstance(one, SelfMade) for one in updates)
         self._steps = [one for one in updates if isinstance(one, SymbolicStep)]
         self._variables = [variable for variable, _ in pairs]
         wanted = [outputs] if self._single else list(outputs)
@@ -131,8 +131,11 @@ class BackendFunction:
         device = next((weight.device for _, weight in parameters_of(self.model)), None)
         tensors = [as_tensor(value, one.dtype, device)
                    for value, one in zip((v for v, is_phase in pairs if not is_phase), self._inputs, strict=True)]  # fmt: skip
+        moved = _moved_in_training(self.model) if training and not self._moves else []
         with torch.no_grad():
             found = leaves(self.model(tensors, training=training))
+            for average, before in moved:  # a function changes nothing but its updates
+                average.copy_(before)
         rest = iter(found[self._count :])
         news = [next(rest) for _ in self._variables]
         gradients_of = [[next(rest) for _ in step.symbols] for step in self._steps]
@@ -142,6 +145,12 @@ class BackendFunction:
             step.apply(of_step)
         arrays = [ops.convert_to_numpy(one) for one in found[: self._count]]
         return arrays[0] if self._single else arrays
+
+
+def _moved_in_training(model: Any) -> list[tuple[Any, Any]]:
+    """Each average that a model's layers move in training, and what it is now."""
+    averages = [getattr(part, name) for part in model.modules() for name in getattr(part, "moved_in_training", ())]
+    return [(average, average.clone()) for average in averages if average is not None]
 
 
 def function(inputs: Any, outputs: Any, updates: Any = None, name: str | None = None, **kwargs: Any) -> BackendFunction:

@@ -467,6 +467,34 @@ def _batch_dot(x: Any, y: Any, first: int, second: int) -> Any:
     return product.reshape(x.shape[0], *sizes)
 
 
+def batch_dot_keras2(x: Any, y: Any, axes: Any = None) -> Any:
+    """:func:`batch_dot` up to Keras 2.2, which multiplied matrices: of four axes and more all but the last two go together.
+
+    >>> batch_dot_keras2(torch.ones(8, 2, 3, 4), torch.ones(8, 2, 4, 5), axes=(3, 2)).shape
+    torch.Size([8, 2, 3, 5])
+    """
+    x, y = tensors(x, y)
+    if axes is None:
+        axes = (len(x.shape) - 1, len(y.shape) - 2)
+    first, second = (axes, axes) if isinstance(axes, int) else axes
+    return _batch_dot_keras2(x, y, first, second)
+
+
+@recorded
+def _batch_dot_keras2(x: Any, y: Any, first: int, second: int) -> Any:
+    x_axes, y_axes = x.ndim, y.ndim
+    both = max(x_axes, y_axes)
+    x, y = (one.reshape(*one.shape, *[1] * (both - one.ndim)) for one in (x, y))
+    if both == 2:
+        product = (x * y).sum(first) if first == second else (x.transpose(0, 1) * y).sum(second)
+    else:
+        product = (x if first == both - 1 else x.transpose(-1, -2)) @ (y.transpose(-1, -2) if second == both - 1 else y)
+    begin = x_axes + y_axes - 3 if x_axes > y_axes else x_axes - 1
+    for _ in range(abs(x_axes - y_axes)):
+        product = product.squeeze(begin)
+    return product.unsqueeze(1) if product.ndim == 1 else product
+
+
 # ---- shapes --------------------------------------------------------------------------------------------------------
 
 

@@ -137,12 +137,15 @@ _ACCURACIES = {
 _COSINE = dict.fromkeys(("cosine_proximity", "cosine", "cosine_similarity"), "cosine_similarity_keras2")
 MEANT_IN = {
     "keras1": {
-        "backend": {name: f"{name}_keras1" for name in ("categorical_crossentropy", "binary_crossentropy",
-                                                        "sparse_categorical_crossentropy")},
+        "backend": {"batch_dot": "batch_dot_keras2"} | {
+            name: f"{name}_keras1"
+            for name in ("categorical_crossentropy", "binary_crossentropy", "sparse_categorical_crossentropy")
+        },
         "losses": _LOSSES_1, "objectives": _LOSSES_1,
         "metrics": {name: f"{name}_keras1" for name in _METRICS_1.split()},
     },
-    "keras2": {"losses": _LOSSES, "objectives": _LOSSES, "metrics": _LOSSES | _ACCURACIES},
+    "keras2": {"backend": {"batch_dot": "batch_dot_keras2"},
+               "losses": _LOSSES, "objectives": _LOSSES, "metrics": _LOSSES | _ACCURACIES},
     "keras2.3": {"losses": _LOSSES_TF, "objectives": _LOSSES_TF,
                  "metrics": _LOSSES_TF | _COSINE | {"binary_accuracy": "binary_accuracy_keras2"}},
     "tf_keras": {"losses": _LOSSES_TF, "metrics": _LOSSES_TF | {"binary_accuracy": "binary_accuracy_tf_keras"}},

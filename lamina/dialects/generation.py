@@ -50,6 +50,7 @@ class Habits(NamedTuple):
         losses, metrics: which names of losses and of metrics meant another formula, and that formula's name in lamina.
         means_of_batches: a metric in logs is the mean of the batches' own means, each counted by its rows.
         masks_metrics: metrics leave out what a mask does.
+        clips_twice: an optimizer may cut off gradients by their norm and then by their values.
         outputs_by_batch: the loss of each output in logs is the mean over batches, whatever their sizes.
         column_targets: targets of one number for each row are columns.
         checks_targets: targets must have their output's shape.
@@ -78,6 +79,7 @@ class Habits(NamedTuple):
     metrics: Mapping[str, str] = {}
     means_of_batches: bool = False
     masks_metrics: bool = True
+    clips_twice: bool = False
     outputs_by_batch: bool = False
     column_targets: bool = False
     checks_targets: bool = False

@@ -253,6 +253,7 @@ GENERATION = Generation(
         means_of_batches=True,
         masks_metrics=False,
         column_targets=True,
+        clips_twice=True,
         checks_targets=True,
         strict_class_weights=True,
         sample_weight_replaces=True,

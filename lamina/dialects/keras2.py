@@ -68,7 +68,7 @@ GENERATION = Generation(
                   sizes_have_values=True, shares_optimizers=True, backend="tensorflow",
                   computes_nothing=True, callback_words=("samples", "epochs"),
                   losses=LOSSES, metrics=MEASURED, means_of_batches=True, column_targets=True, checks_targets=True,
-                  strict_class_weights=True, sample_weight_replaces=True),
+                  clips_twice=True, strict_class_weights=True, sample_weight_replaces=True),
     names=Style(from_one=True, words={"InputLayer": "input", "Functional": "model"}, after_first=True),
     order={
         "BatchNormalization": "axis momentum epsilon center scale beta_initializer gamma_initializer "
@@ -115,7 +115,7 @@ GENERATION = Generation(
         "LSTMCell": {"recurrent_activation": _HARD_SIGMOID} | _PER_GATE,
         "ConvLSTM2D": {"recurrent_activation": _HARD_SIGMOID},
         "ConvLSTM2DCell": {"recurrent_activation": _HARD_SIGMOID},
-        "BatchNormalization": _BATCH_NORMALIZATION,
+        "BatchNormalization": _BATCH_NORMALIZATION | {"debiases": True},
     },
     words={
         "activation": {"hard_sigmoid": _HARD_SIGMOID},
@@ -176,7 +176,7 @@ GENERATION_2_3 = replace(
     habits=Habits(accuracy_from_loss=True, leaves_masked_out=False, sums_activity=True, rate="lr", cells_see_constants=True,
                   names_early=True, sizes_have_values=True, shares_optimizers=True, backend="tensorflow", computes_nothing=True,
                   callback_words=("samples", "epochs"),
-                  outputs_by_batch=True, column_targets=True, checks_targets=True, strict_class_weights=True,
+                  clips_twice=True, outputs_by_batch=True, column_targets=True, checks_targets=True, strict_class_weights=True,
                   losses={"binary_crossentropy": "binary_crossentropy_tf_keras"}, metrics=_MEASURED),
     order={**GENERATION.order, "DepthwiseConv2D": (
         "kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias "

@@ -28,7 +28,7 @@ from lamina.engine.beside_arrays import (
 )
 from lamina.engine.devices import accelerator_or_none, apart, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
-from lamina.engine.modes import in_mode
+from lamina.engine.modes import fixed_phase, in_mode, minds_mode
 from lamina.engine.precision import as_float, converted, in_types_of, is_mixing, own_weights_cast, stand_ins, type_for
 from lamina.engine.tools import traced, tracer_of
 from lamina.errors import describe
@@ -373,6 +373,12 @@ def _described(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], d
     args, kwargs = map_structure(_constant, args), map_structure(_constant, kwargs)
     if "training" in kwargs and kwargs["training"] is None:
         kwargs = {key: value for key, value in kwargs.items() if key != "training"}
+    if (
+        fixed_phase() is not None
+        and "training" not in kwargs
+        and (minds_mode(layer) or "training" in layer._call_arguments)
+    ):
+        kwargs = {**kwargs, "training": bool(fixed_phase())}
     kwargs = _with_masks(layer, args, kwargs, lambda tensor: getattr(tensor, "mask", None))
     shapes = shapes_of(args[0]) if args else None
     check_input_spec(layer.input_spec, shapes, who(layer))

@@ -47,6 +47,28 @@ def in_mode(layer: nn.Module, training: bool | None) -> Iterator[None]:
             module.training = mode
 
 
+_phase: int | None = None
+# Which arguments make a layer compute otherwise in training.
+NOISES = ("rate", "stddev", "dropout", "recurrent_dropout")
+
+
+def fixed_phase() -> int | None:
+    """The mode that ``K.set_learning_phase`` gives to whatever is called from then on without data: 0, 1, or ``None``."""
+    return _phase
+
+
+def fix_phase(value: int | None) -> None:
+    """What ``K.set_learning_phase`` does."""
+    global _phase
+    _phase = value
+
+
+def minds_mode(layer: nn.Module) -> bool:
+    """Whether a layer, or one inside it, computes otherwise in training."""
+    return any(getattr(part, "moved_in_training", ()) or any(getattr(part, name, 0) for name in NOISES)
+               for part in layer.modules())  # fmt: skip
+
+
 def for_authors(call: Callable[..., Any], after: str) -> Callable[..., Any]:
     """``call`` of a layer of lamina's as an author's subclass calls it in Keras's words: ``super().call(x, training=False)``.
 

@@ -126,11 +126,13 @@ class BatchNormalization(Normalization):
         renorm_momentum: the momentum of the averages that renormalization uses.
         synchronized: whether mean and variance are taken over the batches of all processes of ``torch.distributed``.
         variance_correction: what the moving variance of ``n`` numbers is: ``"none"`` (their variance, as in Keras 1 and
-            3), ``"1+epsilon"`` (times ``n / (n - 1 - epsilon)``, Keras 2) or ``"images"`` (times ``n / (n - 1)``, for
-            inputs of four or five axes only, tf.keras).
+            3), ``"1+epsilon"`` (times ``n / (n - 1 - epsilon)``, and for images times ``n / (n - 1)`` besides, Keras 2) or
+            ``"images"`` (times ``n / (n - 1)``, for inputs of four or five axes only, tf.keras).
         frozen_statistics: what mean and variance are in training when ``trainable`` is off: ``"moving"`` averages (tf.keras,
             Keras 3), the ``"batch"``'s own while the averages stay (Keras 2), or those while the averages ``"follow"``
             (Keras 1).
+        debiases: whether the averages are of the batches seen alone, as if there were none before the first (Keras 2.0 to
+            2.2).
 
     Call arguments: ``mask``, with the inputs' axes but the last: numbers where it is ``False`` don't count in the
     batch's mean and variance.
@@ -154,6 +156,7 @@ class BatchNormalization(Normalization):
 
     _training_after = "inputs"
     moved_in_training = ("moving_mean", "moving_variance")
+    _averages_stay = False  # while a model trains that was compiled before the layer was frozen, in Keras 2
     moving_mean: Weight
     moving_variance: Weight
     moving_stddev: Weight
@@ -181,6 +184,7 @@ class BatchNormalization(Normalization):
         synchronized: bool = False,
         variance_correction: Literal["none", "1+epsilon", "images"] = "none",
         frozen_statistics: Literal["moving", "batch", "follow"] = "moving",
+        debiases: bool = False,
         **kwargs: Unpack[LayerOptions],
     ) -> None:
         super().__init__(center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
@@ -200,6 +204,7 @@ class BatchNormalization(Normalization):
         self.variance_correction = one_of(variance_correction, ("none", "1+epsilon", "images"), "variance_correction",
                                           self)  # fmt: skip
         self.frozen_statistics = one_of(frozen_statistics, ("moving", "batch", "follow"), "frozen_statistics", self)
+        self.debiases, self._seen = debiases, 0
 
     def _checked_clipping(self, bounds: dict[str, float]) -> dict[str, float]:
         known = ("rmax", "rmin", "dmax")
@@ -224,6 +229,8 @@ class BatchNormalization(Normalization):
         self._missing = {"none": 0.0, "1+epsilon": 1 + self.epsilon, "images": float(fused_by_tensorflow)}[
             self.variance_correction
         ]
+        # Keras 2 corrected once more what TensorFlow's kernel for images had corrected already.
+        self._twice = self.variance_correction == "1+epsilon" and rank == 4 and axes[0] == rank - 1
         self.add_scale_and_shift(shape)
         means, variances = self.moving_mean_initializer, self.moving_variance_initializer
         self.moving_mean = self.add_weight(name="moving_mean", shape=shape, initializer=means, trainable=False)
@@ -243,7 +250,7 @@ class BatchNormalization(Normalization):
                              f"{tuple(mask.shape)} for inputs of shape {tuple(inputs.shape)}.")  # fmt: skip
         if not (self.training and (self._trainable or self.frozen_statistics != "moving")):
             return self._apply_kernel(inputs, training=False)
-        follows = self._trainable or self.frozen_statistics == "follow"
+        follows = (self._trainable and not self._averages_stay) or self.frozen_statistics == "follow"
         alone = inputs.numel() <= self._features  # torch's kernel wants more than one number for a variance
         if alone and not inputs.numel():  # no numbers have no mean, and leave the averages as they are
             return self._apply_kernel(inputs, training=False)
@@ -251,26 +258,34 @@ class BatchNormalization(Normalization):
             return self._apply_formula(inputs, mask, follows)
         if not follows:
             return self._apply_kernel(inputs, True, self.moving_mean.clone(), self.moving_variance.clone())
-        if self._missing == 1:
+        if self._missing == 1 and not self._twice:
             return self._apply_kernel(inputs, True)
+        momentum = self._momentum_now()
         # The kernel's moving variance counts n / (n - 1) times the variance, and n / (n - missing) is wanted. What the
         # kernel was given it keeps for the backward pass, so it gets a copy.
         updated = self.moving_variance.clone()
-        outputs = self._apply_kernel(inputs, True, self.moving_mean, updated)
+        outputs = self._apply_kernel(inputs, True, self.moving_mean, updated, momentum)
         count = inputs.numel() // self._features
-        part = (count - 1) / (count - self._missing)
-        self.moving_variance.mul_(self.momentum * (1 - part)).add_(updated, alpha=part)
+        part = (count - (not self._twice)) / (count - self._missing)
+        self.moving_variance.mul_(momentum * (1 - part)).add_(updated, alpha=part)
         return outputs
 
+    def _momentum_now(self) -> float:
+        """How much the averages keep of what they were."""
+        if not self.debiases:
+            return self.momentum
+        self._seen += 1
+        return self.momentum * (1 - self.momentum ** (self._seen - 1)) / (1 - self.momentum**self._seen)
+
     def _apply_kernel(self, inputs: torch.Tensor, training: bool, moving_mean: torch.Tensor | None = None,
-                      moving_variance: torch.Tensor | None = None) -> torch.Tensor:  # fmt: skip
+                      moving_variance: torch.Tensor | None = None, momentum: float | None = None) -> torch.Tensor:  # fmt: skip
         # In a view, the last axis comes second: (*B, C) -> (B', C), and so does any other one: (B, C, *S).
         second, last = self._channels == 1, self._channels == inputs.dim() - 1
         x = inputs if second else inputs.flatten(0, -2) if last else inputs.movedim(self._channels, 1)
         mean = self.moving_mean if moving_mean is None else moving_mean
         variance = self.moving_variance if moving_variance is None else moving_variance
-        y = F.batch_norm(x, mean, variance, self.gamma, self.beta, training, 1 - self.momentum,
-                         self.epsilon)  # fmt: skip
+        momentum = self.momentum if momentum is None else momentum
+        y = F.batch_norm(x, mean, variance, self.gamma, self.beta, training, 1 - momentum, self.epsilon)  # fmt: skip
         return y if second else y.view(inputs.shape) if last else y.movedim(1, self._channels)
 
     def _apply_formula(self, inputs: torch.Tensor, mask: torch.Tensor | None, follows: bool) -> torch.Tensor:
@@ -284,8 +299,10 @@ class BatchNormalization(Normalization):
             gamma = ratio.view(self._broadcast) * gamma
         elif follows:
             kept = variance.detach() * (count / (count - self._missing)) if self._missing else variance.detach()
-            _follow(self.moving_mean, mean.detach().flatten(), self.momentum)
-            _follow(self.moving_variance, kept.flatten(), self.momentum)
+            kept = kept * (count / (count - 1)) if self._twice else kept
+            momentum = self._momentum_now()
+            _follow(self.moving_mean, mean.detach().flatten(), momentum)
+            _follow(self.moving_variance, kept.flatten(), momentum)
         factor = torch.rsqrt(variance + self.epsilon) * gamma
         return torch.addcmul(beta - mean * factor, x, factor).to(inputs.dtype)
 
@@ -327,7 +344,7 @@ class BatchNormalization(Normalization):
 
     def get_config(self) -> dict[str, Any]:
         settings = super().get_config()
-        for name, as_ever in (("variance_correction", "none"), ("frozen_statistics", "moving")):
+        for name, as_ever in (("variance_correction", "none"), ("frozen_statistics", "moving"), ("debiases", False)):
             if settings[name] == as_ever:  # Keras 3 does not have them
                 del settings[name]
         return settings

@@ -166,7 +166,7 @@ class Writer:
             return self.facts.sets_format
         if key == "implementation":
             return any(kwargs.get(rate) not in (None, 0, 0.0) for rate in ("dropout", "recurrent_dropout"))
-        if key in ("frozen_statistics", "keep_trainable"):
+        if key in ("frozen_statistics", "debiases", "keep_trainable"):
             return self.facts.freezes
         return True
 

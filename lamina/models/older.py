@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.engine.layer import Layer
+from lamina.engine.modes import NOISES
 from lamina.engine.older import Also
 
 
@@ -37,10 +38,7 @@ def _is_stateful(model: Any) -> bool:
 def _trains_otherwise(model: Any) -> bool:
     """Whether a layer computes something else while it trains, as far as lamina's own layers are concerned."""
     parts = [part for part in model.modules() if isinstance(part, Layer) and not isinstance(part, OlderModel)]
-    return any(part.moved_in_training or any(getattr(part, name, 0) for name in _NOISES) for part in parts)
-
-
-_NOISES = ("rate", "stddev", "dropout", "recurrent_dropout")  # of Dropout, GaussianNoise, LSTM, ...
+    return any(part.moved_in_training or any(getattr(part, name, 0) for name in NOISES) for part in parts)
 
 
 class OlderModel:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from lamina import config, registry
+from lamina.dialects import habits
 from lamina.errors import did_you_mean
 from lamina.naming import unique_name
 from lamina.optimizers.older import OlderOptimizer, is_of_then, take_older
@@ -288,9 +289,9 @@ class Optimizer(OlderOptimizer, VariableOwner, Made):
 
     def _clip(self, grads: list[Tensor]) -> list[Tensor]:
         if self.clipnorm:
-            return clip_by_norm(grads, self.clipnorm)
+            grads = clip_by_norm(grads, self.clipnorm)
         if self.global_clipnorm:
-            return clip_by_global_norm(grads, self.global_clipnorm)
+            grads = clip_by_global_norm(grads, self.global_clipnorm)
         return clip_by_value(grads, self.clipvalue) if self.clipvalue else grads
 
     def _begin_update(self) -> None:
@@ -501,7 +502,7 @@ def _check_known(cls: type, unknown: Iterable[str]) -> None:
 
 def _check_settings(clips: dict[str, Any], ema_momentum: float, frequency: Any, accumulation: Any) -> None:
     given = {key: value for key, value in clips.items() if value is not None}
-    if len(given) > 1:
+    if len(given) > 1 and not (habits().clips_twice and given.keys() == {"global_clipnorm", "clipvalue"}):
         raise ValueError(f"Only one of clipnorm, clipvalue and global_clipnorm may be given, and got {given}.")
     if not 0 <= ema_momentum <= 1:
         raise ValueError(f"`ema_momentum` must be between 0 and 1, and got {ema_momentum!r}.")

@@ -17,7 +17,7 @@ _LACKING = frozenset({"AddLoss", "AddMetric", "ConvLSTM2DCell", "ConvRecurrent2D
 # A layer that Keras 3 has under another name: that, and what the argument is called there.
 _RENAMED = {"ThresholdedReLU": ("ReLU", "theta", "threshold")}
 # Settings that only change how a model trains.
-_TRAINED = {"BatchNormalization": ("variance_correction", "frozen_statistics")}
+_TRAINED = {"BatchNormalization": ("variance_correction", "frozen_statistics", "debiases")}
 _OF_ANY_LAYER = ("sums_activity",)
 _OF_OPTIMIZERS = ("decay", "schedule_decay", "epsilon_outside")
 # clip(0.2 x + 0.5, 0, 1), which is another function than Keras 3's hard_sigmoid: as a model of its layers.

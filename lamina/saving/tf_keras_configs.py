@@ -31,7 +31,7 @@ _ADDED: dict[str, dict[str, tuple[Any, ...]]] = {
     "LayerNormalization": {"rms_scaling": (False,)},
     "ZeroPadding1D": {"data_format": ("channels_last",)},
     "Conv3DTranspose": {"dilation_rate": (1, [1, 1, 1], (1, 1, 1))},  # which tf.keras takes, and passes on to nobody
-    "BatchNormalization": {"frozen_statistics": _ANY, "variance_correction": _ANY},
+    "BatchNormalization": {"frozen_statistics": _ANY, "variance_correction": _ANY, "debiases": _ANY},
 }  # fmt: skip
 _RENAMED: dict[str, dict[str, str]] = {
     "InputLayer": {"batch_shape": "batch_input_shape"},

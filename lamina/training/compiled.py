@@ -64,6 +64,7 @@ class Setup:
     """What ``compile`` was told.
 
     Arguments:
+        staying: the layers whose averages stay in training, since they were frozen between ``compile`` and the first step.
         trainable: the trainable state of each layer and parameter at that time, when it is to last; else ``None``.
     """
 
@@ -75,6 +76,7 @@ class Setup:
     run_eagerly: bool
     jit_compile: bool
     trainable: list[tuple[Any, str, bool]] | None
+    staying: list[Any] | None = None
 
 
 class Compiled(WeightOwner):
@@ -297,9 +299,18 @@ class Compiled(WeightOwner):
         changed = [(item, name, not value) for item, name, value in state or () if getattr(item, name) is not value]
         for item, name, now in changed:
             setattr(item, name, not now)
+        setup: Any = self.compile_setup
+        if state is not None and setup.staying is None:  # the first step decides
+            setup.staying = [item for item, name, now in changed if name == "_trainable" and not now
+                                          and getattr(item, "frozen_statistics", "") == "batch"]  # fmt: skip
+        staying = [] if state is None else setup.staying
+        for item in staying:
+            item._averages_stay = True
         try:
             yield
         finally:
+            for item in staying:
+                item._averages_stay = False
             for item, name, now in changed:
                 setattr(item, name, now)
 
