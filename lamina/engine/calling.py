@@ -28,7 +28,7 @@ from lamina.engine.beside_arrays import (
 )
 from lamina.engine.devices import accelerator_or_none, apart, home_of, making_at, making_now, moved
 from lamina.engine.input_spec import check_input_spec, is_shape
-from lamina.engine.modes import fixed_phase, in_mode, minds_mode
+from lamina.engine.modes import in_fixed_phase, in_mode
 from lamina.engine.precision import as_float, converted, in_types_of, is_mixing, own_weights_cast, stand_ins, type_for
 from lamina.engine.tools import traced, tracer_of
 from lamina.errors import describe

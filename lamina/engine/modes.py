@@ -63,10 +63,15 @@ def fix_phase(value: int | None) -> None:
     _phase = value
 
 
-def minds_mode(layer: nn.Module) -> bool:
-    """Whether a layer, or one inside it, computes otherwise in training."""
-    return any(getattr(part, "moved_in_training", ()) or any(getattr(part, name, 0) for name in NOISES)
-               for part in layer.modules())  # fmt: skip
+def in_fixed_phase(layer: nn.Module, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call without data, with the mode that ``K.set_learning_phase`` gives to it for good."""
+    if _phase is None or "training" in kwargs:
+        return kwargs
+    minds = "training" in getattr(layer, "_call_arguments", ()) or any(
+        getattr(part, "moved_in_training", ()) or any(getattr(part, name, 0) for name in NOISES)
+        for part in layer.modules()
+    )
+    return {**kwargs, "training": bool(_phase)} if minds else kwargs
 
 
 def for_authors(call: Callable[..., Any], after: str) -> Callable[..., Any]:
