@@ -373,12 +373,7 @@ def _described(layer: Layer, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], d
     args, kwargs = map_structure(_constant, args), map_structure(_constant, kwargs)
     if "training" in kwargs and kwargs["training"] is None:
         kwargs = {key: value for key, value in kwargs.items() if key != "training"}
-    if (
-        fixed_phase() is not None
-        and "training" not in kwargs
-        and (minds_mode(layer) or "training" in layer._call_arguments)
-    ):
-        kwargs = {**kwargs, "training": bool(fixed_phase())}
+    kwargs = in_fixed_phase(layer, kwargs)
     kwargs = _with_masks(layer, args, kwargs, lambda tensor: getattr(tensor, "mask", None))
     shapes = shapes_of(args[0]) if args else None
     check_input_spec(layer.input_spec, shapes, who(layer))
