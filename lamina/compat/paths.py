@@ -45,7 +45,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     **{f"layers.{name}": (*_LAYERS, "lamina.compat.bases") for name in ("convolutional", "merge", "pooling")},
     "legacy": ("lamina.legacy",),
     "legacy.layers": _LAYERS,
-    "legacy.interfaces": (),
+    "legacy.interfaces": ("lamina.legacy.interfaces",),
     "legacy.models": _MODELS,
     "legacy.saving": ("lamina.legacy.saving",),
     "engine": _ENGINE,
