@@ -18,6 +18,10 @@ class Gone(NamedTuple):
     sentence: str  # what to say about any other value; empty: there is nothing to say, it is left out
     error: type[Exception] | None = TypeError  # None: warn, and leave the argument out
 
+    def lets_go(self, value: Any) -> bool:
+        """Whether the argument changed nothing with this value."""
+        return any(known(value) if callable(known) else value is known or value == known for known in self.harmless)
+
 
 class Call(NamedTuple):
     """How a function or method was called, where it differs from today."""

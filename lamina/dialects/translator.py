@@ -365,11 +365,9 @@ def _rename(name: str, kwargs: dict[str, Any], renamed: Mapping[str, str]) -> di
 def _leave_out(name: str, kwargs: dict[str, Any], gone: Mapping[str, Gone]) -> None:
     """Take arguments without a counterpart out of ``kwargs``, or say why that can't be done."""
     for argument in [key for key in kwargs if key in gone]:
-        harmless, sentence, error = gone[argument]
+        _, sentence, error = gone[argument]
         value = kwargs[argument]
-        if sentence and not any(
-            known(value) if callable(known) else value is known or value == known for known in harmless
-        ):
+        if sentence and not gone[argument].lets_go(value):
             message = f"{name} got {argument}={value!r}: {sentence}"
             if error is not None:
                 raise error(message)

@@ -364,7 +364,7 @@ def _says_something(name: str, argument: str, value: Any) -> bool:
         **keras3.CALLS.get(name, keras3.CALLS["plot_model"]).gone,
     }
     row = gone.get(argument)
-    return row is not None and bool(row.sentence) and not any(value == known for known in row.harmless)
+    return row is not None and bool(row.sentence) and not row.lets_go(value)
 
 
 def _home(class_name: str) -> str:
