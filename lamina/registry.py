@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
-from lamina.errors import did_you_mean
+from lamina.errors import describe, did_you_mean
 from lamina.tracebacks import door
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Table(Generic[T]):
             return identifier()
         if callable(identifier):
             return identifier
-        raise ValueError(f"Expected a name, a config or an object for the {self.kind}, and got {identifier!r}.")
+        raise ValueError(f"Expected a name, a config or an object for the {self.kind}, and got {describe(identifier)}.")
 
     def serialize(self, obj: Any) -> Any:
         """What Keras 3 writes for ``obj``: its name for a known function, else a config."""
