@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,18 +33,53 @@ class Style:
 
 
 _TODAY = Style()
-_style = _TODAY
+
+
+class _Here(threading.local):
+    """What a thread has chosen for itself; what is set on the class holds for all others."""
+
+    style: Style = _TODAY
+
+    def __init__(self) -> None:
+        self.scopes: list[name_scope] = []
+
+
+_here = _Here()
 
 
 def set_style(style: Style | None) -> None:
     """Name layers as a generation of Keras did, from now on; ``None``: as Keras 3 does."""
-    global _style
-    _style = style or _TODAY
+    vars(_here).pop("style", None)
+    _Here.style = style or _TODAY
+
+
+def standing() -> tuple[Style, Style | None]:
+    """How layers are named in the program, and in this thread alone."""
+    return _Here.style, vars(_here).get("style")
+
+
+def set_standing(before: tuple[Style, Style | None]) -> None:
+    """Name layers as :func:`standing` said."""
+    _Here.style, own = before
+    vars(_here).pop("style", None)
+    if own is not None:
+        _here.style = own
+
+
+@contextlib.contextmanager
+def using_style(style: Style | None) -> Iterator[None]:
+    """Inside, and in this thread alone, layers are named so."""
+    before = standing()
+    _here.style = style or _TODAY
+    try:
+        yield
+    finally:
+        set_standing(before)
 
 
 def names_differ() -> bool:
     """Whether layers are named in another way than today's."""
-    return _style is not _TODAY
+    return _here.style is not _TODAY
 
 
 def layer_name(class_name: str) -> str:
@@ -56,9 +93,9 @@ def layer_name(class_name: str) -> str:
     """
     if not names_differ():
         return unique_name(class_name)
-    word = _style.words.get(class_name, class_name)
-    base = base_name(word) if _style.snake else word.lower()
-    if _style.from_one or class_name == "InputLayer":
+    word = _here.style.words.get(class_name, class_name)
+    base = base_name(word) if _here.style.snake else word.lower()
+    if _here.style.from_one or class_name == "InputLayer":
         return f"{base}_{next_number(base)}"
     return _numbered(base)
 
@@ -78,7 +115,7 @@ def numbered(names: Sequence[str]) -> list[str]:
 
 def input_name(first: str) -> str | None:
     """What the input of a ``Sequential`` is called whose first layer is called ``first``; ``None``: as any input."""
-    return f"{first}_input" if _style.after_first else None
+    return f"{first}_input" if _here.style.after_first else None
 
 
 def next_number(base: str) -> int:
@@ -163,27 +200,24 @@ class name_scope:
         self._entered: list[bool] = []
 
     def __enter__(self) -> name_scope:
-        around = _scopes[-1] if _scopes and self.deduplicate and self.caller is not None else None
+        around = _here.scopes[-1] if _here.scopes and self.deduplicate and self.caller is not None else None
         opened = around is None or around.caller is not self.caller or around.name != self.name
         if opened:
-            _scopes.append(self)
+            _here.scopes.append(self)
         self._entered.append(opened)
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._entered.pop():
-            _scopes.pop()
-
-
-_scopes: list[name_scope] = []
+            _here.scopes.pop()
 
 
 def scope_path() -> str:
     """What the paths of new weights begin with: the names of the blocks around, each with a ``/``."""
-    if not _scopes:
+    if not _here.scopes:
         return ""
     parts: list[str] = []
-    for scope in _scopes:
+    for scope in _here.scopes:
         if scope.override_parent is not None:
             parts = [part for part in scope.override_parent.split("/") if part]
         parts.append(scope.name)

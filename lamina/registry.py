@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +25,17 @@ Config = dict[str, Any]
 
 _registered: dict[str, Any] = {}  # "package>Name" -> what register_keras_serializable was put on
 _registered_names: dict[Any, str] = {}
-_scopes: list[dict[str, Any]] = [{}]  # the last one wins; the first is what get_custom_objects() returns
+_everywhere: dict[str, Any] = {}  # what get_custom_objects() returns
+
+
+class _Here(threading.local):
+    """What a thread has opened for itself alone."""
+
+    def __init__(self) -> None:
+        self.scopes: list[dict[str, Any]] = []  # the last one wins
+
+
+_here = _Here()
 TABLES: dict[str, Table[Any]] = {}
 
 
@@ -157,7 +168,7 @@ def get_registered_object(
 
 def get_custom_objects() -> dict[str, Any]:
     """The dictionary of custom objects that is in force for the whole program; change it in place."""
-    return _scopes[0]
+    return _everywhere
 
 
 class CustomObjectScope(contextlib.ContextDecorator):
@@ -172,14 +183,14 @@ class CustomObjectScope(contextlib.ContextDecorator):
         self.objects = dict(objects or {})
 
     def __enter__(self) -> CustomObjectScope:
-        _scopes.append(self.objects)
+        _here.scopes.append(self.objects)
         return self
 
     def __exit__(self, *exc: object) -> None:
         # By identity: two scopes may hold equal dictionaries.
-        for index in range(len(_scopes) - 1, 0, -1):
-            if _scopes[index] is self.objects:
-                del _scopes[index]
+        for index in reversed(range(len(_here.scopes))):
+            if _here.scopes[index] is self.objects:
+                del _here.scopes[index]
                 break
 
 
@@ -188,7 +199,7 @@ custom_object_scope = CustomObjectScope
 
 def find_named(name: str, custom_objects: dict[str, Any] | None) -> Any:
     """What the caller calls exactly ``name``: from the call, the scopes (inner first), then ``'package>Name'``."""
-    for objects in (custom_objects or {}, *reversed(_scopes)):
+    for objects in (custom_objects or {}, *reversed(_here.scopes), _everywhere):
         if name in objects:
             return objects[name]
     return _registered.get(name)
@@ -534,7 +545,9 @@ def look_up(config: Config, custom_objects: dict[str, Any] | None = None, kind: 
         found = find_named(candidate, custom_objects) if candidate is not None else None
         if found is not None:
             return found, True
-    for objects in (custom_objects or {}, *reversed(_scopes)) if package else ():  # tf.keras wrote 'package>Name'
+    for objects in (
+        (custom_objects or {}, *reversed(_here.scopes), _everywhere) if package else ()
+    ):  # tf.keras wrote 'package>Name'
         if plain in objects:
             return objects[plain], True
     package = package or (registered or "").rpartition(">")[0]

@@ -191,7 +191,7 @@ class OpenDoor(contextlib.AbstractContextManager["OpenDoor"]):
     """What :func:`as_keras` returns: leaving its ``with`` block, or :meth:`close`, puts everything back."""
 
     def __init__(self, dialect: str | None) -> None:
-        self._dialect = translator.dialect()
+        self._before = translator.standing()
         if dialect is not None:
             translator.set_dialect(dialect)
         self._displaced = {name: module for name, module in sys.modules.items() if _is_keras(name)}
@@ -209,7 +209,7 @@ class OpenDoor(contextlib.AbstractContextManager["OpenDoor"]):
             del sys.modules[name]
         sys.modules.update(self._displaced)
         tensorflow.closed()
-        translator.set_dialect(self._dialect)
+        translator.set_standing(self._before)
 
     def __exit__(self, *exc: object) -> None:
         self.close()

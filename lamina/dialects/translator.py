@@ -7,6 +7,7 @@ import functools
 import inspect
 import itertools
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
@@ -33,16 +34,23 @@ _KEYS = {**keras3.SYNONYMS, **keras3.SAME_TABLES}
 for _old, (_today, _) in keras3.ALIASES.items():
     naming.also_called(_today, _old)
 
-_active: Generation | None = None  # None: the native one, which is Keras 3's
-_chosen: str | None = None
-_left_out: list[tuple[str, str, Any, str]] | None = None  # while a file is read
+
+class _Here(threading.local):
+    """What a thread has chosen for itself; what is set on the class holds for all others."""
+
+    active: Generation | None = None  # None: the native one, which is Keras 3's
+    chosen: str | None = None
+    left_out: list[tuple[str, str, Any, str]] | None = None  # while a file is read
+
+
+_here = _Here()
 
 # ---- the active dialect --------------------------------------------------------------------------------------------
 
 
 def dialect() -> str | None:
     """The name of the active dialect, ``None`` for the native one."""
-    return _chosen
+    return _here.chosen
 
 
 def set_dialect(name: str | None) -> None:
@@ -59,18 +67,36 @@ def set_dialect(name: str | None) -> None:
     ((), {'units': 8, 'recurrent_activation': 'hard_sigmoid_keras2', 'reset_after': False, 'implementation': 1})
     >>> set_dialect(None)
     """
-    global _active, _chosen
+    generation = _generation(name)
+    for key in ("active", "chosen"):
+        vars(_here).pop(key, None)
+    _Here.chosen, _Here.active = name, generation
+    naming.set_style(generation.names if generation is not None else None)
+
+
+def standing() -> tuple[Any, ...]:
+    """What was chosen, for the program and for this thread alone, for :func:`set_standing` to put back."""
+    return _Here.chosen, _Here.active, dict(vars(_here)), naming.standing()
+
+
+def set_standing(before: tuple[Any, ...]) -> None:
+    """Choose what :func:`standing` gave."""
+    _Here.chosen, _Here.active, own, names = before
+    vars(_here).clear()
+    vars(_here).update(own)
+    naming.set_standing(names)
+
+
+def _generation(name: str | None) -> Generation | None:
     if name is not None and name not in GENERATIONS:
         raise ValueError(f"{name!r} is not a known dialect.{did_you_mean(name, GENERATIONS)} "
                          f"The dialects are {', '.join(GENERATIONS)}.")  # fmt: skip
-    _chosen = name
-    _active = None if name in (None, "keras3") else GENERATIONS[name]
-    naming.set_style(_active.names if _active is not None else None)
+    return None if name in (None, "keras3") else GENERATIONS[name]
 
 
 def habits() -> Habits:
     """How models of the active dialect train, where it is not as today."""
-    return _active.habits if _active is not None else _TODAYS
+    return _here.active.habits if _here.active is not None else _TODAYS
 
 
 _TODAYS = Habits()
@@ -78,7 +104,7 @@ _TODAYS = Habits()
 
 @contextlib.contextmanager
 def using_dialect(name: str | None) -> Iterator[None]:
-    """A ``with`` block in which :func:`set_dialect` has been called with ``name``.
+    """A ``with`` block in which, for this thread, it is as if :func:`set_dialect` had been called with ``name``.
 
     >>> with using_dialect("keras1"):
     ...     translate("Conv2D", (64, 3, 3), {})
@@ -86,12 +112,14 @@ def using_dialect(name: str | None) -> Iterator[None]:
     >>> translate("Conv2D", (64, 3, 3), {})
     ((64, 3, 3), {})
     """
-    before = _chosen
-    set_dialect(name)
+    generation = _generation(name)
+    before = standing()
+    _here.chosen, _here.active = name, generation
     try:
-        yield
+        with naming.using_style(generation.names if generation is not None else None):
+            yield
     finally:
-        set_dialect(before)
+        set_standing(before)
 
 
 # ---- layers --------------------------------------------------------------------------------------------------------
@@ -111,7 +139,7 @@ def translate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argum
     >>> translate("Conv2D", (64, 3, 3), {"border_mode": "same"})
     ((), {'kernel_size': (3, 3), 'filters': 64, 'padding': 'same'})
     """
-    if _active is None and _WATCHED.isdisjoint(kwargs) and name not in _CAREFUL:
+    if _here.active is None and _WATCHED.isdisjoint(kwargs) and name not in _CAREFUL:
         return args, kwargs
     return _translate(name, args, dict(kwargs))
 
@@ -142,10 +170,10 @@ def _translate(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Argu
     _describe_input(name, key, kwargs)
     if key in keras3.PADDINGS:
         args, kwargs = _pad_in_pairs(key, args, kwargs)
-    if _active is not None:
+    if _here.active is not None:
         args = tuple(_words("activation").get(arg, arg) if isinstance(arg, str) else arg for arg in args)
         kwargs = {arg: _meaning(arg, value) for arg, value in kwargs.items()}
-        _fill(name, kwargs, _active.defaults.get(key, {}))
+        _fill(name, kwargs, _here.active.defaults.get(key, {}))
     return args, kwargs
 
 
@@ -198,9 +226,9 @@ def _reads_as_keras1(key: str, args: tuple[Any, ...], kwargs: Mapping[str, Any])
         return False
     if key in keras1.ALWAYS or not _MARKS[key].isdisjoint(kwargs):
         return True
-    if _active is keras1.GENERATION:
+    if _here.active is keras1.GENERATION:
         return _MODERN[key].isdisjoint(kwargs)
-    if _active in (keras2.GENERATION, keras2.GENERATION_2_3):
+    if _here.active in (keras2.GENERATION, keras2.GENERATION_2_3):
         return _gives_kernel_in_numbers(key, args, kwargs)
     return False
 
@@ -294,10 +322,10 @@ def _taking_dtype(function: Any) -> Any:
 def _in_order(name: str, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
     """Arguments by name where the dialect's order is not today's."""
     # What reads as modern under "keras1" has Keras 2's keywords, so it is in Keras 2's order.
-    generation = keras2.GENERATION if _active is keras1.GENERATION else _active
+    generation = keras2.GENERATION if _here.active is keras1.GENERATION else _here.active
     if generation is None:
         generation = tf_keras.GENERATION if name in keras3.ALIASES else keras3.GENERATION
-    limit = generation.positional.get(key) if _active is generation else None
+    limit = generation.positional.get(key) if _here.active is generation else None
     if limit is not None and len(args) > limit:
         counted = "1 positional argument" if limit == 1 else f"{limit} positional arguments"
         raise TypeError(f"In dialect {generation.name!r}, {name} takes at most {counted}, as in Keras 2, and got "
@@ -308,7 +336,7 @@ def _in_order(name: str, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def _words(kind: str) -> Mapping[str, Any]:
-    return _active.words.get(kind, {}) if _active is not None else {}
+    return _here.active.words.get(kind, {}) if _here.active is not None else {}
 
 
 def _meaning(argument: str, value: Any) -> Any:
@@ -371,12 +399,12 @@ def _leave_out(name: str, kwargs: dict[str, Any], gone: Mapping[str, Gone]) -> N
             message = f"{name} got {argument}={value!r}: {sentence}"
             if error is not None:
                 raise error(message)
-            if _left_out is None:
+            if _here.left_out is None:
                 warnings.warn(message, stacklevel=5)
             else:
-                _left_out.append((name, argument, value, sentence))
-        elif _left_out is not None and value is not None:
-            _left_out.append((name, argument, value, ""))
+                _here.left_out.append((name, argument, value, sentence))
+        elif _here.left_out is not None and value is not None:
+            _here.left_out.append((name, argument, value, ""))
         notes.left_out(name, argument)
         del kwargs[argument]
 
@@ -392,12 +420,11 @@ def collecting() -> Iterator[list[tuple[str, str, Any, str]]]:
     >>> left_out
     [('LSTM', 'time_major', False, '')]
     """
-    global _left_out
-    before, _left_out = _left_out, []
+    before, _here.left_out = _here.left_out, []
     try:
-        yield _left_out
+        yield _here.left_out
     finally:
-        _left_out = before
+        _here.left_out = before
 
 
 def _describe_input(name: str, key: str, kwargs: dict[str, Any]) -> None:
@@ -453,7 +480,7 @@ def translate_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     kwargs = dict(kwargs)
     order = (older.order or table.order).split()
     if order:
-        args, kwargs = (), _bind(name, order, args, kwargs, f"the order of dialect {_chosen or 'keras3'!r}")
+        args, kwargs = (), _bind(name, order, args, kwargs, f"the order of dialect {_here.chosen or 'keras3'!r}")
     if any(key in kwargs for key in keras3.SAMPLES):
         _count_batches(kwargs)
     renamed = {**table.renamed, **older.renamed}
@@ -492,7 +519,7 @@ def any_spelling(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(function)
         def translated(*args: Any, **kwargs: Any) -> R:
             try:
-                if _active is None and plain and plain.issuperset(kwargs):
+                if _here.active is None and plain and plain.issuperset(kwargs):
                     return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
                 if not is_method:
                     args, kwargs = translate_call(name, args, kwargs)
@@ -513,15 +540,15 @@ def _call_tables(name: str) -> tuple[Call | None, Call | None]:
     """Today's table of a function, and the active dialect's. A class's own method goes before ``Model``'s."""
     method = name.rpartition(".")[2]
     general = f"Model.{method}" if "." in name else name
-    calls = _active.calls if _active is not None else {}
+    calls = _here.active.calls if _here.active is not None else {}
     return keras3.CALLS.get(general), calls.get(name, calls.get(general))
 
 
 def _optimizer(optimizer: Any) -> Any:
     """An optimizer that is given by name has the active dialect's defaults, too."""
-    if not isinstance(optimizer, str) or _active is None:
+    if not isinstance(optimizer, str) or _here.active is None:
         return optimizer
-    class_name = next((name for name in _active.calls if name.lower() == optimizer.lower()), None)
+    class_name = next((name for name in _here.active.calls if name.lower() == optimizer.lower()), None)
     defaults = translate_call(class_name, (), {})[1] if class_name else {}
     return {"class_name": class_name, "config": defaults} if defaults else optimizer
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 import os
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,37 +44,41 @@ class _Budget:
         self.owner, self.filled = owner, filled
 
 
-_budget: _Budget | None = None  # of the weights that are made now; see within_budget
-_beside: _Budget | None = None  # the same of weights that files lack; see beside_the_file
+class _Here(threading.local):
+    """The budgets of a thread; other threads make weights as they like."""
+
+    budget: _Budget | None = None  # of the weights that are made now; see within_budget
+    beside: _Budget | None = None  # the same of weights that files lack; see beside_the_file
+
+
+_here = _Here()
 
 
 @contextlib.contextmanager
 def within_budget(size: int) -> Iterator[None]:
     """Inside, new weights may take ``size`` bytes in all, and those of lamina's own layers start as zeros: a file, which
     says how large the model is, must hold the numbers that they are then set to."""
-    global _budget, _beside
-    before = _budget, _beside
-    _budget = _Budget(size, "the file holds {size} bytes of weights", True)
-    _beside = _Budget(size + 2**20, "the file holds {size} bytes", True)
+    before = _here.budget, _here.beside
+    _here.budget = _Budget(size, "the file holds {size} bytes of weights", True)
+    _here.beside = _Budget(size + 2**20, "the file holds {size} bytes", True)
     try:
         yield
     finally:
-        _budget, _beside = before
+        _here.budget, _here.beside = before
 
 
 @contextlib.contextmanager
 def within_memory() -> Iterator[None]:
     """Inside, new weights may take half of the machine's memory in all, unless a narrower limit holds already: a config alone
     costs nothing to write, and may ask for anything."""
-    global _budget, _beside
-    before = _budget, _beside
-    if _budget is None:
-        _budget = _beside = _Budget(memory_of_the_machine() // 2, "a model that is only described may have {size} bytes, half "
-                                    "of this machine's memory", False)  # fmt: skip
+    before = _here.budget, _here.beside
+    if _here.budget is None:
+        has = "a model that is only described may have {size} bytes, half of this machine's memory"
+        _here.budget = _here.beside = _Budget(memory_of_the_machine() // 2, has, False)
     try:
         yield
     finally:
-        _budget, _beside = before
+        _here.budget, _here.beside = before
 
 
 @functools.cache
@@ -94,22 +99,22 @@ memory_of_the_machine()  # now: while a model's file is read no other file is op
 @contextlib.contextmanager
 def beside_the_file() -> Iterator[None]:
     """Inside, new weights are of those that files lack. Together they may take as much as the file, and a little more."""
-    global _budget, _beside
-    _budget, _beside = _beside, _budget
+    _here.budget, _here.beside = _here.beside, _here.budget
     try:
         yield
     finally:
-        _budget, _beside = _beside, _budget
+        _here.budget, _here.beside = _here.beside, _here.budget
 
 
 def _spend(owner: Any, name: str | None, sizes: tuple[int, ...], dtype: torch.dtype) -> None:
-    if _budget is not None:
+    budget = _here.budget
+    if budget is not None:
         wanted = math.prod(sizes) * dtype.itemsize
-        if wanted > _budget.left:
-            has = _budget.owner.format(size=_budget.size)
+        if wanted > budget.left:
+            has = budget.owner.format(size=budget.size)
             raise ValueError(f"Weight {name!r} of {type(owner).__name__} {owner.name!r} has shape {sizes}, which is "
-                             f"{wanted} bytes; {has}, of which {_budget.left} are left.")  # fmt: skip
-        _budget.left -= wanted
+                             f"{wanted} bytes; {has}, of which {budget.left} are left.")  # fmt: skip
+        budget.left -= wanted
 
 
 class WeightOwner(HasPath):
@@ -179,7 +184,7 @@ class WeightOwner(HasPath):
         _spend(self, name, sizes, wanted)
         where = config.asked_device()
         with making_at(where):
-            if _budget is not None and _budget.filled and type(self).__module__.startswith("lamina."):
+            if _here.budget is not None and _here.budget.filled and type(self).__module__.startswith("lamina."):
                 value = torch.empty_strided(sizes, _strides(sizes, layout), dtype=wanted).zero_()
             else:
                 value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -20,9 +21,18 @@ from lamina.variables import unchanged
 
 _CALL_CODE = torch.nn.Module._call_impl.__code__
 
-# The call that recorded values belong to, innermost last; None inside a layer that works out its own shapes.
-_scopes: list[ModuleCall | None] = []
-_latest: ModuleCall | None = None
+
+class _Here(threading.local):
+    """The calls under way in a thread."""
+
+    latest: ModuleCall | None = None
+
+    def __init__(self) -> None:
+        # The call that recorded values belong to, innermost last; None inside a layer that works out its own shapes.
+        self.scopes: list[ModuleCall | None] = []
+
+
+_here = _Here()
 
 
 class ModuleCall:
@@ -49,7 +59,7 @@ class ModuleCall:
             infer: gives the value for a probe.
             join: records the module's node, and gives the values of both extra runs as one.
         """
-        if _scopes and _scopes[-1] is self:
+        if _here.scopes and _here.scopes[-1] is self:
             self._made.append(infer(self.probe))
             return self._made[-1]
         if self._values is None:
@@ -59,35 +69,34 @@ class ModuleCall:
 
     def _run(self, probe: int) -> tuple[list[Any], Any]:
         self.probe, self._made = probe, []
-        _scopes.append(self)
+        _here.scopes.append(self)
         try:
             return self._made, self.module.forward(*self.args, **self.kwargs)
         finally:
-            _scopes.pop()
+            _here.scopes.pop()
 
 
 @contextlib.contextmanager
 def own_scope() -> Iterator[None]:
     """Inside, recorded functions stand for themselves: a layer is running its ``call`` to learn its output shape."""
-    _scopes.append(None)
+    _here.scopes.append(None)
     try:
         with unchanged():
             yield
     finally:
-        _scopes.pop()
+        _here.scopes.pop()
 
 
 def in_own_scope() -> bool:
     """Whether a layer is running its ``call`` to learn its output shape."""
-    return bool(_scopes) and _scopes[-1] is None
+    return bool(_here.scopes) and _here.scopes[-1] is None
 
 
 def enclosing_call(is_symbolic: Callable[[Any], bool]) -> ModuleCall | None:
     """The outermost call on symbolic tensors, around the caller, of a module that does not record itself; ``None`` outside of
     any. In a call on data, a layer that is built may describe itself on symbolic tensors of its own."""
-    global _latest
-    if _scopes:
-        return _scopes[-1]
+    if _here.scopes:
+        return _here.scopes[-1]
     found: FrameType | None = None
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
@@ -98,6 +107,6 @@ def enclosing_call(is_symbolic: Callable[[Any], bool]) -> ModuleCall | None:
         return None
     module, args, kwargs = (found.f_locals[name] for name in ("self", "args", "kwargs"))
     # The argument tuple is made anew for each call, so it tells one call of a module from the next.
-    if _latest is None or _latest.module is not module or _latest.args is not args:
-        _latest = ModuleCall(module, args, kwargs)
-    return _latest
+    if _here.latest is None or _here.latest.module is not module or _here.latest.args is not args:
+        _here.latest = ModuleCall(module, args, kwargs)
+    return _here.latest

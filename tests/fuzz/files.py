@@ -188,7 +188,7 @@ class Judge:
         if model.built and name.endswith((".json", ".yaml")):
             self.described = 3 * sum(weight.numel() * weight.element_size() for weight in model.weights)
         shapes = [*leaves(model.output_shape)] if model._plan is not None else []
-        if not all(size is None or (type(size) is int and size >= 0) for size in shapes):
+        if not all(size is None or (isinstance(size, int) and size >= 0) for size in shapes):
             return f"opened with the output shape {model.output_shape}"
         return "opened"
 
