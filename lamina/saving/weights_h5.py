@@ -230,7 +230,11 @@ def _converted(module: nn.Module, mine: list[torch.Tensor], group: Group) -> lis
     shapes = [tuple(weight.shape) for weight in mine]
     if class_of(module) not in LOCAL or [group.shape(str(number)) for number in range(len(mine))] == shapes:
         return []
-    arrays = in_todays_layout(module, [group.read(str(number)) for number in range(len(mine))], shapes, Source())
+    stored = [group.read(str(number)) for number in range(len(mine))]
+    try:
+        arrays = in_todays_layout(module, stored, shapes, Source())
+    except ValueError as error:
+        raise ValueError(f"{group.where} does not fit {who(module)}: {error}.") from error
     if [array.shape for array in arrays] != shapes:
         return []  # an error will say so
     values = [as_tensor(array, weight, group.where) for array, weight in zip(arrays, mine, strict=True)]

@@ -13,7 +13,7 @@ import torch
 from saving.twins import MODELS, assert_same, inputs, pair, predictions
 from torch import nn
 
-from lamina.layers import Dense, Input, Layer
+from lamina.layers import Dense, Input, Layer, LocallyConnected1D
 from lamina.models import Model, Sequential
 from lamina.saving import load_weights, save_weights
 
@@ -264,3 +264,20 @@ def test_saving_twice_gives_the_same_bytes(tmp_path: Path):
     for name in ("one", "two"):
         model.save_weights(tmp_path / f"{name}.weights.h5")
     assert (tmp_path / "one.weights.h5").read_bytes() == (tmp_path / "two.weights.h5").read_bytes()
+
+
+def test_a_local_kernel_with_too_few_numbers_names_its_file(tmp_path):
+    model = Sequential([LocallyConnected1D(4, 2, implementation=3, input_shape=(5, 3))])
+    path = tmp_path / "w.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        place = next(name for name in file["layers"] if name.startswith("locally"))
+        del file[f"layers/{place}/vars/0"]
+        file[f"layers/{place}/vars/0"] = np.zeros(95, "float32")
+    before = model.get_weights()
+    with pytest.raises(
+        ValueError, match=r"w\.weights\.h5/layers/locally_connected1d/vars does not fit LocallyConnected1D .*: 96"
+    ):
+        model.load_weights(path)
+    for mine, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
