@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("bench_race", "bench_call", "bench_layers", "bench_optimizers", "bench_dialects")
+SCRIPTS = ("bench_race", "bench_call", "bench_layers", "bench_optimizers", "bench_dialects", "bench_files")
 
 
 def main(names: list[str]) -> int:
