@@ -576,7 +576,9 @@ def save_and_load(case: Case) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.keras")
         with warnings.catch_warnings():  # that Keras 3 lacks the layer is no fault of its
-            warnings.filterwarnings("ignore", ".*Only lamina can open this", UserWarning)
+            warnings.filterwarnings(
+                "ignore", ".*(Only lamina can open this|Keras 3 gives the same answers)", UserWarning
+            )
             model.save(path)
         loaded = saving.load_model(path, custom_objects=known | case.custom_objects)
     expect_same(model(case.model_inputs()), loaded(case.model_inputs()), case.tolerance, "outputs of the loaded model")

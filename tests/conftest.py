@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -13,6 +14,13 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _as_errors_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that failed under ``lamina run`` leaves its way to show errors in place, since the program ends then."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
 
 _states: dict[str, Any] = {}  # of the generators that test files have, by module
 

@@ -29,7 +29,10 @@ def _as_it_is(func: F) -> F:
     return func
 
 
-def generate_legacy_interface(*args: Any, **kwargs: Any) -> Callable[[F], F]:
+def generate_legacy_interface(
+    allowed_positional_args: Any = None, conversions: Any = None, preprocessor: Any = None, value_conversions: Any = None,
+    object_type: str = "class",
+) -> Callable[[F], F]:  # fmt: skip
     """A decorator like the others; what Keras 2 was told to translate is translated in any case."""
     return _as_it_is
 

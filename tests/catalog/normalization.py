@@ -35,6 +35,7 @@ ROWS = [
     Row("BatchNormalization", {"momentum": 0.9}, (1, 3), training=True),
     Row("BatchNormalization", {"synchronized": True}, (4, 6, 3), keras=None, training=True),
     Row("BatchNormalization", {"variance_correction": "1+epsilon"}, (4, 6, 3), keras=None, training=True),
+    Row("BatchNormalization", {"debiases": True}, (4, 6, 3), keras=None, training=True),
     *(Row("BatchNormalization", {"trainable": False, "frozen_statistics": kind, **more}, (4, 6, 3), keras=None, training=True)
       for kind in ("batch", "follow") for more in ({}, {"variance_correction": "1+epsilon"}, {"renorm": True})),
     *(Row("LayerNormalization", kwargs, (2, 4, 3, 5), tolerance=2e-5)

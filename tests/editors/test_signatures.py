@@ -35,7 +35,7 @@ OPEN = {
     "lamina.losses.LossFunctionWrapper": _OWN, "lamina.metrics.MeanMetricWrapper": _OWN,
     "lamina.optimizers.Optimizer": _TYPED, "lamina.optimizers.LossScaleOptimizer": _TYPED,
     "lamina.optimizers.TorchOptimizer": _OWN, "lamina.visualization.plot_segmentation_mask_gallery": _KERAS,
-    "lamina.utils.Config": _KERAS,
+    "lamina.utils.Config": _KERAS, "lamina.utils.save_img": _KERAS,
 }  # fmt: skip
 
 

@@ -76,7 +76,9 @@ def opened(path: Path, optimizer: str = "adam") -> Any:
     return model
 
 
-@pytest.mark.filterwarnings("ignore:.*can be opened by lamina alone")
+@pytest.mark.filterwarnings(
+    "ignore:.*can be opened by lamina alone", "ignore:.*opens in Keras as a model that is not compiled"
+)
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_next_steps_are_those_of_a_run_that_was_never_stopped(optimizer: str, ending: str, tmp_path: Path):
