@@ -345,7 +345,12 @@ class _Reader(_Arrays):
                     place = f"{root.where}, {legacy_h5.CONFIG}"
                     self._config(read_json(root.text(legacy_h5.CONFIG) or "", place), version)
                 with self.noting():
-                    found.training = legacy_h5.training_in(root) or {}
+                    training = legacy_h5.training_in(root) or {}
+                    if not isinstance(training, dict):
+                        raise ValueError(
+                            f"{root.where}, {legacy_h5.TRAINING} must be a dictionary, and is {training!r:.80}."
+                        )
+                    found.training = training
                     found.own += own_objects(found.training, "training_config", None)
             with self.noting():
                 self._arrays_by_layer(weights, weights is root)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 import torch
 
@@ -89,6 +90,18 @@ def test_names_from_a_file_move_no_cursor(tmp_path: Path):
     show(path, stream=stream, width=80)
     assert stream.getvalue().replace("\n", "").isprintable()
     assert "\\x1b[2J" in stream.getvalue()
+
+
+@pytest.mark.parametrize("told", ["[1]", "3", '"adam"', "null", "{"])
+def test_a_training_config_that_is_none_is_a_fault(told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "m.h5"
+    lamina.Sequential([lamina.layers.Dense(1, input_shape=(2,))]).save(path)
+    with h5py.File(path, "r+") as opened:
+        opened.attrs["training_config"] = told
+    assert main(["show", str(path)]) == (told != "null")
+    shown = capsys.readouterr().out
+    assert "Dense" in shown
+    assert told == "null" or "training_config" in shown
 
 
 def test_words():
