@@ -7,7 +7,7 @@ import functools
 import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -28,6 +28,7 @@ from lamina.variables import Variable, Weight, are_unchanged
 
 # Layers whose call added a loss since losses were last cleared; see WeightOwner.clear_losses.
 _with_losses: list[WeightOwner] = []
+_LARGE = 2**16  # bytes of a weight that is not set to zeros before it is set to what a file has
 
 
 class _Budget:
@@ -42,6 +43,7 @@ class _Budget:
     def __init__(self, size: int, owner: str, filled: bool) -> None:
         self.size = self.left = size
         self.owner, self.filled = owner, filled
+        self.raw: list[torch.Tensor] = []  # large weights that have no numbers yet
 
 
 class _Here(threading.local):
@@ -55,14 +57,22 @@ _here = _Here()
 
 
 @contextlib.contextmanager
-def within_budget(size: int) -> Iterator[None]:
-    """Inside, new weights may take ``size`` bytes in all, and those of lamina's own layers start as zeros: a file, which
-    says how large the model is, must hold the numbers that they are then set to."""
+def within_budget(size: int) -> Iterator[Callable[[], None]]:
+    """Inside, new weights may take ``size`` bytes in all, and those of lamina's own layers start without numbers: a file,
+    which says how large the model is, must hold those that they are then set to. What is yielded is to be called after that:
+    it makes zeros of what still has none."""
     before = _here.budget, _here.beside
-    _here.budget = _Budget(size, "the file holds {size} bytes of weights", True)
-    _here.beside = _Budget(size + 2**20, "the file holds {size} bytes", True)
+    budgets = (_Budget(size, "the file holds {size} bytes of weights", True),
+               _Budget(size + 2**20, "the file holds {size} bytes", True))  # fmt: skip
+    _here.budget, _here.beside = budgets
+
+    def settle() -> None:
+        for weight in (weight for budget in budgets for weight in budget.raw):
+            if not weight._version:  # nothing was ever written to it
+                weight.zero_()
+
     try:
-        yield
+        yield settle
     finally:
         _here.budget, _here.beside = before
 
@@ -185,7 +195,11 @@ class WeightOwner(HasPath):
         where = config.asked_device()
         with making_at(where):
             if _here.budget is not None and _here.budget.filled and type(self).__module__.startswith("lamina."):
-                value = torch.empty_strided(sizes, _strides(sizes, layout), dtype=wanted).zero_()
+                value = torch.empty_strided(sizes, _strides(sizes, layout), dtype=wanted)
+                if value.nbytes < _LARGE or value.is_inference():
+                    value.zero_()
+                else:
+                    _here.budget.raw.append(value)
             else:
                 value = torch.as_tensor(initializers.get(initializer)(sizes, dtype=wanted), dtype=wanted)
         if where is not None:

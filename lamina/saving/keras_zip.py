@@ -112,7 +112,7 @@ def load(
         with _weights(stream, archive, where) as weights:
             try:
                 with in_words_of(dialect, where), all_named(config):
-                    model = _build(
+                    model, settle = _build(
                         in_todays_form(config) if dialect else in_laminas_words(config),
                         _member(archive, WEIGHTS, where).file_size,
                     )
@@ -124,6 +124,7 @@ def load(
                 raise
             with weights() as root:
                 weights_h5.read(model, root, whole=compile, by_tf_keras=dialect == "tf_keras")
+            settle()
         assets.restore(model, archive, lambda name: _read(archive, name, where), where)
     return model
 
@@ -167,11 +168,11 @@ def _compile(model: Any, settings: Any, dialect: str | None, where: str) -> None
         compile_settings(model, settings, where)
 
 
-def _build(config: Any, stored: int) -> Any:
-    """The model with zeros for weights, which may take as much as the file holds of them."""
+def _build(config: Any, stored: int) -> tuple[Any, Callable[[], None]]:
+    """The model, whose weights may take as much as the file holds of them, and what makes zeros of those it didn't set."""
     if not isinstance(config, dict) or "class_name" not in config:
         raise ConfigError("This should be the config of a model, a dictionary with its class_name.", config)
-    with within_budget(stored):
+    with within_budget(stored) as settle:
         model = deserialize(config, kind="layer")
     if not hasattr(model, "compile_from_config"):
         raise ConfigError(f"This describes a {config['class_name']}, and a model was expected.", config)
@@ -179,7 +180,7 @@ def _build(config: Any, stored: int) -> Any:
         raise ConfigError(
             f"This does not say for what input {who(model)} was built, so its weights have no place.", config
         )
-    return model
+    return model, settle
 
 
 def _check_entries(config: Any, size: int, where: str) -> None:

@@ -70,7 +70,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
         try:
             with (
                 in_words_of(dialect, place),
-                within_budget(root.size),
+                within_budget(root.size) as settle,
                 all_named(config, training_in(root) if compile else None),
             ):
                 model = deserialize(in_todays_form(config) if dialect else config, kind="layer")
@@ -86,6 +86,7 @@ def load(path: str | os.PathLike[str], custom_objects: dict[str, Any] | None = N
         if dialect == "keras1":
             check_stated_shapes(model, config)
         found = read(model, weights)
+        settle()
         if compile:
             _compile(model, root, config, dialect, own is not None)
             if own is not None and OWN_OPTIMIZER in root:

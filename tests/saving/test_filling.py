@@ -17,7 +17,7 @@ import torch
 import lamina
 from lamina import layers
 from lamina.models import load_model
-from lamina.saving import filling
+from lamina.saving import filling, legacy_h5
 from lamina.saving.hdf5 import opened
 
 rng = np.random.default_rng(0)
@@ -100,6 +100,40 @@ def test_an_archive_that_says_two_things(tmp_path: Path):
         (tmp_path / "other.keras").write_bytes(whole)
         with pytest.raises(ValueError, match=r"other\.keras/model\.weights\.h5 can't be read"):
             load_model(tmp_path / "other.keras")
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_large_weight_that_nothing_sets_is_zeros(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / f"m{ending}"
+    width = 300  # of which a kernel is too large to be set to zeros before it is read
+    model = lamina.Sequential(
+        [layers.Input((width,)), layers.Dense(width, name="read"), layers.Dense(width, name="skipped")]
+    )
+    model.save(path)
+
+    def but_one(layer: layers.Dense, store: Any) -> None:
+        if layer.name == "read":
+            lamina.layers.Layer.load_own_variables(layer, store)
+
+    monkeypatch.setattr(layers.Dense, "load_own_variables", but_one)
+    if ending == ".h5":  # which sets weights one by one
+        monkeypatch.setattr(legacy_h5._Reader, "assignment", skipping(legacy_h5._Reader.assignment))
+    for inference in (False, True):
+        for _ in range(3):  # memory that holds other numbers
+            used = torch.full((width, width), 7.0)
+            del used
+            with torch.inference_mode(inference):
+                loaded = load_model(path)
+            assert torch.equal(loaded.get_layer("read").kernel, model.get_layer("read").kernel)
+            assert not loaded.get_layer("skipped").kernel.any()
+
+
+def skipping(read: Any) -> Any:
+    def assignment(self: Any, layer: Any, *others: Any) -> Any:
+        found = read(self, layer, *others)
+        return found if layer.name == "read" else lambda: None
+
+    return assignment
 
 
 _PEAK = """
