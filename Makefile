@@ -7,12 +7,13 @@ SECONDS := 120
 # Some 40 files a second are tried: 20,000 in FILE_SECONDS=600.
 FILE_SECONDS = $(SECONDS)
 VENV := .venv
+CLIENTS := build/clients
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml requirements/constraints.txt
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format pytest fuzz kills verdicts bench dist clean
+.PHONY: help demo test lint format pytest fuzz kills verdicts clients bench dist clean
 
 help:
 	@echo 'make demo    train a small network on pictures of clothes, and see what it learned'
@@ -22,6 +23,7 @@ help:
 	@echo 'make fuzz    random layers, then files of every format changed at random; SECONDS=600 SEED=7'
 	@echo 'make kills   500 saves over a file that are killed: it stays whole; ARGS="--count 5000 --seed 7"'
 	@echo 'make verdicts  how often diagnose() is right, on curves and fits whose truth is known; SECONDS=600 SEED=7'
+	@echo 'make clients  packages that others published for Keras, fetched and used; ARGS=keras-bert'
 	@echo 'make bench   lamina beside hand-written torch (and Keras, where installed)'
 	@echo 'make dist    wheel and sdist in dist/, and the wheel tried alone in a new environment'
 
@@ -56,6 +58,10 @@ kills: $(VENV)/test.stamp
 verdicts: $(VENV)/test.stamp
 	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m verdicts --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+# Fetched as packages.txt pins them, by their hashes, into a folder of their own; what fails is printed.
+clients: $(CLIENTS)/packages.stamp
+	PYTHONPATH=.:tests OMP_NUM_THREADS=1 $(BIN)/python -m clients --folder $(CLIENTS) $(ARGS)
+
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -87,4 +93,10 @@ $(VENV)/demo.stamp: $(INPUTS) | $(VENV)/pyvenv.cfg
 $(VENV)/test.stamp: $(VENV)/demo.stamp
 	@echo 'Adding what the tests need.'
 	@$(INSTALL) --no-build-isolation --editable '.[test]'
+	@touch $@
+
+$(CLIENTS)/packages.stamp: tests/clients/packages.txt | $(VENV)/test.stamp
+	rm -rf $(CLIENTS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --require-hashes \
+	    --target $(CLIENTS) --requirement tests/clients/packages.txt
 	@touch $@
